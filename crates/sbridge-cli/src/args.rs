@@ -1,0 +1,155 @@
+//! What a user can type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Schrödinger bridges: generate from your data, and know how good it is.
+#[derive(Parser, Debug)]
+#[command(name = "sbridge", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Train, generate and evaluate on built-in data, in a few minutes
+    Demo(Demo),
+    /// Train a bridge on your data
+    Fit {
+        #[command(subcommand)]
+        method: Method,
+    },
+    /// Draw samples from a trained run
+    Sample(Sample),
+    /// Judge samples against a reference, beside floors and baselines
+    Eval(Eval),
+    /// Write the report of a run again
+    Report(Report),
+    /// Say what a data set is and what is wrong with it
+    Inspect(Inspect),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Method {
+    /// Latent Schrödinger bridge: encode, bridge smoothed codes to codes, decode
+    Latent(Box<FitLatent>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Folder of the run
+    #[arg(long, default_value = "runs/demo")]
+    pub(crate) out: PathBuf,
+    /// Seed of every random stream
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FitLatent {
+    /// What to generate: .npy, .npz#key, .csv, IDX(.gz), a folder of images, or builtin:NAME
+    #[arg(long, value_name = "DATA", conflicts_with = "resume")]
+    pub(crate) target: Option<String>,
+    /// Keep only target samples with these labels, for example 5-9 or 1,3
+    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    pub(crate) target_labels: Option<String>,
+    /// Keep only the first N of them
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) target_limit: Option<usize>,
+    /// Other data to train encoder and decoder on
+    #[arg(long, value_name = "DATA", conflicts_with = "resume")]
+    pub(crate) pretrain: Option<String>,
+    /// Keep only pre-training samples with these labels
+    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    pub(crate) pretrain_labels: Option<String>,
+    /// Keep only the first N of them
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) pretrain_limit: Option<usize>,
+    /// Train an encoder, or take vectors as codes
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    pub(crate) encoder: Option<EncoderChoice>,
+    /// Dimension of the codes
+    #[arg(long, value_name = "D", conflicts_with = "resume")]
+    pub(crate) latent_dim: Option<usize>,
+    /// Settings file (TOML); options on the command line win over it
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting, for example bridge.fit.steps=2000; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub(crate) set: Vec<String>,
+    /// Seed of every random stream
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) seed: Option<u64>,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) device: Option<String>,
+    /// Folder of the run; must be new
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue this run from its last checkpoint
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EncoderChoice {
+    Trained,
+    Identity,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sample {
+    /// Folder of a finished run
+    pub(crate) run: PathBuf,
+    /// Number of samples
+    #[arg(short = 'n', long, default_value_t = 1000)]
+    pub(crate) count: usize,
+    /// Where to write them: .npy, .csv, or .png for a grid of images
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Seed of the noise; the run's own if not given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A sampler setting, for example sampler.steps=50; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// cpu, cuda, cuda:N or wgpu; where the run was trained if not given
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Eval {
+    /// Folder of a finished run
+    #[arg(required_unless_present = "samples", conflicts_with = "samples")]
+    pub(crate) run: Option<PathBuf>,
+    /// Samples from anywhere, instead of a run
+    #[arg(long, value_name = "DATA", requires = "reference")]
+    pub(crate) samples: Option<String>,
+    /// Unseen data to compare with; for a run, the samples it set aside if not given
+    #[arg(long, value_name = "DATA")]
+    pub(crate) reference: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// Folder of a finished run
+    pub(crate) run: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// A file, a folder or builtin:NAME
+    pub(crate) data: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

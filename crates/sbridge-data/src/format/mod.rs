@@ -1,0 +1,10 @@
+//! One reader per format, each from bytes (or a folder) to samples.
+
+pub(crate) mod csv;
+pub(crate) mod folder;
+pub(crate) mod idx;
+mod image;
+pub(crate) mod npy;
+mod npy_header;
+pub(crate) mod npz;
+mod table;

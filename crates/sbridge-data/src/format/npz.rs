@@ -1,0 +1,215 @@
+//! One array of a NumPy archive, `.npz#key`.
+//!
+//! The archive is opened by `npyz`; its members are inflated here, one byte past the limit at most,
+//! and read by the same reader as `.npy` files. An array `x` brings integer labels `y` along.
+
+use std::io::{Cursor, Read};
+
+use npyz::npz::{NpzArchive, file_name_from_array_name};
+
+use super::idx::as_labels;
+use super::npy;
+use crate::Result;
+use crate::layout::{Array, Contents, arrange};
+use crate::reading::Reading;
+use crate::suggest::did_you_mean;
+
+type Archive<'a> = NpzArchive<Cursor<&'a [u8]>>;
+
+/// Reads the array named `key`, or the only one if no key is given.
+///
+/// # Errors
+/// When the archive or the array is not sound, or the key does not decide on one array.
+pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result<Contents> {
+    let mut archive = Archive::new(Cursor::new(bytes)).map_err(|cause| {
+        reading.malformed(
+            format!("not a sound NumPy archive: {cause}"),
+            "save it with numpy.savez",
+        )
+    })?;
+    let names = array_names(&archive);
+    let name = choose(&names, key, reading)?;
+    let (array, note) = read_array(&mut archive, name, reading)?;
+    let count = array.dims.first().copied().unwrap_or(0);
+    let mut contents = arrange(array, reading)?;
+    contents.notes.extend(note);
+    if name == "x" && names.iter().any(|name| name == "y") {
+        attach_labels(&mut contents, &mut archive, count, reading);
+    }
+    Ok(contents)
+}
+
+fn array_names(archive: &Archive) -> Vec<String> {
+    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Result<&'a str> {
+    let listed = names.join(", ");
+    match (key, names) {
+        (_, []) => {
+            Err(reading.malformed("the archive holds no arrays", "save some with numpy.savez"))
+        }
+        (None, [only]) => Ok(only),
+        (None, [first, ..]) => Err(reading.unknown(
+            format!("the archive holds {} arrays: {listed}", names.len()),
+            format!("say which, for example #{first}"),
+        )),
+        (Some(key), _) => names
+            .iter()
+            .find(|name| *name == key)
+            .map(String::as_str)
+            .ok_or_else(|| {
+                let suggestion = did_you_mean(key, names.iter().map(String::as_str));
+                reading.unknown(
+                    format!("the archive has no array '{key}'"),
+                    format!("{suggestion}It holds: {listed}"),
+                )
+            }),
+    }
+}
+
+fn read_array(
+    archive: &mut Archive,
+    name: &str,
+    reading: &Reading,
+) -> Result<(Array, Option<String>)> {
+    let damaged = |cause: String| {
+        reading.malformed(
+            format!("array '{name}' cannot be unpacked: {cause}"),
+            "save the archive again",
+        )
+    };
+    let limit = reading.limits.max_file_bytes();
+    let mut bytes = Vec::new();
+    let member = archive
+        .zip_archive()
+        .by_name(&file_name_from_array_name(name))
+        .map_err(|cause| damaged(cause.to_string()))?;
+    member
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|cause| damaged(cause.to_string()))?;
+    if bytes.len() as u64 > limit {
+        return Err(reading.too_large(
+            format!("array '{name}' expands further than is read"),
+            limit,
+        ));
+    }
+    npy::read_array(&bytes, reading)
+}
+
+/// Attaches `y` if it has one whole number per sample; a note says what happened.
+fn attach_labels(contents: &mut Contents, archive: &mut Archive, count: usize, reading: &Reading) {
+    let note = match read_array(archive, "y", reading) {
+        Ok((y, _)) if y.dims == [count] => {
+            contents.labels = as_labels(&y.values, y.dtype);
+            match contents.labels {
+                Some(_) => "labels read from array 'y'".to_owned(),
+                None => format!(
+                    "array 'y' ({}) is not whole numbers from 0 on: not used as labels",
+                    y.dtype
+                ),
+            }
+        }
+        Ok((y, _)) => format!(
+            "array 'y' has shape {:?}, not [{count}]: not used as labels",
+            y.dims
+        ),
+        Err(error) => format!("array 'y' not used as labels: {error}"),
+    };
+    contents.notes.push(note);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use npyz::WriterBuilder;
+    use npyz::npz::NpzWriter;
+
+    use super::*;
+    use crate::Limits;
+
+    fn archive(arrays: &[(&str, &[f32])], labels: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = NpzWriter::new(Cursor::new(&mut bytes));
+        for (name, values) in arrays {
+            let array = writer
+                .array(name, Default::default())
+                .unwrap()
+                .default_dtype()
+                .shape(&[values.len() as u64]);
+            let mut array = array.begin_nd().unwrap();
+            array.extend(values.iter().copied()).unwrap();
+            array.finish().unwrap();
+        }
+        if !labels.is_empty() {
+            let array = writer
+                .array("y", Default::default())
+                .unwrap()
+                .default_dtype()
+                .shape(&[labels.len() as u64]);
+            let mut array = array.begin_nd().unwrap();
+            array.extend(labels.iter().copied()).unwrap();
+            array.finish().unwrap();
+        }
+        drop(writer);
+        bytes
+    }
+
+    fn read_bytes(bytes: &[u8], key: Option<&str>) -> Result<Contents> {
+        let limits = Limits { max_bytes: 1 << 20 };
+        read(
+            bytes,
+            key,
+            &Reading {
+                source: "x.npz",
+                limits: &limits,
+            },
+        )
+    }
+
+    #[test]
+    fn the_only_array_needs_no_key() {
+        let bytes = archive(&[("points", &[1.0, 2.0])], &[]);
+        assert_eq!(read_bytes(&bytes, None).unwrap().values, [1.0, 2.0]);
+        assert_eq!(
+            read_bytes(&bytes, Some("points")).unwrap().values,
+            [1.0, 2.0]
+        );
+    }
+
+    #[test]
+    fn several_arrays_need_a_key_and_the_error_lists_them() {
+        let bytes = archive(&[("first", &[1.0]), ("second", &[2.0])], &[]);
+        let message = |key| read_bytes(&bytes, key).map(|_| ()).unwrap_err().to_string();
+        assert!(message(None).contains("first, second"));
+        assert!(message(Some("secnd")).contains("did you mean second?"));
+    }
+
+    #[test]
+    fn y_labels_x_when_it_fits() {
+        assert_eq!(
+            read_bytes(&archive(&[("x", &[5.0, 6.0])], &[1, 0]), Some("x"))
+                .unwrap()
+                .labels
+                .unwrap(),
+            [1, 0]
+        );
+        for misfit in [&[1, 0, 1][..], &[-1, 1]] {
+            let contents = read_bytes(&archive(&[("x", &[5.0, 6.0])], misfit), Some("x")).unwrap();
+            assert!(
+                contents.labels.is_none() && contents.notes[0].contains("not used"),
+                "{:?}",
+                contents.notes
+            );
+        }
+    }
+
+    #[test]
+    fn an_archive_without_arrays_is_refused() {
+        assert!(read_bytes(&archive(&[], &[]), None).is_err());
+        assert!(read_bytes(b"PK\x03\x04 and then nothing", None).is_err());
+    }
+}

@@ -1,0 +1,478 @@
+//! A description of a data set: what it is, its statistics, and what looks wrong with it.
+//!
+//! Mean and standard deviation are those of all finite values together, the latter with divisor n.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::Serialize;
+
+use crate::{Dataset, ElementType, SampleShape, SourceKind};
+
+/// How many constant columns are listed.
+const LISTED_COLUMNS: usize = 8;
+/// How many classes are listed on the screen; all of them are in the data.
+const LISTED_CLASSES: usize = 40;
+
+/// What a source holds. Prints as an aligned screen, serialises for machines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The source as the user typed it.
+    pub source: String,
+    /// What it was read as.
+    pub kind: SourceKind,
+    /// SHA-256, see [`Dataset::sha256`].
+    pub sha256: String,
+    /// Number of samples.
+    pub count: usize,
+    /// Shape of one sample.
+    pub shape: SampleShape,
+    /// Element type in the source.
+    pub dtype: ElementType,
+    /// Least finite value; NaN, in JSON null, if there are no finite values.
+    pub min: f32,
+    /// Greatest finite value; NaN, in JSON null, if there are no finite values.
+    pub max: f32,
+    /// Mean of the finite values.
+    pub mean: f64,
+    /// Standard deviation of the finite values.
+    pub std: f64,
+    /// Values that are NaN or infinite, if there are any.
+    pub non_finite: Option<NonFinite>,
+    /// Number of columns that hold one value only.
+    pub constant_columns: usize,
+    /// The first few of them, counting from 0.
+    pub first_constant_columns: Vec<usize>,
+    /// Number of rows that repeat an earlier row.
+    pub duplicate_rows: usize,
+    /// Samples per class, if there are labels.
+    pub classes: Option<Vec<ClassCount>>,
+    /// Names of the columns, if the source names them.
+    pub column_names: Option<Vec<String>>,
+    /// What was understood or repaired while reading.
+    pub notes: Vec<String>,
+    /// What may spoil training, with the fix.
+    pub warnings: Vec<String>,
+}
+
+/// Where values are NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NonFinite {
+    /// How many there are.
+    pub count: usize,
+    /// Row of the first, counting from 0.
+    pub row: usize,
+    /// Column of the first, counting from 0.
+    pub column: usize,
+}
+
+/// The number of samples of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassCount {
+    /// The label.
+    pub label: u32,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Samples with this label.
+    pub count: usize,
+}
+
+impl Inspection {
+    /// Describes a data set.
+    #[must_use]
+    pub fn of(data: &Dataset) -> Self {
+        let columns = Columns::of(data);
+        let (mean, std) = mean_and_std(data.values());
+        let (min, max) = columns.range();
+        let constant = columns.constant();
+        let mut inspection = Self {
+            source: data.source().to_owned(),
+            kind: data.kind(),
+            sha256: data.sha256().to_owned(),
+            count: data.len(),
+            shape: data.shape(),
+            dtype: data.dtype(),
+            min,
+            max,
+            mean,
+            std,
+            non_finite: non_finite(data),
+            constant_columns: constant.len(),
+            first_constant_columns: constant.into_iter().take(LISTED_COLUMNS).collect(),
+            duplicate_rows: duplicate_rows(data),
+            classes: class_counts(data),
+            column_names: data.column_names().map(<[String]>::to_vec),
+            notes: data.notes().to_vec(),
+            warnings: Vec::new(),
+        };
+        inspection.warnings = warnings(&inspection, &columns);
+        inspection
+    }
+}
+
+/// Least and greatest finite value of every column.
+struct Columns {
+    min: Vec<f32>,
+    max: Vec<f32>,
+}
+
+impl Columns {
+    fn of(data: &Dataset) -> Self {
+        let size = data.shape().size();
+        let mut columns = Self {
+            min: vec![f32::INFINITY; size],
+            max: vec![f32::NEG_INFINITY; size],
+        };
+        for row in data.rows() {
+            for ((min, max), &value) in columns.min.iter_mut().zip(&mut columns.max).zip(row) {
+                if value.is_finite() {
+                    *min = min.min(value);
+                    *max = max.max(value);
+                }
+            }
+        }
+        columns
+    }
+
+    fn range(&self) -> (f32, f32) {
+        let min = self.min.iter().copied().fold(f32::INFINITY, f32::min);
+        let max = self.max.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if min <= max {
+            (min, max)
+        } else {
+            (f32::NAN, f32::NAN)
+        }
+    }
+
+    fn constant(&self) -> Vec<usize> {
+        (0..self.min.len())
+            .filter(|&column| self.min[column] >= self.max[column])
+            .collect()
+    }
+
+    /// The widest and the narrowest column that is not constant, by range.
+    fn widest_and_narrowest(&self) -> Option<(f32, f32)> {
+        let widths = self
+            .min
+            .iter()
+            .zip(&self.max)
+            .map(|(min, max)| max - min)
+            .filter(|&width| width > 0.0);
+        widths.fold(None, |found, width| {
+            let (widest, narrowest) = found.unwrap_or((width, width));
+            Some((f32::max(widest, width), f32::min(narrowest, width)))
+        })
+    }
+}
+
+fn mean_and_std(values: &[f32]) -> (f64, f64) {
+    let finite = || {
+        values
+            .iter()
+            .filter(|value| value.is_finite())
+            .map(|&value| f64::from(value))
+    };
+    let count = finite().count() as f64;
+    let mean = finite().sum::<f64>() / count;
+    let variance = finite().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
+}
+
+fn non_finite(data: &Dataset) -> Option<NonFinite> {
+    let first = data.values().iter().position(|value| !value.is_finite())?;
+    let size = data.shape().size();
+    let count = data
+        .values()
+        .iter()
+        .filter(|value| !value.is_finite())
+        .count();
+    Some(NonFinite {
+        count,
+        row: first / size,
+        column: first % size,
+    })
+}
+
+/// A row compared bit by bit, so that NaN equals itself.
+struct Bits<'a>(&'a [f32]);
+
+impl Hash for Bits<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0
+            .iter()
+            .for_each(|value| state.write_u32(value.to_bits()));
+    }
+}
+
+impl PartialEq for Bits<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .zip(other.0)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
+    }
+}
+
+impl Eq for Bits<'_> {}
+
+fn duplicate_rows(data: &Dataset) -> usize {
+    let distinct: HashSet<Bits> = data.rows().map(Bits).collect();
+    data.len() - distinct.len()
+}
+
+fn class_counts(data: &Dataset) -> Option<Vec<ClassCount>> {
+    let mut counts = BTreeMap::new();
+    for &label in data.labels()? {
+        *counts.entry(label).or_insert(0) += 1;
+    }
+    let name = |label: u32| {
+        data.label_names()
+            .and_then(|names| names.get(label as usize).cloned())
+    };
+    Some(
+        counts
+            .into_iter()
+            .map(|(label, count)| ClassCount {
+                label,
+                name: name(label),
+                count,
+            })
+            .collect(),
+    )
+}
+
+fn warnings(inspection: &Inspection, columns: &Columns) -> Vec<String> {
+    let is_vector = !inspection.shape.is_image();
+    let mut warnings = Vec::new();
+    if let Some(NonFinite { count, .. }) = inspection.non_finite {
+        warnings.push(format!(
+            "{count} values are NaN or infinite: loading refuses them, remove or fill them first"
+        ));
+    }
+    // The border of an image is often constant, and harmlessly so.
+    if is_vector && inspection.constant_columns > 0 {
+        warnings.push(format!(
+            "{} columns are constant: they carry nothing and cannot be scaled, drop them",
+            inspection.constant_columns
+        ));
+    }
+    if inspection.duplicate_rows * 10 > inspection.count {
+        warnings.push(format!(
+            "{} of {} rows repeat earlier ones",
+            inspection.duplicate_rows, inspection.count
+        ));
+    }
+    match columns.widest_and_narrowest() {
+        Some((widest, narrowest)) if is_vector && widest > 1000.0 * narrowest => {
+            warnings.push(format!(
+                "columns range over {widest:.3e} down to {narrowest:.3e}: standardise them"
+            ));
+        }
+        _ => {}
+    }
+    warnings
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "source", &self.source)?;
+        line(f, "kind", self.kind)?;
+        line(f, "samples", self.count)?;
+        line(
+            f,
+            "shape",
+            format_args!("{} ({} values each)", self.shape, self.shape.size()),
+        )?;
+        line(f, "dtype", self.dtype)?;
+        let Self {
+            min,
+            max,
+            mean,
+            std,
+            ..
+        } = self;
+        line(
+            f,
+            "values",
+            format_args!("min {min:.6}   max {max:.6}   mean {mean:.6}   std {std:.6}"),
+        )?;
+        self.write_faults(f)?;
+        if let Some(classes) = &self.classes {
+            write_classes(f, classes)?;
+        }
+        line(f, "sha256", &self.sha256)?;
+        write_list(f, "notes", &self.notes)?;
+        write_list(f, "warnings", &self.warnings)
+    }
+}
+
+impl Inspection {
+    fn write_faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.non_finite {
+            None => line(f, "non-finite", "none")?,
+            Some(NonFinite { count, row, column }) => {
+                line(
+                    f,
+                    "non-finite",
+                    format_args!("{count}, the first at row {row}, column {column} (from 0)"),
+                )?;
+            }
+        }
+        match self.constant_columns {
+            0 => line(f, "constant", "none")?,
+            count => {
+                let listed: Vec<String> = self
+                    .first_constant_columns
+                    .iter()
+                    .map(|&column| self.column(column))
+                    .collect();
+                let more = if count > listed.len() { ", …" } else { "" };
+                line(
+                    f,
+                    "constant",
+                    format_args!("{count} columns: {}{more}", listed.join(", ")),
+                )?;
+            }
+        }
+        match self.duplicate_rows {
+            0 => line(f, "duplicates", "none"),
+            count => line(
+                f,
+                "duplicates",
+                format_args!("{count} rows repeat earlier ones"),
+            ),
+        }
+    }
+
+    fn column(&self, column: usize) -> String {
+        let name = self
+            .column_names
+            .as_ref()
+            .and_then(|names| names.get(column));
+        name.cloned().unwrap_or_else(|| column.to_string())
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{name:<12}{value}")
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, name: &str, items: &[String]) -> fmt::Result {
+    for (k, item) in items.iter().enumerate() {
+        line(f, if k == 0 { name } else { "" }, item)?;
+    }
+    Ok(())
+}
+
+fn write_classes(f: &mut fmt::Formatter<'_>, classes: &[ClassCount]) -> fmt::Result {
+    line(f, "labels", format_args!("{} classes", classes.len()))?;
+    let title = |class: &ClassCount| {
+        class
+            .name
+            .clone()
+            .unwrap_or_else(|| class.label.to_string())
+    };
+    let width = classes
+        .iter()
+        .map(|class| title(class).chars().count())
+        .max()
+        .unwrap_or(0);
+    for class in classes.iter().take(LISTED_CLASSES) {
+        line(
+            f,
+            "",
+            format_args!("{:<width$}  {:>8}", title(class), class.count),
+        )?;
+    }
+    if classes.len() > LISTED_CLASSES {
+        line(
+            f,
+            "",
+            format_args!("… and {} more", classes.len() - LISTED_CLASSES),
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn points(values: Vec<f32>) -> Dataset {
+        Dataset::from_values("points", values, SampleShape::Vector { dim: 2 }).unwrap()
+    }
+
+    #[test]
+    fn statistics_agree_with_hand_calculation() {
+        let inspection = Inspection::of(&points(vec![1.0, 5.0, 3.0, 5.0, 1.0, 5.0]));
+        assert_eq!((inspection.min, inspection.max), (1.0, 5.0));
+        // Mean 20/6; mean of squares 86/6; f64 rounding only.
+        assert!((inspection.mean - 20.0 / 6.0).abs() < 1e-12);
+        assert!((inspection.std - (86.0f64 / 6.0 - (20.0f64 / 6.0).powi(2)).sqrt()).abs() < 1e-12);
+        assert_eq!(inspection.first_constant_columns, [1]);
+        assert_eq!(inspection.duplicate_rows, 1);
+    }
+
+    #[test]
+    fn non_finite_values_are_located_and_left_out_of_the_statistics() {
+        let inspection = Inspection::of(&points(vec![1.0, f32::NAN, 3.0, f32::INFINITY]));
+        assert_eq!(
+            inspection.non_finite,
+            Some(NonFinite {
+                count: 2,
+                row: 0,
+                column: 1
+            })
+        );
+        assert_eq!(
+            (inspection.min, inspection.max, inspection.mean),
+            (1.0, 3.0, 2.0)
+        );
+        assert!(inspection.warnings[0].contains("NaN or infinite"));
+    }
+
+    #[test]
+    fn classes_are_counted_and_printed() {
+        let labelled = points(vec![0.0; 6]).with_labels(vec![7, 2, 7]).unwrap();
+        let inspection = Inspection::of(&labelled);
+        let counts: Vec<_> = inspection
+            .classes
+            .as_ref()
+            .unwrap()
+            .iter()
+            .map(|class| (class.label, class.count))
+            .collect();
+        assert_eq!(counts, [(2, 1), (7, 2)]);
+        let screen = inspection.to_string();
+        assert!(
+            screen.contains(
+                "labels      2 classes\n            2         1\n            7         2\n"
+            ),
+            "{screen}"
+        );
+    }
+
+    #[test]
+    fn columns_of_very_different_scale_are_warned_about() {
+        let inspection = Inspection::of(&points(vec![0.0, 0.0, 1.0, 5000.0]));
+        assert!(
+            inspection
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("standardise"))
+        );
+    }
+
+    #[test]
+    fn a_set_without_finite_values_is_still_described() {
+        let inspection = Inspection::of(&points(vec![f32::NAN; 4]));
+        assert!(inspection.min.is_nan());
+        assert!(
+            serde_json::to_string(&inspection)
+                .unwrap()
+                .contains("\"min\":null")
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading and writing the data people have: arrays, tables, images and built-in sets.
+//!
+//! Data is a path that is taken as it is. [`load`] understands
+//!
+//! | source                         | read as                                                            |
+//! |--------------------------------|--------------------------------------------------------------------|
+//! | `train-images-idx3-ubyte[.gz]` | IDX, with the labels of the sibling file `train-labels-idx1-ubyte` |
+//! | `x.npy`                        | a NumPy array; rank 1 and 2 are vectors, rank 3 and 4 are images   |
+//! | `x.npz#key`                    | one array of a NumPy archive                                       |
+//! | `x.csv`, `x.tsv`, `x.txt`      | a table of numbers, with or without a header                       |
+//! | a folder                       | PNG and JPEG images; subfolders are classes                        |
+//! | `builtin:NAME?n=..&seed=..`    | a set the program generates itself                                 |
+//!
+//! Any of the files may be compressed with gzip; that is seen in its first bytes, not in its name.
+//! Values keep the units of the file: 8-bit images lie in 0..255.
+//!
+//! Every reader has two steps. The *read* step understands a file or refuses it, saying what is
+//! wrong, the value, and the fix; it never panics and never allocates more than [`Limits`] allow.
+//! The *check* step refuses values that are not finite. [`load`] does both; [`inspect`] does only
+//! the first, so that it can report what the second would refuse.
+//!
+//! The tests pin down: what was written is what is read, for every format; a damaged file is an
+//! error and never a panic; the real data sets give the counts published with them.
+
+mod builtin;
+mod dataset;
+mod element;
+mod error;
+mod file;
+mod format;
+mod inspect;
+mod layout;
+mod limits;
+mod read;
+mod reading;
+mod shape;
+mod source;
+mod suggest;
+mod write;
+
+pub use dataset::Dataset;
+pub use element::ElementType;
+pub use error::DataError;
+pub use inspect::{ClassCount, Inspection, NonFinite};
+pub use limits::Limits;
+pub use shape::SampleShape;
+pub use source::SourceKind;
+pub use write::{write_csv, write_npy, write_png_grid};
+
+/// The result of everything here that can be refused.
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+/// Reads `source` and checks that every value is finite, within the default [`Limits`].
+///
+/// # Errors
+/// A [`DataError`] that says what is wrong, the value, and the fix.
+pub fn load(source: &str) -> Result<Dataset> {
+    load_with(source, &Limits::default())
+}
+
+/// Reads `source` and checks that every value is finite, within the given limits.
+///
+/// # Errors
+/// A [`DataError`] that says what is wrong, the value, and the fix.
+pub fn load_with(source: &str, limits: &Limits) -> Result<Dataset> {
+    let dataset = read::read(source, limits)?;
+    dataset.check_finite()?;
+    Ok(dataset)
+}
+
+/// Reads `source` and describes it, non-finite values included, within the default [`Limits`].
+///
+/// # Errors
+/// As [`load`], except that NaN and infinite values are reported in the [`Inspection`].
+pub fn inspect(source: &str) -> Result<Inspection> {
+    inspect_with(source, &Limits::default())
+}
+
+/// Reads `source` and describes it, non-finite values included, within the given limits.
+///
+/// # Errors
+/// As [`load_with`], except that NaN and infinite values are reported in the [`Inspection`].
+pub fn inspect_with(source: &str, limits: &Limits) -> Result<Inspection> {
+    Ok(Inspection::of(&read::read(source, limits)?))
+}

@@ -1,0 +1,32 @@
+//! How much memory reading may take, decided before it is allocated.
+
+/// Bounds on what a source may expand to.
+///
+/// They hold for what a header *claims* and for what a compressed file *turns out* to hold, so
+/// neither a damaged header nor a decompression bomb can exhaust the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of `f32` values after decoding. Default 4 GiB, about 1.4 million 28×28 images.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_bytes: 4 << 30 }
+    }
+}
+
+impl Limits {
+    /// Bytes a file may take, plain or decompressed, before decoding.
+    ///
+    /// Twice the decoded limit, because the widest element (8 bytes) halves when it is decoded,
+    /// and 64 KiB for headers.
+    pub(crate) fn max_file_bytes(&self) -> u64 {
+        self.max_bytes.saturating_mul(2).saturating_add(64 << 10)
+    }
+
+    /// The number of values that fit.
+    pub(crate) fn max_values(&self) -> u64 {
+        self.max_bytes / size_of::<f32>() as u64
+    }
+}

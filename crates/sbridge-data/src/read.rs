@@ -1,0 +1,47 @@
+//! The read step: from a source as typed to a data set, before the finite check.
+
+use std::path::Path;
+
+use crate::dataset::Dataset;
+use crate::file::read_file;
+use crate::format::{csv, folder, idx, npy, npz};
+use crate::reading::Reading;
+use crate::source::{self, SourceKind};
+use crate::{Limits, Result, builtin};
+
+/// Reads a source; values may still be NaN or infinite.
+///
+/// # Errors
+/// When the source is not found, not understood, damaged, or past the limits.
+pub(crate) fn read(source: &str, limits: &Limits) -> Result<Dataset> {
+    let reading = Reading { source, limits };
+    if let Some(request) = source.strip_prefix("builtin:") {
+        return builtin::generate(request, &reading);
+    }
+    let (path, key) = source::split_key(source);
+    let path = Path::new(path);
+    if path.is_dir() {
+        folder::read(path, &reading)
+    } else if path.exists() {
+        read_one_file(path, key, &reading)
+    } else {
+        Err(source::not_found(path, &reading))
+    }
+}
+
+fn read_one_file(path: &Path, key: Option<&str>, reading: &Reading) -> Result<Dataset> {
+    let file = read_file(path, reading)?;
+    let kind = source::format_of(path, &file.bytes, reading)?;
+    let contents = match kind {
+        SourceKind::Npy => npy::read(&file.bytes, reading)?,
+        SourceKind::Npz => npz::read(&file.bytes, key, reading)?,
+        SourceKind::Csv => csv::read(&file.bytes, reading)?,
+        _ => idx::read_with_labels(&file.bytes, path, reading)?,
+    };
+    Ok(Dataset::assemble(
+        contents,
+        reading.source,
+        kind,
+        file.sha256,
+    ))
+}

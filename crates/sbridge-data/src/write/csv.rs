@@ -1,0 +1,28 @@
+//! Writing tables, one sample per line, no header.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::atomic::write_atomically;
+use super::check_rows;
+use crate::Result;
+
+/// Writes rows of `dim` numbers, separated by commas.
+///
+/// Every number is written with the fewest digits that read back to the same `f32`.
+///
+/// # Errors
+/// When `values` is not whole rows, or the file cannot be written.
+pub fn write_csv(path: impl AsRef<Path>, values: &[f32], dim: usize) -> Result<()> {
+    check_rows(values, dim)?;
+    write_atomically(path.as_ref(), |writer| {
+        for row in values.chunks_exact(dim) {
+            for (column, value) in row.iter().enumerate() {
+                let separator = if column == 0 { "" } else { "," };
+                write!(writer, "{separator}{value}")?;
+            }
+            writeln!(writer)?;
+        }
+        Ok(())
+    })
+}

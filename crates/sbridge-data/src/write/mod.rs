@@ -1,0 +1,23 @@
+//! Writing arrays, tables and pictures, each file whole or not at all.
+
+mod atomic;
+mod csv;
+mod npy;
+mod png;
+
+pub use self::csv::write_csv;
+pub use self::npy::write_npy;
+pub use self::png::write_png_grid;
+
+use crate::{DataError, Result};
+
+/// Refuses to write anything but whole rows of `size` values.
+fn check_rows(values: &[f32], size: usize) -> Result<()> {
+    if size > 0 && values.len().is_multiple_of(size) {
+        return Ok(());
+    }
+    Err(DataError::Argument {
+        what: format!("{} values are not rows of {size}", values.len()),
+        fix: "give rows × row length values".to_owned(),
+    })
+}

@@ -1,0 +1,57 @@
+//! Exact and entropic optimal transport, closed-form Gaussian bridges and distances between samples, in f64.
+//!
+//! The crate is both a tool and a judge: it shares no code with the tensor library whose results it checks.
+//!
+//! # Conventions
+//!
+//! - Entropic transport has the cost ½‖x−y‖² and the regulariser ε KL(π ‖ a⊗b), so a Brownian reference σW means ε = σ².
+//! - W₁ and W₂ are the usual Euclidean distances: W₂ is the root of the mean squared distance of the optimal matching.
+//! - Bridges run over t ∈ [0, 1], source at 0, target at 1; backward drifts are those of the reversed clock.
+//! - Covariances divide by n − 1; logarithms are natural; clouds are `[n, dim]`, row by row ([`Points`]).
+//! - Estimators named unbiased leave out pairs of a point with itself, and may be negative.
+//! - The number of threads never changes a result.
+//!
+//! # What to use
+//!
+//! | question | answer |
+//! |---|---|
+//! | exact distance or matching of up to 4096 points | [`wasserstein1`], [`wasserstein2`], [`optimal_matching`], [`assignment()`] |
+//! | entropic plan or distance | [`sinkhorn()`], [`sinkhorn_weighted`], [`sinkhorn_divergence`] |
+//! | distance of many points | [`sliced_wasserstein2`], [`energy_distance`], [`mmd2`] |
+//! | distance of fitted Gaussians | [`bures_wasserstein2`], [`frechet_distance`], [`Gaussian::kl`] |
+//! | exact Schrödinger bridge between Gaussians | [`GaussianBridge`] |
+//! | realism, coverage and copying of samples | [`precision_recall`], [`nearest_neighbour_ratio`], [`nearest_neighbours`] |
+//! | functions of matrices | [`matrix`] |
+
+mod assignment;
+mod bridge;
+mod bures;
+mod energy;
+mod error;
+mod exp;
+mod fidelity;
+mod gaussian;
+mod line;
+pub mod matrix;
+mod mmd;
+mod neighbours;
+mod pairwise;
+mod points;
+mod simd;
+mod sinkhorn;
+mod sliced;
+mod wasserstein;
+
+pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
+pub use bridge::{Affine, GaussianBridge};
+pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
+pub use energy::energy_distance;
+pub use error::{OtError, Result};
+pub use fidelity::{PrecisionRecall, nearest_neighbour_ratio, precision_recall};
+pub use gaussian::Gaussian;
+pub use mmd::{median_bandwidth, mmd2};
+pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
+pub use points::Points;
+pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_divergence, sinkhorn_weighted};
+pub use sliced::{SlicedSettings, sliced_wasserstein2};
+pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};

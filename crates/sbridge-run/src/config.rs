@@ -1,0 +1,342 @@
+//! The settings of a run: TOML and `--set` → [`Config`], every key known, every value checked.
+//!
+//! Each level documents its defaults where it is defined; `config.toml` in a run folder holds all
+//! of them resolved.
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use sbridge::fit::FitSettings;
+use sbridge::latent::{BridgeSettings, SamplerSettings};
+use sbridge::net::AutoencoderSettings;
+use sbridge::objective::ReconstructionSettings;
+
+use crate::error::{Result, RunError};
+
+/// All settings of a latent run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Seed of every random stream. Default 0.
+    pub seed: u64,
+    /// `cpu`, `cuda`, `cuda:n` or `wgpu`. Default `cpu`.
+    pub device: String,
+    /// What to generate.
+    pub target: DataConfig,
+    /// What to train encoder and decoder on; the target if empty.
+    pub pretrain: DataConfig,
+    /// Stage A.
+    pub autoencoder: AutoencoderConfig,
+    /// Stage B.
+    pub bridge: BridgeConfig,
+    /// Stage C.
+    pub sampler: SamplerSettings,
+    /// What is left in the run folder.
+    pub output: OutputConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            device: "cpu".into(),
+            target: DataConfig::default(),
+            pretrain: DataConfig::default(),
+            autoencoder: AutoencoderConfig::default(),
+            bridge: BridgeConfig::default(),
+            sampler: SamplerSettings::default(),
+            output: OutputConfig::default(),
+        }
+    }
+}
+
+/// A data set, or a part of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// A file, a folder or `builtin:NAME`.
+    pub source: String,
+    /// Keep only samples with these labels; all if empty.
+    pub labels: Vec<u32>,
+    /// Keep only the first so many of them; all if 0.
+    pub limit: usize,
+}
+
+/// Which encoder goes in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoder {
+    /// Trained: convolutional for images, dense for vectors.
+    Trained,
+    /// None: the data are codes already. Vectors only.
+    Identity,
+}
+
+/// Stage A: the encoder and the decoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoencoderConfig {
+    /// `trained` (default) or `identity`.
+    pub encoder: Encoder,
+    /// Sizes of the networks.
+    pub net: AutoencoderSettings,
+    /// Regularisation of the codes.
+    pub loss: ReconstructionSettings,
+    /// Training. Default 2500 steps of 128, learning rate 2e-3.
+    pub fit: FitSettings,
+}
+
+impl Default for AutoencoderConfig {
+    fn default() -> Self {
+        Self {
+            encoder: Encoder::Trained,
+            net: AutoencoderSettings::default(),
+            loss: ReconstructionSettings::default(),
+            fit: FitSettings {
+                steps: 2500,
+                batch_size: 128,
+                learning_rate: 2e-3,
+                weight_decay: 1e-4,
+                clip_norm: 50.0,
+                ema_decay: 0.995,
+                patience: 0,
+            },
+        }
+    }
+}
+
+/// Stage B: the score of the smoothed codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BridgeConfig {
+    /// What is learned.
+    pub score: BridgeSettings,
+    /// Training of the score. Default 6000 steps of 512, learning rate 1e-3.
+    pub fit: FitSettings,
+    /// Training of the density ratio, for the `density-ratio` start law only.
+    pub ratio_fit: FitSettings,
+}
+
+impl Default for BridgeConfig {
+    fn default() -> Self {
+        let fit = FitSettings {
+            steps: 6000,
+            batch_size: 512,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            clip_norm: 1.0,
+            ema_decay: 0.999,
+            patience: 0,
+        };
+        let ratio_fit = FitSettings { steps: 2000, learning_rate: 3e-4, weight_decay: 1e-2, ..fit.clone() };
+        Self { score: BridgeSettings::default(), fit, ratio_fit }
+    }
+}
+
+/// What a run leaves in its folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputConfig {
+    /// Samples drawn at the end. Default 10000.
+    pub samples: usize,
+    /// Seconds between checkpoints. Default 60.
+    pub checkpoint_seconds: u64,
+    /// Share of the target set aside to watch over-fitting. Default 0.05; in [0, 0.5].
+    pub held_out: f64,
+}
+
+impl Default for OutputConfig {
+    fn default() -> Self {
+        Self { samples: 10_000, checkpoint_seconds: 60, held_out: 0.05 }
+    }
+}
+
+impl Config {
+    /// The settings of a TOML text, with `assignments` of the form `key=value` on top.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one
+    /// is named), or a value out of range.
+    pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
+        let mut table: Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| RunError::Config(format!("settings: {}", e.to_string().trim_end())))?;
+        for assignment in assignments {
+            assign(&mut table, assignment)?;
+        }
+        check_keys(&table)?;
+        let config: Self = over_defaults(table)
+            .try_into()
+            .map_err(|e: toml::de::Error| RunError::Config(format!("settings: {}", e.to_string().trim_end())))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The settings as TOML, complete.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("settings are plain tables and numbers")
+    }
+
+    fn check(&self) -> Result<()> {
+        self.autoencoder.loss.check()?;
+        self.autoencoder.fit.check()?;
+        self.bridge.score.net.check()?;
+        self.bridge.fit.check()?;
+        self.bridge.ratio_fit.check()?;
+        self.sampler.denoiser(self.bridge.score.epsilon)?;
+        if !(0.0..=0.5).contains(&self.output.held_out) {
+            let value = self.output.held_out;
+            return Err(RunError::Config(format!(
+                "output.held_out must be in [0, 0.5], got {value} (0.05 is the default)"
+            )));
+        }
+        if self.output.samples == 0 {
+            return Err(RunError::Config("output.samples must be at least 1, got 0".into()));
+        }
+        Ok(())
+    }
+}
+
+/// The default settings with `table` on top.
+fn over_defaults(table: Table) -> Table {
+    let mut whole = Table::try_from(Config::default()).expect("settings are plain tables and numbers");
+    overlay(&mut whole, table);
+    whole
+}
+
+fn overlay(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            // A table with a kind is one value: fields of another kind must not shine through.
+            (Some(Value::Table(old)), Value::Table(new)) if !new.contains_key("kind") => overlay(old, new),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets one dotted key of `table` from `key=value`. The value is TOML; what does not parse as TOML
+/// is taken as a string.
+fn assign(table: &mut Table, assignment: &str) -> Result<()> {
+    let (key, value) = assignment.split_once('=').ok_or_else(|| {
+        RunError::Config(format!("--set wants key=value, got {assignment:?} (for example --set seed=1)"))
+    })?;
+    let (key, value) = (key.trim(), value.trim());
+    let value = format!("v = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"))
+        .unwrap_or_else(|| Value::String(value.into()));
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().expect("split gives at least one part");
+    let mut place = table;
+    for part in parts {
+        place = place
+            .entry(part)
+            .or_insert_with(|| Value::Table(Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| RunError::Config(format!("--set {key}: {part} is a value, not a table")))?;
+    }
+    place.insert(last.into(), value);
+    Ok(())
+}
+
+/// Refuses keys that do not exist, naming the nearest one that does.
+fn check_keys(table: &Table) -> Result<()> {
+    let known = known_keys();
+    let mut given = Vec::new();
+    collect_keys(table, "", &mut given);
+    for key in given {
+        let exists = known.iter().any(|k| *k == key || k.starts_with(&format!("{key}.")));
+        // The variants of these two have fields of their own; serde checks them.
+        let is_variant = ["sampler.start.", "sampler.grid."].iter().any(|v| key.starts_with(v));
+        if !exists && !is_variant {
+            let nearest = known.iter().min_by_key(|k| edit_distance(k, &key));
+            let hint = nearest.map_or(String::new(), |k| format!("; the nearest setting is {k}"));
+            return Err(RunError::Config(format!("there is no setting {key}{hint}")));
+        }
+    }
+    Ok(())
+}
+
+fn known_keys() -> Vec<String> {
+    let defaults = Table::try_from(Config::default()).expect("settings are plain tables and numbers");
+    let mut keys = Vec::new();
+    collect_keys(&defaults, "", &mut keys);
+    keys
+}
+
+fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<String>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(inner) => collect_keys(inner, &key, keys),
+            _ => keys.push(key),
+        }
+    }
+}
+
+/// Levenshtein's distance, and less where one key is the tail of the other.
+fn edit_distance(a: &str, b: &str) -> usize {
+    if a.ends_with(&format!(".{b}")) {
+        return 0;
+    }
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn refusal(text: &str, set: &[&str]) -> String {
+        let set: Vec<String> = set.iter().map(ToString::to_string).collect();
+        Config::from_toml(text, &set).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_survive_a_round_trip() {
+        let config = Config::default();
+        assert_eq!(Config::from_toml(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn set_reaches_nested_values_of_every_type() {
+        let set = ["seed=7", "bridge.fit.steps=9", "sampler.step=ode-heun", "target.labels=[1,2]",
+            r#"sampler.grid={kind="geometric"}"#].map(String::from);
+        let config = Config::from_toml("", &set).unwrap();
+        assert_eq!((config.seed, config.bridge.fit.steps), (7, 9));
+        assert_eq!(config.sampler.step, sbridge::simulate::StepRule::OdeHeun);
+        assert_eq!(config.target.labels, [1, 2]);
+        assert_eq!(config.sampler.grid, sbridge::simulate::VarGrid::Geometric);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_one() {
+        assert!(refusal("", &["bridge.fit.step=3"]).contains("nearest setting is bridge.fit.steps"));
+        assert!(refusal("", &["latent_dim=3"]).contains("autoencoder.net.latent_dim"));
+        assert!(refusal("sede = 1", &[]).contains("nearest setting is seed"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_the_value() {
+        assert!(refusal("", &["bridge.score.epsilon=-1"]).contains("got -1"));
+        assert!(refusal("", &["bridge.fit.steps=0"]).contains("steps must be at least 1, got 0"));
+        assert!(refusal("", &["bridge.fit.ema_decay=1.5"]).contains("ema_decay must be in [0, 1), got 1.5"));
+        assert!(refusal("", &["seed"]).contains("key=value"));
+        assert!(refusal("[target]\nlimit = 1\nlimit = 2", &[]).contains("line 3"));
+        assert!(refusal("", &["seed=-1"]).contains("seed"));
+    }
+}

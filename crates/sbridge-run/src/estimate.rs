@@ -1,0 +1,102 @@
+//! What a run will cost, said before it starts.
+//!
+//! Time: a few steps of each stage are taken on the real batch sizes and thrown away. Memory: the
+//! arrays a run holds at its widest moment.
+
+use std::time::Instant;
+
+use sbridge::fit::{FitSettings, Trainer};
+use sbridge::net::{Autoencoder, NoisePredictor};
+use sbridge::objective::{DenoisingScore, Objective, Reconstruction};
+use sbridge::rng::Rng;
+use sbridge::tensor::{Device, from_rows};
+
+use crate::config::{Config, Encoder};
+use crate::data::{self, RunData};
+use crate::error::Result;
+use crate::manifest::autoencoder_kind;
+
+/// Steps taken to time a stage, after one to warm up.
+const TRIAL_STEPS: usize = 4;
+
+/// Bytes of the program itself, its thread pools and allocator.
+const BASE_BYTES: usize = 60 << 20;
+
+/// Takes a few trial steps and prints the expected time and memory.
+///
+/// # Errors
+/// Settings that the stages themselves would refuse.
+pub fn announce(config: &Config, data: &RunData, device: &Device) -> Result<()> {
+    let seconds = seconds(config, data, device)?;
+    let gigabytes = memory(config, data) as f64 / 1e9;
+    eprintln!(
+        "about {} of training and {gigabytes:.1} GB of memory for {} samples of {}",
+        human_time(seconds),
+        data.target.len(),
+        data.target.shape()
+    );
+    Ok(())
+}
+
+fn seconds(config: &Config, data: &RunData, device: &Device) -> Result<f64> {
+    let rng = Rng::new(0);
+    let kind = autoencoder_kind(data.target.shape());
+    let mut total = 0.0;
+    let mut dim = data.target.shape().size();
+    if config.autoencoder.encoder == Encoder::Trained {
+        let settings = &config.autoencoder;
+        dim = settings.net.latent_dim;
+        let few = data.target.take(settings.fit.batch_size.min(data.target.len()));
+        let rows = from_rows(few.values(), few.shape().size(), device);
+        let scaling = data::scaling(&few, &rows, settings.encoder, device);
+        let rows = scaling.apply(rows);
+        let objective = Reconstruction::new(rows, None, settings.loss.clone());
+        let net = Autoencoder::new(&kind, &settings.net, &mut rng.fork("autoencoder"), device);
+        total += trial(net, &objective, &settings.fit, &rng)?;
+    }
+    let score = &config.bridge.score;
+    let codes = rng.fork("codes").normal([config.bridge.fit.batch_size, dim], device);
+    let v_min = config.sampler.v_min(score.epsilon)?;
+    let objective = DenoisingScore::new(codes, None, score.noise_sampling, v_min, score.epsilon)?;
+    let net = NoisePredictor::new(dim, score.parametrisation, &score.net, &mut rng.fork("score"), device);
+    Ok(total + trial(net, &objective, &config.bridge.fit, &rng)?)
+}
+
+/// Seconds a stage will take.
+fn trial<O: Objective>(net: O::Model, objective: &O, fit: &FitSettings, rng: &Rng) -> Result<f64> {
+    let mut trainer = Trainer::new(net, fit.clone(), rng.clone())?;
+    trainer.step(objective);
+    let started = Instant::now();
+    for _ in 0..TRIAL_STEPS {
+        trainer.step(objective);
+    }
+    Ok(started.elapsed().as_secs_f64() / TRIAL_STEPS as f64 * fit.steps as f64)
+}
+
+/// Bytes held at the widest moment of a run.
+fn memory(config: &Config, data: &RunData) -> usize {
+    let float = size_of::<f32>();
+    let size = data.target.shape().size();
+    let target = data.target.len() * size * float;
+    let pretrain = data.pretrain.as_ref().map_or(0, |d| d.len() * size * float);
+    // Each set exists as read, split, and scaled for the stage that trains on it.
+    let sets = 2 * (target + pretrain) + target.max(pretrain);
+    let batch = config.autoencoder.fit.batch_size;
+    let activations = match config.autoencoder.encoder {
+        // Kept for the backward pass: about ten arrays as large as the first convolution's output.
+        Encoder::Trained => 10 * batch * config.autoencoder.net.channels * size / 4 * float,
+        Encoder::Identity => 0,
+    };
+    let net = &config.bridge.score.net;
+    let stream = 16 * config.bridge.fit.batch_size * net.width * net.blocks * float;
+    BASE_BYTES + sets + activations.max(stream)
+}
+
+/// Seconds in the unit a person would use.
+pub fn human_time(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}

@@ -1,0 +1,218 @@
+//! A latent run from data to model: autoencoder, codes, score; each stage resumes where it stopped.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sbridge::executor::{self, Outcome};
+use sbridge::fit::{FitSettings, Trainer};
+use sbridge::latent::{DataScaling, LatentModel, Normaliser, StartLaw, encode};
+use sbridge::net::{Autoencoder, NoisePredictor};
+use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet, Reconstruction};
+use sbridge::rng::Rng;
+use sbridge::tensor::{Device, Tensor, open_device};
+
+use crate::checkpoint;
+use crate::config::{Config, Encoder};
+use crate::data::{self, RunData, Split};
+use crate::error::{Result, RunError};
+use crate::estimate;
+use crate::folder::RunFolder;
+use crate::manifest::{DataRecord, FORMAT, Manifest, RunStatus, autoencoder_kind, peak_memory};
+use crate::model_file;
+use crate::watch::Watch;
+
+/// A run being made.
+struct LatentRun {
+    config: Config,
+    folder: RunFolder,
+    manifest: Manifest,
+    device: Device,
+    rng: Rng,
+}
+
+/// Starts a new run in `out`. Nothing is written before data and settings are known to be usable.
+///
+/// # Errors
+/// [`RunError`], with the exit code the command should end with.
+pub fn start(config: Config, out: &Path) -> Result<RunFolder> {
+    RunFolder::check_free(out)?;
+    let device = open_device(&config.device)?;
+    let data = RunData::load(&config)?;
+    estimate::announce(&config, &data, &device)?;
+    let folder = RunFolder::create(out)?;
+    let manifest = Manifest {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").into(),
+        method: "latent".into(),
+        seed: config.seed,
+        device: config.device.clone(),
+        target: DataRecord::of(&data.target),
+        pretrain: data.pretrain.as_ref().map(DataRecord::of),
+        status: RunStatus::Running,
+        seconds: Vec::new(),
+        peak_memory: None,
+    };
+    crate::atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
+    train(config, folder, manifest, device, &data)
+}
+
+/// Continues the run in `path` from its last checkpoints.
+///
+/// # Errors
+/// [`RunError`]; also if the data have changed since.
+pub fn resume(path: &Path) -> Result<RunFolder> {
+    let folder = RunFolder::open(path)?;
+    let config = folder.config()?;
+    let mut manifest = folder.manifest()?;
+    let device = open_device(&config.device)?;
+    let data = RunData::load(&config)?;
+    let records = (DataRecord::of(&data.target), data.pretrain.as_ref().map(DataRecord::of));
+    if records != (manifest.target.clone(), manifest.pretrain.clone()) {
+        let problem = "was made from other data: the digest of target or pre-training data has changed \
+                       (restore the data, or start a new run)";
+        return Err(RunError::folder(path, problem));
+    }
+    manifest.status = RunStatus::Running;
+    train(config, folder, manifest, device, &data)
+}
+
+fn train(
+    config: Config,
+    folder: RunFolder,
+    manifest: Manifest,
+    device: Device,
+    data: &RunData,
+) -> Result<RunFolder> {
+    let rng = Rng::new(config.seed);
+    let mut run = LatentRun { config, folder, manifest, device, rng };
+    run.folder.write_manifest(&run.manifest)?;
+    let trained = run.model(data);
+    run.manifest.status = match &trained {
+        Ok(()) => RunStatus::Finished,
+        Err(RunError::Diverged { reason, .. }) => RunStatus::Diverged { reason: reason.clone() },
+        Err(_) => RunStatus::Interrupted,
+    };
+    run.manifest.peak_memory = peak_memory();
+    run.folder.write_manifest(&run.manifest)?;
+    trained.map(|()| run.folder)
+}
+
+impl LatentRun {
+    /// Trains what is not trained yet and writes the model.
+    fn model(&mut self, data: &RunData) -> Result<()> {
+        let split = Split::new(&data.target, self.config.output.held_out, &self.rng.fork("target"), &self.device);
+        let encoder = self.config.autoencoder.encoder;
+        let kind = autoencoder_kind(data.target.shape());
+        let (autoencoder, scaling) = match (&data.pretrain, encoder) {
+            (_, Encoder::Identity) => {
+                let scaling = data::scaling(&data.target, &split.train, encoder, &self.device);
+                (Autoencoder::identity(data.target.shape().size()), scaling)
+            }
+            (None, Encoder::Trained) => {
+                let scaling = data::scaling(&data.target, &split.train, encoder, &self.device);
+                (self.autoencoder(&kind, &split, &scaling)?, scaling)
+            }
+            (Some(pretrain), Encoder::Trained) => {
+                let rng = self.rng.fork("pretrain");
+                let own = Split::new(pretrain, self.config.output.held_out, &rng, &self.device);
+                let scaling = data::scaling(pretrain, &own.train, encoder, &self.device);
+                (self.autoencoder(&kind, &own, &scaling)?, scaling)
+            }
+        };
+        let model = self.bridge(autoencoder, scaling, &split)?;
+        model_file::save(&self.folder.file("model.safetensors"), &model, &self.config, &kind)
+    }
+
+    /// Stage A: encoder and decoder.
+    fn autoencoder(
+        &mut self,
+        kind: &sbridge::net::AutoencoderKind,
+        split: &Split,
+        scaling: &DataScaling,
+    ) -> Result<Autoencoder> {
+        let rng = self.rng.fork("autoencoder");
+        let settings = &self.config.autoencoder;
+        let net = Autoencoder::new(kind, &settings.net, &mut rng.fork("init"), &self.device);
+        let train = scaling.apply(split.train.clone());
+        let held_out = split.held_out.clone().map(|rows| scaling.apply(rows));
+        let objective = Reconstruction::new(train, held_out, settings.loss.clone());
+        self.stage("autoencoder", net, &objective, self.config.autoencoder.fit.clone(), &rng)
+    }
+
+    /// Stage B: codes of the target, and the score of their smoothed law.
+    fn bridge(&mut self, autoencoder: Autoencoder, scaling: DataScaling, split: &Split) -> Result<LatentModel> {
+        let raw = encode(&autoencoder, &scaling, &split.train);
+        let settings = self.config.bridge.score.clone();
+        let normaliser = Normaliser::of_codes(&raw, settings.normalisation);
+        let codes = normaliser.apply(raw);
+        let held_out =
+            split.held_out.as_ref().map(|rows| normaliser.apply(encode(&autoencoder, &scaling, rows)));
+        let epsilon = settings.epsilon;
+        let v_min = self.config.sampler.v_min(epsilon)?;
+        let objective =
+            DenoisingScore::new(codes.clone(), held_out.clone(), settings.noise_sampling, v_min, epsilon)?;
+        let rng = self.rng.fork("score");
+        let dim = codes.dims()[1];
+        let net =
+            NoisePredictor::new(dim, settings.parametrisation, &settings.net, &mut rng.fork("init"), &self.device);
+        let predictor = self.stage("score", net, &objective, self.config.bridge.fit.clone(), &rng)?;
+        let ratio = self.density_ratio(&codes, held_out.as_ref())?;
+        Ok(LatentModel { scaling, autoencoder, normaliser, predictor, ratio, codes, held_out, epsilon, v_min })
+    }
+
+    /// The density ratio, where the start law wants one.
+    fn density_ratio(&mut self, codes: &Tensor<2>, held_out: Option<&Tensor<2>>) -> Result<Option<RatioNet>> {
+        let StartLaw::DensityRatio { tau_over_epsilon, .. } = self.config.sampler.start else {
+            return Ok(None);
+        };
+        let settings = &self.config.bridge.score;
+        let rng = self.rng.fork("ratio");
+        let net = RatioNet::new(codes.dims()[1], &settings.net, &mut rng.fork("init"), &self.device);
+        let centre = codes.clone().mean_dim(0);
+        let held_out = held_out.map(|rows| rows.clone() - centre.clone());
+        let codes = codes.clone() - centre;
+        let tau = tau_over_epsilon * settings.epsilon;
+        let objective = DensityRatio::new(codes, held_out, settings.epsilon, tau);
+        self.stage("ratio", net, &objective, self.config.bridge.ratio_fit.clone(), &rng).map(Some)
+    }
+
+    /// Trains one network, from its checkpoint if there is one, and leaves a checkpoint at the end.
+    fn stage<O: Objective>(
+        &mut self,
+        stage: &'static str,
+        net: O::Model,
+        objective: &O,
+        fit: FitSettings,
+        rng: &Rng,
+    ) -> Result<O::Model> {
+        let started = Instant::now();
+        let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
+        let path = self.folder.checkpoint(stage);
+        if path.exists() {
+            trainer.restore(checkpoint::load(&path)?)?;
+        }
+        if trainer.is_done() {
+            return Ok(trainer.finished());
+        }
+        let interval = Duration::from_secs(self.config.output.checkpoint_seconds);
+        let (done, total) = (trainer.step_count(), trainer.step_budget());
+        let mut watch = Watch::new(&self.folder, stage, done, total, interval)?;
+        let outcome = executor::run(&mut trainer, objective, &mut watch);
+        watch.finish();
+        self.manifest.add_seconds(stage, started.elapsed().as_secs_f64());
+        let folder = self.folder.path().to_owned();
+        match outcome {
+            Outcome::Finished => {
+                checkpoint::save(&path, trainer.state())?;
+                self.folder.write_manifest(&self.manifest)?;
+                Ok(trainer.finished())
+            }
+            Outcome::Interrupted => Err(RunError::Interrupted { folder }),
+            Outcome::Diverged { reason } => Err(RunError::Diverged { stage, reason, folder }),
+            Outcome::Unsaved { reason } => {
+                Err(RunError::disk("keep", path, std::io::Error::other(reason)))
+            }
+        }
+    }
+}
+

@@ -1,0 +1,24 @@
+//! One run: settings, run folder, checkpoints, observers and report.
+
+pub mod atomic;
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod estimate;
+pub mod evaluate;
+pub mod finish;
+pub mod fit_latent;
+pub mod folder;
+pub mod manifest;
+pub mod model_file;
+pub mod report;
+pub mod run_report;
+pub mod sample;
+pub mod tensor_file;
+pub mod tensorboard;
+pub mod watch;
+
+pub use config::Config;
+pub use error::{Result, RunError};
+pub use folder::RunFolder;

@@ -1,0 +1,106 @@
+//! What a run is: version, seed, data, device, status. Written as `manifest.json`.
+
+use sbridge::net::AutoencoderKind;
+use sbridge_data::{Dataset, ElementType, SampleShape};
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout of a run folder.
+pub const FORMAT: u32 = 1;
+
+/// The description of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the layout.
+    pub format: u32,
+    /// Version of the program.
+    pub version: String,
+    /// The method; `latent` so far.
+    pub method: String,
+    /// Seed of every stream.
+    pub seed: u64,
+    /// Where it was computed.
+    pub device: String,
+    /// What was generated from.
+    pub target: DataRecord,
+    /// What encoder and decoder were trained on, if not the target.
+    pub pretrain: Option<DataRecord>,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Seconds spent per stage, over all sittings.
+    pub seconds: Vec<(String, f64)>,
+    /// Largest resident memory, in bytes, where the system tells.
+    pub peak_memory: Option<u64>,
+}
+
+/// How far a run got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum RunStatus {
+    /// Training, or killed while training.
+    Running,
+    /// Complete.
+    Finished,
+    /// Stopped by the user.
+    Interrupted,
+    /// The numbers went bad.
+    Diverged {
+        /// Which quantity, at which step.
+        reason: String,
+    },
+}
+
+/// A data set as it was used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// As the user typed it.
+    pub source: String,
+    /// Digest of the file, or of the values of a built-in set.
+    pub sha256: String,
+    /// Samples used.
+    pub count: usize,
+    /// Shape of one sample.
+    pub shape: SampleShape,
+    /// Type of the values in the file.
+    pub dtype: ElementType,
+}
+
+impl DataRecord {
+    /// Describes `data`.
+    pub fn of(data: &Dataset) -> Self {
+        Self {
+            source: data.source().to_owned(),
+            sha256: data.sha256().to_owned(),
+            count: data.len(),
+            shape: data.shape(),
+            dtype: data.dtype(),
+        }
+    }
+}
+
+/// The kind of autoencoder for samples of this shape.
+pub fn autoencoder_kind(shape: SampleShape) -> AutoencoderKind {
+    match shape {
+        SampleShape::Vector { dim } => AutoencoderKind::Vector { dim },
+        SampleShape::Image { channels, height, width } => {
+            AutoencoderKind::Image { shape: [channels, height, width] }
+        }
+    }
+}
+
+impl Manifest {
+    /// Adds `seconds` to what `stage` took.
+    pub fn add_seconds(&mut self, stage: &str, seconds: f64) {
+        match self.seconds.iter_mut().find(|(name, _)| name == stage) {
+            Some((_, total)) => *total += seconds,
+            None => self.seconds.push((stage.into(), seconds)),
+        }
+    }
+}
+
+/// Largest resident memory of this process so far, in bytes, where the system tells.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}

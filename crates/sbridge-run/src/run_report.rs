@@ -1,0 +1,327 @@
+//! The report of a run: what `report.html` says.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use sbridge::eval::{Decomposition, points};
+use sbridge::latent::start_law;
+use sbridge::rng::Rng;
+use sbridge::tensor::{Tensor, select_rows, to_vec, to_vec_f64};
+use sbridge_ot::Points;
+
+use crate::atomic;
+use crate::error::{Result, RunError};
+use crate::evaluate::{Evaluation, RowKind};
+use crate::finish::OpenRun;
+use crate::report::{
+    Block, Emphasis, Picture, Plot, Report, Row, Scale, Section, Series, SeriesStyle, Table,
+};
+use crate::sample::unit_range;
+
+/// Samples in the strip of nearest neighbours.
+const STRIP: usize = 12;
+
+/// Latent paths drawn.
+const PATHS: usize = 40;
+
+/// Codes drawn behind the paths, and samples drawn in scatter plots.
+const SCATTER: usize = 1000;
+
+/// Writes `report.html` from what the run folder holds.
+///
+/// # Errors
+/// [`RunError::Folder`] if the run has not been evaluated yet.
+pub fn write(run: &OpenRun) -> Result<()> {
+    let evaluation: Evaluation = serde_json::from_str(&run.folder.read("evaluation.json")?)
+        .map_err(|e| RunError::folder(run.folder.file("evaluation.json"), format!("cannot be read: {e}")))?;
+    let mut sections = vec![samples_section(run)?, quality_section(&evaluation)];
+    sections.extend(evaluation.decomposition.as_ref().map(error_section));
+    sections.push(training_section(run)?);
+    sections.push(paths_section(run)?);
+    sections.push(settings_section(run));
+    let report = Report {
+        title: format!("Latent Schrödinger bridge to {}", run.manifest.target.source),
+        summary: summary(&evaluation),
+        facts: facts(run),
+        sections,
+    };
+    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
+    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+}
+
+fn summary(evaluation: &Evaluation) -> String {
+    let model = &evaluation.rows[0].quality;
+    let copying = if model.neighbour_ratio < COPYING {
+        "Samples lie closer to the training data than unseen data do: the score may have memorised it."
+    } else {
+        "Samples keep the distance from the training data that unseen data keep: no sign of memorising."
+    };
+    let share = evaluation.excess_share.map_or(String::new(), |share| {
+        format!(" Of the Fréchet distance that Gaussian codes would add to the autoencoder's own, {:.1} % is left.", 100.0 * share)
+    });
+    format!("Precision {:.3}, recall {:.3}.{share} {copying}", model.precision, model.recall)
+}
+
+/// Ratio of nearest-neighbour distances below which samples look copied.
+const COPYING: f64 = 0.8;
+
+fn facts(run: &OpenRun) -> Vec<(String, String)> {
+    let manifest = &run.manifest;
+    let describe = |d: &crate::manifest::DataRecord| {
+        let digest = d.sha256.get(..12).unwrap_or(&d.sha256);
+        format!("{} ({} samples of {}, sha256 {digest}…)", d.source, d.count, d.shape)
+    };
+    let sampler = &run.config.sampler;
+    let calls = sampler.denoiser(run.model.epsilon).map_or(0, |d| d.score_calls());
+    let mut facts = vec![
+        ("target".into(), describe(&manifest.target)),
+        ("pre-training".into(), manifest.pretrain.as_ref().map_or("the target".into(), describe)),
+        ("code dimension d*".into(), run.model.codes.dims()[1].to_string()),
+        ("epsilon".into(), format!("{} (code variance 1 after normalisation)", run.model.epsilon)),
+        ("v_end".into(), format!("{:.2e}", run.model.epsilon * sampler.one_minus_t)),
+        ("sampling".into(), format!("{:?} start, {:?} grid, {calls} score calls a sample", sampler.start, sampler.grid)),
+        ("start error".into(), start_bound(run)),
+        ("seed, device".into(), format!("{}, {}", manifest.seed, manifest.device)),
+        ("version".into(), format!("sbridge {}", manifest.version)),
+    ];
+    let spent = manifest.seconds.iter().map(|(stage, s)| format!("{stage} {s:.0} s"));
+    facts.push(("time".into(), spent.collect::<Vec<_>>().join(", ")));
+    if let Some(bytes) = manifest.peak_memory {
+        facts.push(("peak memory".into(), format!("{:.2} GB", bytes as f64 / 1e9)));
+    }
+    facts
+}
+
+/// KL(q_ε ‖ N(0, εI)) ≤ E‖Z‖²/2ε: what any Gaussian with the right moments stays below.
+fn start_bound(run: &OpenRun) -> String {
+    let squares = to_vec_f64(run.model.codes.clone().powi_scalar(2).sum_dim(1).mean())[0];
+    format!("KL(q_ε ‖ N(0, εI)) at most {:.3}; less for the moment-matched start", squares / (2.0 * run.model.epsilon))
+}
+
+fn samples_section(run: &OpenRun) -> Result<Section> {
+    let mut blocks = Vec::new();
+    let picture = |name: &str, caption: &str| {
+        let png = fs::read(run.folder.file(name)).ok()?;
+        Some(Block::Picture(Picture { caption: caption.into(), alt: caption.into(), png }))
+    };
+    blocks.extend(picture("samples.png", "Generated samples"));
+    blocks.extend(picture(
+        "neighbours.png",
+        "Generated samples (top) and the nearest training sample of each (bottom)",
+    ));
+    if blocks.is_empty() {
+        blocks.push(Block::Plot(scatter(run)?));
+    }
+    Ok(Section { title: "Samples".into(), text: String::new(), blocks })
+}
+
+/// Generated and training vectors along the first two columns.
+fn scatter(run: &OpenRun) -> Result<Plot> {
+    let generated = sbridge_data::load(&run.folder.file("samples.npy").to_string_lossy())?;
+    let training = crate::data::load(&run.config.target)?;
+    let series = |name: &str, data: &sbridge_data::Dataset| {
+        let second = usize::from(data.shape().size() > 1);
+        let points = data.rows().take(SCATTER).map(|r| (f64::from(r[0]), f64::from(r[second])));
+        Series { name: name.into(), style: SeriesStyle::Points, points: points.collect() }
+    };
+    Ok(Plot {
+        caption: "Generated and training samples, first two columns".into(),
+        x_label: "column 0".into(),
+        y_label: "column 1".into(),
+        series: vec![series("training data", &training), series("generated", &generated)],
+        ..Plot::default()
+    })
+}
+
+/// Writes `neighbours.png`: samples above their nearest training samples.
+///
+/// # Errors
+/// [`RunError`] if the disk refuses.
+pub fn write_neighbours(run: &OpenRun, samples: &Tensor<2>, train: &Tensor<2>) -> Result<()> {
+    if !run.shape().is_image() {
+        return Ok(());
+    }
+    let shown = samples.clone().narrow(0, 0, STRIP.min(samples.dims()[0]));
+    let found = sbridge_ot::nearest_neighbours(&points(&shown)?, &points(train)?, 1)?;
+    let nearest = select_rows(train, &found.indices);
+    let columns = shown.dims()[0];
+    let both = to_vec(Tensor::cat(vec![shown, nearest], 0));
+    let values = unit_range(&both, run.range());
+    Ok(sbridge_data::write_png_grid(run.folder.file("neighbours.png"), &values, run.shape(), columns, 2)?)
+}
+
+fn quality_section(evaluation: &Evaluation) -> Section {
+    let rows = evaluation.rows.iter().map(|row| Row {
+        label: row.label.clone(),
+        cells: vec![
+            format!("{:.3}", row.quality.frechet),
+            format!("{:.3}", row.quality.precision),
+            format!("{:.3}", row.quality.recall),
+            format!("{:.4}", row.quality.sliced_w2),
+            format!("{:.3}", row.quality.neighbour_ratio),
+        ],
+        emphasis: match row.kind {
+            RowKind::Model => Emphasis::Model,
+            RowKind::Floor => Emphasis::Floor,
+            RowKind::Baseline => Emphasis::Baseline,
+        },
+    });
+    let columns = ["Fréchet distance", "precision", "recall", "sliced W2", "neighbour ratio"];
+    let share = evaluation.excess_share.map_or(String::new(), |share| {
+        format!(" (D_model − D_autoencoder)/(D_gauss − D_autoencoder) = {share:.4}.")
+    });
+    let table = Table {
+        caption: format!("{} samples against {}", evaluation.count, evaluation.reference),
+        columns: columns.map(String::from).to_vec(),
+        rows: rows.collect(),
+        note: format!(
+            "In {}. Precision and recall with k = 5. Neighbour ratio: median distance to the nearest \
+             training sample over that of the reference; below 1 means copying.{share}",
+            evaluation.feature_space
+        ),
+    };
+    Section {
+        title: "Quality".into(),
+        text: "The model beside what nothing can beat (rows in italics) and what it should beat.".into(),
+        blocks: vec![Block::Table(table)],
+    }
+}
+
+fn error_section(decomposition: &Decomposition) -> Section {
+    let rows = decomposition.terms.iter().enumerate().map(|(i, term)| Row {
+        label: term.name.clone(),
+        cells: vec![
+            format!("{:.4}", term.value),
+            term.floor.map_or("–".into(), |floor| format!("{floor:.4}")),
+            term.meaning.clone(),
+        ],
+        emphasis: if i == 0 { Emphasis::Model } else { Emphasis::Baseline },
+    });
+    let table = Table {
+        caption: "Terms of the error decomposition, in scaled data and normalised code units".into(),
+        columns: ["value", "sampling floor", "meaning"].map(String::from).to_vec(),
+        rows: rows.collect(),
+        note: format!(
+            "Exact W2 of {} points on each side. The floor is W2 between two samples of one law of \
+             that size; L_D is a lower bound of the true constant, so the right-hand side is an estimate.",
+            decomposition.matched
+        ),
+    };
+    Section {
+        title: "Where the error comes from".into(),
+        text: "W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, π_T) + W2(π_T, q_v) + W2(q_v, p)] + R(p_data), every term measured."
+            .into(),
+        blocks: vec![Block::Table(table)],
+    }
+}
+
+fn training_section(run: &OpenRun) -> Result<Section> {
+    let mut curves: BTreeMap<(String, &str), Vec<(f64, f64)>> = BTreeMap::new();
+    for line in run.folder.read("metrics.jsonl").unwrap_or_default().lines() {
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        let (Some(stage), Some(step)) = (value["stage"].as_str(), value["step"].as_f64()) else { continue };
+        for (key, name) in [("loss", "training loss"), ("held_out_loss", "held-out loss")] {
+            if let Some(loss) = value[key].as_f64() {
+                curves.entry((stage.into(), name)).or_default().push((step, loss));
+            }
+        }
+    }
+    let stages: Vec<String> = run.manifest.seconds.iter().map(|(s, _)| s.clone()).collect();
+    let plot = |stage: &String| {
+        let series: Vec<Series> = curves
+            .iter()
+            .filter(|((s, _), _)| s == stage)
+            .map(|((_, name), points)| Series {
+                name: (*name).into(),
+                style: if *name == "held-out loss" { SeriesStyle::Dashed } else { SeriesStyle::Line },
+                points: points.clone(),
+            })
+            .collect();
+        (!series.is_empty()).then(|| {
+            Block::Plot(Plot {
+                caption: format!("Loss of the {stage}"),
+                x_label: "step".into(),
+                y_label: "loss".into(),
+                y_scale: Scale::Log,
+                series,
+                ..Plot::default()
+            })
+        })
+    };
+    let blocks = stages.iter().filter_map(plot).collect();
+    let text = "A held-out loss that rises while the training loss falls is over-fitting.".into();
+    Ok(Section { title: "Training".into(), text, blocks })
+}
+
+/// Paths of the bridge along the two widest directions of the codes.
+fn paths_section(run: &OpenRun) -> Result<Section> {
+    let model = &run.model;
+    let mut rng = Rng::new(run.config.seed).fork("paths");
+    let z0 = start_law(model, run.config.sampler.start, &mut rng)?.sample(PATHS, &mut rng);
+    let denoiser = run.config.sampler.denoiser(model.epsilon)?;
+    let plane = Plane::of(&points(&model.codes)?)?;
+    let mut paths = vec![Vec::new(); PATHS];
+    denoiser.run_observed(&model.predictor, z0, &mut rng, &mut |_, z| {
+        for (path, point) in paths.iter_mut().zip(plane.project(&to_vec_f64(z.clone()))) {
+            path.push(point);
+        }
+    });
+    let clean = to_vec_f64(model.codes.clone().narrow(0, 0, SCATTER.min(model.codes.dims()[0])));
+    let mut series = vec![Series {
+        name: "codes of the target".into(),
+        style: SeriesStyle::Points,
+        points: plane.project(&clean),
+    }];
+    series.extend(paths.into_iter().map(|points| Series {
+        name: "paths".into(),
+        style: SeriesStyle::PathLine,
+        points,
+    }));
+    let plot = Plot {
+        caption: format!("{PATHS} paths of the bridge in latent space"),
+        x_label: "first principal axis".into(),
+        y_label: "second principal axis".into(),
+        series,
+        ..Plot::default()
+    };
+    let text = "Paths start in the smoothed law and end in the law of the codes.".into();
+    Ok(Section { title: "Latent paths".into(), text, blocks: vec![Block::Plot(plot)] })
+}
+
+/// The two principal axes of a cloud of codes.
+struct Plane {
+    axes: [Vec<f64>; 2],
+}
+
+impl Plane {
+    fn of(codes: &Points) -> Result<Self> {
+        let dim = codes.dim();
+        if dim == 1 {
+            return Ok(Self { axes: [vec![1.0], vec![1.0]] });
+        }
+        let covariance = codes.covariance()?;
+        let eigen = covariance
+            .self_adjoint_eigen(faer::Side::Lower)
+            .map_err(|e| RunError::Input(format!("the codes have no principal axes: {e:?}")))?;
+        // Eigenvalues come in rising order.
+        let axis = |j: usize| (0..dim).map(|i| eigen.U()[(i, j)]).collect();
+        Ok(Self { axes: [axis(dim - 1), axis(dim - 2)] })
+    }
+
+    fn project(&self, rows: &[f64]) -> Vec<(f64, f64)> {
+        let dot = |row: &[f64], axis: &[f64]| row.iter().zip(axis).map(|(x, a)| x * a).sum();
+        let rows = rows.chunks_exact(self.axes[0].len());
+        rows.map(|row| (dot(row, &self.axes[0]), dot(row, &self.axes[1]))).collect()
+    }
+}
+
+fn settings_section(run: &OpenRun) -> Section {
+    Section {
+        title: "How to make it again".into(),
+        text: "The settings below are complete; the same seed on the same machine gives the same samples.".into(),
+        blocks: vec![
+            Block::Text("sbridge fit latent --config config.toml --out ANOTHER_FOLDER".into()),
+            Block::Text(run.config.to_toml()),
+        ],
+    }
+}

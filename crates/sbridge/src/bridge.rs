@@ -1,0 +1,48 @@
+//! A bridge: the drifts of a diffusion that joins two laws, and what follows from them.
+//!
+//! dX = v₊(t, X) dt + g(t) dW from `π₀` at t = 0; in the reversed clock,
+//! dX = v₋(t, X) ds + g(t) dW from `π₁`. Nelson's identity ties them to the marginal density:
+//! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   [Nel67, §13]
+
+use crate::tensor::{Tensor, column};
+
+/// Which end a path starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From `π₀` at t = 0 to `π₁` at t = 1.
+    Forward,
+    /// From `π₁` at t = 1 to `π₀` at t = 0.
+    Backward,
+}
+
+/// A diffusion between two laws, seen from both ends.
+pub trait Bridge {
+    /// Dimension of the state.
+    fn dim(&self) -> usize;
+
+    /// Drift in the clock of `direction`.
+    ///
+    /// # Shapes
+    /// `t: [batch]`, `x: [batch, dim]`, result `[batch, dim]`.
+    fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2>;
+
+    /// Diffusion g(t), the same in both directions.
+    ///
+    /// # Shapes
+    /// `t: [batch]`, result `[batch]`.
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1>;
+
+    /// Velocity of the probability flow, u = ½ (v₊ − v₋).
+    fn velocity(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let forward = self.drift(Direction::Forward, t.clone(), x.clone());
+        let backward = self.drift(Direction::Backward, t, x);
+        (forward - backward) * 0.5
+    }
+
+    /// Score of the marginal law, ∇log pₜ = (v₊ + v₋) / g².
+    fn score(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let forward = self.drift(Direction::Forward, t.clone(), x.clone());
+        let backward = self.drift(Direction::Backward, t.clone(), x);
+        (forward + backward) / column(self.diffusion(t).powi_scalar(2))
+    }
+}

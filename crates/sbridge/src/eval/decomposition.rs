@@ -1,0 +1,123 @@
+//! Where the end-to-end error comes from, term by term, all measured:
+//!
+//! W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, π_T) + W2(π_T, q_v) + W2(q_v, p)] + W2(D#p, p_data),
+//! W2(D#p, p_data) ≤ R(p_data) ≤ R(p̃) + (1 + L_D L_E) δ.                              [LSBDM]
+//!
+//! Units: scaled data, normalised codes. W2 is exact on equal samples, and its floor is the W2 of
+//! two samples of the same law of that size: a value at its floor means no visible difference.
+
+use sbridge_ot::{Points, wasserstein2};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::eval::{decoder_lipschitz, encoder_lipschitz, head, points, step_error};
+use crate::latent::{LatentModel, SamplerSettings, start_law};
+use crate::rng::Rng;
+use crate::tensor::{Tensor, to_vec_f64};
+
+/// Points in an exact W2; its cost grows with the cube.
+const MATCHED: usize = 1000;
+
+/// One measured term.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Term {
+    /// The term as written above.
+    pub name: String,
+    /// What it means in words.
+    pub meaning: String,
+    /// Its value.
+    pub value: f64,
+    /// The value that sampling alone would give, where there is one.
+    pub floor: Option<f64>,
+}
+
+/// All terms of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Decomposition {
+    /// In the order of the inequality.
+    pub terms: Vec<Term>,
+    /// Points in each exact W2.
+    pub matched: usize,
+}
+
+/// Measures every term of `model` against unseen `reference` rows; `pretrain` rows are those of the
+/// pre-training law if it differs from the target. Rows are in data units, `[count, size]`.
+///
+/// # Errors
+/// As [`LatentModel::sample_codes`].
+pub fn decompose(
+    model: &LatentModel,
+    settings: &SamplerSettings,
+    reference: &Tensor<2>,
+    pretrain: Option<&Tensor<2>>,
+    rng: &Rng,
+) -> Result<Decomposition> {
+    let matched = MATCHED.min(reference.dims()[0] / 2);
+    let reference = head(reference, 2 * matched);
+    let scale = |rows: &Tensor<2>| points(&model.scaling.apply(rows.clone()));
+    let unseen = halves(&scale(&reference)?, matched)?;
+    let unseen_codes = model.encode(&reference);
+    let code_halves = halves(&points(&unseen_codes)?, matched)?;
+
+    let codes = model.sample_codes(matched, settings, &rng.fork("decomposition"), &mut |_| {})?;
+    let v_end = settings.v_min(model.epsilon)?;
+    let mut stream = rng.fork("terms");
+    let shaken = unseen_codes.clone() + stream.normal_like(&unseen_codes) * v_end.sqrt();
+    let shaken = halves(&points(&shaken)?, matched)?;
+    let generated = scale(&model.decode(&codes))?;
+
+    let decoder = decoder_lipschitz(model, &head(&unseen_codes, matched), &mut stream);
+    let encoder = encoder_lipschitz(model, &head(&reference, matched), &mut stream);
+    let start = start_law(model, settings.start, &mut stream)?.sample(matched, &mut stream);
+    let steps = step_error(&model.predictor, settings.denoiser(model.epsilon)?.variances(), start, &mut stream)?;
+    let latent_floor = wasserstein2(&code_halves[0], &code_halves[1])?;
+    let data_floor = wasserstein2(&unseen[0], &unseen[1])?;
+    let learned = wasserstein2(&points(&codes)?, &shaken[0])?;
+    let stopping = (v_end * codes.dims()[1] as f64).sqrt();
+    let reconstruction = reconstruction_error(model, &reference);
+    let end_to_end = wasserstein2(&generated, &unseen[0])?;
+    let bound = decoder * (steps + learned + stopping) + reconstruction;
+
+    let mut terms = vec![
+        term("W2(D#π̃_T, p_data)", "end-to-end error of decoded samples", end_to_end, Some(data_floor)),
+        term("right-hand side", "the bound of the inequality with the terms below", bound, None),
+        term("L_D", "empirical Lipschitz constant of the decoder", decoder, None),
+        term("W2(π̃_T, π_T)", "step error, against a grid twice as fine", steps, None),
+        term("W2(π_T, q_v)", "score and start error, in latent space", learned, Some(latent_floor)),
+        term("W2(q_v, p)", "stopping error, at most √(d* v_end)", stopping, None),
+        term("R(p_data)", "reconstruction error on the target law", reconstruction, None),
+    ];
+    if let Some(pretrain) = pretrain {
+        let pretrain = head(pretrain, matched);
+        let delta = wasserstein2(&scale(&pretrain)?, &first(&unseen[0], pretrain.dims()[0])?)?;
+        let own = reconstruction_error(model, &pretrain);
+        terms.extend([
+            term("R(p̃)", "reconstruction error on the pre-training law", own, None),
+            term("δ = W2(p_data, p̃)", "shift between pre-training and target law", delta, Some(data_floor)),
+            term("L_E", "empirical Lipschitz constant of the encoder", encoder, None),
+            term("R(p̃) + (1 + L_D L_E) δ", "bound on R(p_data) from the shift", own + (1.0 + decoder * encoder) * delta, None),
+        ]);
+    }
+    Ok(Decomposition { terms, matched })
+}
+
+/// R: root mean square distance of samples from their reconstruction, in scaled units.
+pub fn reconstruction_error(model: &LatentModel, rows: &Tensor<2>) -> f64 {
+    let scaled = model.scaling.apply(rows.clone());
+    let restored = model.scaling.apply(model.decode(&model.encode(rows)));
+    to_vec_f64((restored - scaled).powi_scalar(2).sum_dim(1).mean())[0].sqrt()
+}
+
+fn term(name: &str, meaning: &str, value: f64, floor: Option<f64>) -> Term {
+    Term { name: name.into(), meaning: meaning.into(), value, floor }
+}
+
+fn first(points: &Points, count: usize) -> Result<Points> {
+    let indices: Vec<usize> = (0..count.min(points.len())).collect();
+    Ok(points.subset(&indices)?)
+}
+
+fn halves(points: &Points, half: usize) -> Result<[Points; 2]> {
+    let second: Vec<usize> = (half..2 * half).collect();
+    Ok([first(points, half)?, points.subset(&second)?])
+}

@@ -1,0 +1,97 @@
+//! The executor owns the loop around a trainer: observers, checkpoints, interruption, divergence.
+
+use crate::error::Result;
+use crate::fit::{Status, StepInfo, Trainer, TrainerState};
+use crate::objective::Objective;
+
+/// What watches a training run. Every method has a default that does nothing.
+pub trait Observer {
+    /// After a step was taken.
+    fn on_step(&mut self, _info: &StepInfo) {}
+
+    /// After the averaged weights were assessed on held-out data.
+    fn on_assessment(&mut self, _step: usize, _held_out_loss: f64) {}
+
+    /// Whether a checkpoint is due now.
+    fn wants_checkpoint(&mut self, _step: usize) -> bool {
+        false
+    }
+
+    /// Keeps a checkpoint.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being kept, in words; the run stops.
+    fn keep(&mut self, _state: TrainerState) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether the user asked to stop.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// An observer that does nothing.
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// How a training run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps were taken, or patience ran out.
+    Finished,
+    /// The user asked to stop; a checkpoint was kept.
+    Interrupted,
+    /// The numbers went bad; the last checkpoint stands.
+    Diverged {
+        /// Which quantity, at which step.
+        reason: String,
+    },
+    /// A checkpoint could not be kept.
+    Unsaved {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Trains until done, interrupted or diverged.
+pub fn run<O: Objective>(
+    trainer: &mut Trainer<O::Model>,
+    objective: &O,
+    observer: &mut dyn Observer,
+) -> Outcome {
+    while !trainer.is_done() {
+        if observer.is_interrupted() {
+            return match observer.keep(trainer.state()) {
+                Ok(()) => Outcome::Interrupted,
+                Err(reason) => Outcome::Unsaved { reason },
+            };
+        }
+        let info = trainer.step(objective);
+        if let Status::Diverged { reason } = &info.status {
+            return Outcome::Diverged { reason: reason.clone() };
+        }
+        observer.on_step(&info);
+        if let Some(loss) = trainer.assess(objective) {
+            observer.on_assessment(info.step, loss);
+        }
+        if observer.wants_checkpoint(info.step)
+            && let Err(reason) = observer.keep(trainer.state())
+        {
+            return Outcome::Unsaved { reason };
+        }
+    }
+    Outcome::Finished
+}
+
+/// Trains without an observer and returns the finished model.
+///
+/// # Errors
+/// [`Error::Diverged`](crate::Error::Diverged) if the numbers go bad.
+pub fn run_silently<O: Objective>(mut trainer: Trainer<O::Model>, objective: &O) -> Result<O::Model> {
+    match run(&mut trainer, objective, &mut Silent) {
+        Outcome::Diverged { reason } => Err(crate::Error::Diverged(reason)),
+        _ => Ok(trainer.finished()),
+    }
+}

@@ -1,0 +1,175 @@
+//! A trained latent bridge: what is needed to sample, and nothing of how it was trained.
+
+use crate::error::{Error, Result};
+use crate::latent::foellmer::FoellmerStart;
+use crate::latent::scaling::{DataScaling, Normaliser};
+use crate::latent::settings::SamplerSettings;
+use crate::latent::start::StartLaw;
+use crate::marginal::{Convolved, Empirical, Gaussian, Marginal, Mixture, SmoothedScore};
+use crate::net::{Autoencoder, NoisePredictor};
+use crate::objective::RatioNet;
+use crate::reference::Brownian;
+use crate::rng::Rng;
+use crate::solver::SmoothingBridge;
+use crate::tensor::{Tensor, to_vec};
+
+/// Rows encoded, simulated or decoded at once.
+const BLOCK: usize = 500;
+
+/// Iterations of the mixture fit; it is a start law, so near enough is enough.
+const MIXTURE_ITERATIONS: usize = 50;
+
+/// An encoder, a decoder and the bridge between smoothed and clean codes.
+pub struct LatentModel {
+    /// Into and out of the networks' units.
+    pub scaling: DataScaling,
+    /// Encoder and decoder.
+    pub autoencoder: Autoencoder,
+    /// Into and out of the bridge's units.
+    pub normaliser: Normaliser,
+    /// The learned score of smoothed codes.
+    pub predictor: NoisePredictor,
+    /// The learned density ratio, where the start law wants one.
+    pub ratio: Option<RatioNet>,
+    /// Normalised training codes, `[count, dim]`.
+    pub codes: Tensor<2>,
+    /// Normalised held-out codes, `[count, dim]`, if some were set aside.
+    pub held_out: Option<Tensor<2>>,
+    /// ε.
+    pub epsilon: f64,
+    /// Smallest noise variance the score was trained at.
+    pub v_min: f64,
+}
+
+impl LatentModel {
+    /// The bridge itself, from the smoothed law of codes at t = 0 to the clean one at t = 1.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if ε is not positive.
+    pub fn bridge(&self) -> Result<SmoothingBridge<NoisePredictor>> {
+        let reference = Brownian::with_epsilon(self.epsilon)?;
+        Ok(SmoothingBridge::new(self.predictor.clone(), reference))
+    }
+
+    /// `count` normalised codes, simulated block by block with `after_block(done)` in between.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings out of range, or that ask for noise levels the score was not
+    /// trained at.
+    pub fn sample_codes(
+        &self,
+        count: usize,
+        settings: &SamplerSettings,
+        rng: &Rng,
+        after_block: &mut dyn FnMut(usize),
+    ) -> Result<Tensor<2>> {
+        let denoiser = settings.denoiser(self.epsilon)?;
+        self.check_levels(denoiser.smallest_query())?;
+        let start = start_law(self, settings.start, &mut rng.fork("start-law"))?;
+        let mut blocks = Vec::new();
+        for first in (0..count).step_by(BLOCK) {
+            let batch = BLOCK.min(count - first);
+            let mut stream = rng.fork(&format!("block={}", first / BLOCK));
+            let z0 = start.sample(batch, &mut stream);
+            blocks.push(denoiser.run(&self.predictor, z0, &mut stream));
+            after_block(first + batch);
+        }
+        Ok(Tensor::cat(blocks, 0))
+    }
+
+    fn check_levels(&self, smallest: f64) -> Result<()> {
+        // A grid recomputed in f64 may differ from the stored one in the last digits.
+        if smallest >= self.v_min * (1.0 - 1e-6) {
+            return Ok(());
+        }
+        Err(Error::setting(
+            "smallest noise variance of the grid",
+            format!("at least the {} the score was trained at", self.v_min),
+            smallest,
+            "raise sampler.one_minus_t or lower sampler.steps, or train again with these settings",
+        ))
+    }
+
+    /// Normalised codes of samples in the data's units, `[count, dim]`.
+    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
+        self.normaliser.apply(encode(&self.autoencoder, &self.scaling, rows))
+    }
+
+    /// Samples in the data's units from normalised codes, `[count, size]`.
+    pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
+        in_blocks(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
+    }
+}
+
+/// The encoder's means for samples in the data's units, `[count, latent_dim]`.
+pub fn encode(autoencoder: &Autoencoder, scaling: &DataScaling, rows: &Tensor<2>) -> Tensor<2> {
+    in_blocks(rows, |x| autoencoder.encode(scaling.apply(x)).mean)
+}
+
+fn in_blocks(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
+    let blocks = rows.clone().split(BLOCK, 0).into_iter();
+    Tensor::cat(blocks.map(map).collect(), 0)
+}
+
+/// The law of the first state, for a trained model.
+///
+/// # Errors
+/// [`Error::Setting`] if the model lacks what the law needs: held-out codes, enough codes for the
+/// mixture, a density ratio.
+pub fn start_law(model: &LatentModel, law: StartLaw, rng: &mut Rng) -> Result<Box<dyn Marginal>> {
+    let (codes, epsilon) = (&model.codes, model.epsilon);
+    let (device, dtype) = (codes.device(), codes.dtype());
+    match law {
+        StartLaw::ConvolveTrain => Ok(Box::new(Convolved::new(Empirical::new(codes.clone()), epsilon))),
+        StartLaw::ConvolveHeldout => {
+            let held_out = model.held_out.clone().ok_or_else(|| {
+                let fix = "the model was trained without held-out samples; use gaussian-moment";
+                Error::setting("start", "a law this model can give", "convolve-heldout", fix)
+            })?;
+            Ok(Box::new(Convolved::new(Empirical::new(held_out), epsilon)))
+        }
+        StartLaw::GaussianIso => {
+            let zero = vec![0.0; codes.dims()[1]];
+            Ok(Box::new(Gaussian::isotropic(&zero, epsilon, dtype, &device)))
+        }
+        StartLaw::GaussianMoment => {
+            Ok(Box::new(Gaussian::new(&moments(codes)?, dtype, &device)?.smoothed(epsilon)))
+        }
+        StartLaw::Mixture { components } => {
+            let fitted = Mixture::fit(codes, components, MIXTURE_ITERATIONS, rng)?;
+            Ok(Box::new(Convolved::new(fitted, epsilon)))
+        }
+        StartLaw::DensityRatio { tau_over_epsilon, draws, steps } => {
+            let ratio = model.ratio.clone().ok_or_else(|| {
+                let fix = "train again with sampler.start.kind = \"density-ratio\"";
+                Error::setting("start", "a law this model can give", "density-ratio", fix)
+            })?;
+            let centre = codes.clone().mean_dim(0);
+            let score = Centred { score: model.predictor.clone(), centre: centre.clone() };
+            let tau = tau_over_epsilon * epsilon;
+            Ok(Box::new(FoellmerStart { ratio, score, epsilon, tau, draws, steps, centre }))
+        }
+    }
+}
+
+/// Mean and covariance of codes, in f64.
+pub(crate) fn moments(codes: &Tensor<2>) -> Result<sbridge_ot::Gaussian> {
+    let points = sbridge_ot::Points::from_f32(&to_vec(codes.clone()), codes.dims()[1])?;
+    Ok(sbridge_ot::Gaussian::fit(&points)?)
+}
+
+/// The score of a law moved so that its mean is zero.
+struct Centred<S> {
+    score: S,
+    centre: Tensor<2>,
+}
+
+impl<S: SmoothedScore> SmoothedScore for Centred<S> {
+    fn dim(&self) -> usize {
+        self.score.dim()
+    }
+
+    fn score(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
+        self.score.score(z + self.centre.clone(), v)
+    }
+}

@@ -1,0 +1,292 @@
+//! Encoder–decoder pairs: convolutional for images, dense for vectors, or none at all.
+//!
+//! The encoder gives a Gaussian N(μ, diag s²) over codes; only its mean is used once trained.
+//! Tests: shapes for odd image sizes; the identity is exact.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::net::layers::{Conv, ConvTransposed, Linear, RECTIFIER_GAIN, leaky};
+use crate::rng::Rng;
+use crate::tensor::{Device, Module, Tensor, activation};
+
+/// Shape of one sample: `[channels, height, width]`, or `[dim]` for a vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AutoencoderKind {
+    /// Rows of numbers.
+    Vector {
+        /// Length of a row.
+        dim: usize,
+    },
+    /// Images with values in [0, 1], channel-major.
+    Image {
+        /// `[channels, height, width]`.
+        shape: [usize; 3],
+    },
+}
+
+/// Size of an autoencoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoencoderSettings {
+    /// Dimension d* of a code. Default 16; between 1 and the size of a sample.
+    pub latent_dim: usize,
+    /// Channels of the first convolution; the second has twice as many. Default 32. Images only.
+    pub channels: usize,
+    /// Features of the dense hidden layers. Default 256.
+    pub hidden: usize,
+}
+
+impl Default for AutoencoderSettings {
+    fn default() -> Self {
+        Self { latent_dim: 16, channels: 32, hidden: 256 }
+    }
+}
+
+impl AutoencoderSettings {
+    /// Checks the sizes against a sample of `size` values.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a size of zero or a code longer than a sample.
+    pub fn check(&self, size: usize) -> Result<()> {
+        if !(1..=size).contains(&self.latent_dim) {
+            let requirement = format!("between 1 and the size of a sample, {size}");
+            let fix = "set autoencoder.latent_dim";
+            return Err(Error::setting("latent_dim", requirement, self.latent_dim, fix));
+        }
+        for (name, value) in [("channels", self.channels), ("hidden", self.hidden)] {
+            if value == 0 {
+                return Err(Error::setting(name, "at least 1", value, "see [autoencoder]"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the encoder says of a sample: a Gaussian over codes.
+pub struct Code {
+    /// μ, `[batch, latent_dim]`.
+    pub mean: Tensor<2>,
+    /// ln s², `[batch, latent_dim]`.
+    pub log_var: Tensor<2>,
+}
+
+/// An encoder and a decoder.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)]
+pub enum Autoencoder {
+    /// A code is the sample itself.
+    Identity(Identity),
+    /// Dense layers.
+    Dense(DenseAutoencoder),
+    /// Strided convolutions around dense layers.
+    Convolutional(ConvAutoencoder),
+}
+
+impl Autoencoder {
+    /// The network for samples of this kind.
+    pub fn new(
+        kind: &AutoencoderKind,
+        settings: &AutoencoderSettings,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Self {
+        match kind {
+            AutoencoderKind::Vector { dim } => {
+                Self::Dense(DenseAutoencoder::new(*dim, settings, rng, device))
+            }
+            AutoencoderKind::Image { shape } => {
+                Self::Convolutional(ConvAutoencoder::new(*shape, settings, rng, device))
+            }
+        }
+    }
+
+    /// Codes that are the samples themselves.
+    pub fn identity(dim: usize) -> Self {
+        Self::Identity(Identity { dim })
+    }
+
+    /// Dimension d* of a code.
+    pub fn latent_dim(&self) -> usize {
+        match self {
+            Self::Identity(identity) => identity.dim,
+            Self::Dense(net) => net.latent_dim,
+            Self::Convolutional(net) => net.latent_dim,
+        }
+    }
+
+    /// The Gaussian over codes of each sample.
+    ///
+    /// # Shapes
+    /// `x: [batch, size]`, result `[batch, latent_dim]` twice.
+    pub fn encode(&self, x: Tensor<2>) -> Code {
+        let (both, latent_dim) = match self {
+            Self::Identity(_) => {
+                let log_var = x.full_like(f64::NEG_INFINITY);
+                return Code { mean: x, log_var };
+            }
+            Self::Dense(net) => (net.encode(x), net.latent_dim),
+            Self::Convolutional(net) => (net.encode(x), net.latent_dim),
+        };
+        let mean = both.clone().narrow(1, 0, latent_dim);
+        let log_var = both.narrow(1, latent_dim, latent_dim);
+        // A log-variance outside this range is a rounding error or an overflow, never information.
+        Code { mean, log_var: log_var.clamp(-20.0, 10.0) }
+    }
+
+    /// Samples from codes.
+    ///
+    /// # Shapes
+    /// `z: [batch, latent_dim]`, result `[batch, size]`.
+    pub fn decode(&self, z: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Identity(_) => z,
+            Self::Dense(net) => net.decode(z),
+            Self::Convolutional(net) => net.decode(z),
+        }
+    }
+}
+
+/// No encoder at all.
+#[derive(Module, Debug)]
+pub struct Identity {
+    #[module(skip)]
+    dim: usize,
+}
+
+/// Dense layers: size – hidden – hidden – code and back.
+#[derive(Module, Debug)]
+pub struct DenseAutoencoder {
+    encoder: [Linear; 3],
+    decoder: [Linear; 3],
+    #[module(skip)]
+    latent_dim: usize,
+}
+
+impl DenseAutoencoder {
+    fn new(size: usize, settings: &AutoencoderSettings, rng: &mut Rng, device: &Device) -> Self {
+        let &AutoencoderSettings { latent_dim, hidden, .. } = settings;
+        let mut rectified = |i, o| Linear::new(i, o, RECTIFIER_GAIN, rng, device);
+        let encoder = [rectified(size, hidden), rectified(hidden, hidden)];
+        let decoder = [rectified(latent_dim, hidden), rectified(hidden, hidden)];
+        let [first, second] = encoder;
+        let code = Linear::new(hidden, 2 * latent_dim, 1.0, rng, device);
+        let [third, fourth] = decoder;
+        let output = Linear::new(hidden, size, 1.0, rng, device);
+        Self { encoder: [first, second, code], decoder: [third, fourth, output], latent_dim }
+    }
+
+    fn encode(&self, x: Tensor<2>) -> Tensor<2> {
+        let [first, second, code] = &self.encoder;
+        code.forward(leaky(second.forward(leaky(first.forward(x)))))
+    }
+
+    fn decode(&self, z: Tensor<2>) -> Tensor<2> {
+        let [first, second, output] = &self.decoder;
+        output.forward(leaky(second.forward(leaky(first.forward(z)))))
+    }
+}
+
+/// Two strided convolutions, a dense layer, and the mirror image; the output is squashed to [0, 1].
+///
+/// Images whose sides are not multiples of four are padded with zeros and cropped again.
+#[derive(Module, Debug)]
+pub struct ConvAutoencoder {
+    fine: Conv,
+    coarse: Conv,
+    inward: Linear,
+    code: Linear,
+    outward: Linear,
+    spread: Linear,
+    refine: ConvTransposed,
+    paint: ConvTransposed,
+    #[module(skip)]
+    latent_dim: usize,
+    #[module(skip)]
+    shape: [usize; 3],
+}
+
+impl ConvAutoencoder {
+    fn new(shape: [usize; 3], settings: &AutoencoderSettings, rng: &mut Rng, device: &Device) -> Self {
+        let &AutoencoderSettings { latent_dim, channels, hidden } = settings;
+        let [colours, height, width] = shape;
+        let bottom = 2 * channels * height.div_ceil(4) * width.div_ceil(4);
+        let mut dense = |i, o, gain| Linear::new(i, o, gain, rng, device);
+        let inward = dense(bottom, hidden, RECTIFIER_GAIN);
+        let code = dense(hidden, 2 * latent_dim, 1.0);
+        let outward = dense(latent_dim, hidden, RECTIFIER_GAIN);
+        let spread = dense(hidden, bottom, RECTIFIER_GAIN);
+        Self {
+            fine: Conv::halving(colours, channels, rng, device),
+            coarse: Conv::halving(channels, 2 * channels, rng, device),
+            inward,
+            code,
+            outward,
+            spread,
+            refine: ConvTransposed::doubling(2 * channels, channels, rng, device),
+            paint: ConvTransposed::doubling(channels, colours, rng, device),
+            latent_dim,
+            shape,
+        }
+    }
+
+    /// Height and width rounded up to multiples of four.
+    fn padded(&self) -> [usize; 2] {
+        let [_, height, width] = self.shape;
+        [height.next_multiple_of(4), width.next_multiple_of(4)]
+    }
+
+    fn encode(&self, x: Tensor<2>) -> Tensor<2> {
+        let [colours, height, width] = self.shape;
+        let [batch, _] = x.dims();
+        let [tall, wide] = self.padded();
+        let image = x.reshape([batch, colours, height, width]);
+        let image = match (tall - height, wide - width) {
+            (0, 0) => image,
+            (below, right) => image.pad((0, right, 0, below), 0.0),
+        };
+        let deep = leaky(self.coarse.forward(leaky(self.fine.forward(image))));
+        let flat = deep.flatten::<2>(1, 3);
+        self.code.forward(leaky(self.inward.forward(flat)))
+    }
+
+    fn decode(&self, z: Tensor<2>) -> Tensor<2> {
+        let [colours, height, width] = self.shape;
+        let [batch, _] = z.dims();
+        let [tall, wide] = self.padded();
+        let flat = leaky(self.spread.forward(leaky(self.outward.forward(z))));
+        let channels = flat.dims()[1] / (tall / 4 * wide / 4);
+        let deep = flat.reshape([batch, channels, tall / 4, wide / 4]);
+        let painted = self.paint.forward(leaky(self.refine.forward(deep)));
+        let cropped = painted.narrow(2, 0, height).narrow(3, 0, width);
+        activation::sigmoid(cropped.reshape([batch, colours * height * width]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn convolutional_pair_keeps_odd_image_sizes() {
+        let device = Device::flex();
+        for shape in [[1, 28, 28], [3, 5, 9], [1, 1, 1]] {
+            let kind = AutoencoderKind::Image { shape };
+            let settings = AutoencoderSettings { latent_dim: 1, channels: 2, hidden: 8 };
+            let net = Autoencoder::new(&kind, &settings, &mut Rng::new(1), &device);
+            let size = shape.iter().product();
+            let code = net.encode(Tensor::ones([3, size], &device));
+            assert_eq!(code.mean.dims(), [3, 1]);
+            assert_eq!(net.decode(code.mean).dims(), [3, size]);
+        }
+    }
+
+    #[test]
+    fn identity_returns_what_it_is_given() {
+        let x = Rng::new(2).normal([4, 3], &Device::flex());
+        let net = Autoencoder::identity(3);
+        let there_and_back = net.decode(net.encode(x.clone()).mean);
+        assert_eq!(there_and_back.to_data(), x.to_data());
+    }
+}

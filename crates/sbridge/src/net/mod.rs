@@ -1,0 +1,17 @@
+//! Networks: settings → `init` → a module, with every weight drawn from a named stream.
+
+mod autoencoder;
+mod classifier;
+mod embedding;
+mod layers;
+mod noise_predictor;
+mod residual_mlp;
+mod weights;
+
+pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
+pub use classifier::Classifier;
+pub use embedding::LogVarianceEmbedding;
+pub use layers::{Conv, ConvTransposed, LayerNorm, Linear};
+pub use noise_predictor::{NoisePredictor, Parametrisation};
+pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
+pub use weights::{Weights, load_weights, weights_of};

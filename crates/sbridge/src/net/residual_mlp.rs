@@ -1,0 +1,102 @@
+//! A residual multilayer perceptron conditioned on the noise level.
+//!
+//! x ← x + W₂ silu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::net::embedding::LogVarianceEmbedding;
+use crate::net::layers::{LayerNorm, Linear, RECTIFIER_GAIN};
+use crate::rng::Rng;
+use crate::tensor::{Device, Module, Tensor, activation};
+
+/// Size of a residual network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResidualMlpSettings {
+    /// Features of the residual stream. Default 384.
+    pub width: usize,
+    /// Residual blocks. Default 4.
+    pub blocks: usize,
+    /// Fourier features of the noise level. Default 64; even.
+    pub time_features: usize,
+}
+
+impl Default for ResidualMlpSettings {
+    fn default() -> Self {
+        Self { width: 384, blocks: 4, time_features: 64 }
+    }
+}
+
+impl ResidualMlpSettings {
+    /// # Errors
+    /// [`Error::Setting`] for a size of zero or an odd number of time features.
+    pub fn check(&self) -> Result<()> {
+        if self.width == 0 {
+            return Err(Error::setting("width", "at least 1", self.width, "see [score.net]"));
+        }
+        if self.time_features == 0 || self.time_features % 2 == 1 {
+            let fix = "features come as sine and cosine";
+            return Err(Error::setting("time_features", "even and > 0", self.time_features, fix));
+        }
+        Ok(())
+    }
+}
+
+/// A residual network from `[batch, dim]` and a noise level to `[batch, dim]`; it starts at zero.
+#[derive(Module, Debug)]
+pub struct ResidualMlp {
+    embedding: LogVarianceEmbedding,
+    time: Linear,
+    lift: Linear,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    output: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    norm: LayerNorm,
+    inward: Linear,
+    condition: Linear,
+    outward: Linear,
+}
+
+impl ResidualMlp {
+    /// A network for states of dimension `dim`.
+    pub fn new(dim: usize, settings: &ResidualMlpSettings, rng: &mut Rng, device: &Device) -> Self {
+        let width = settings.width;
+        let embedding = LogVarianceEmbedding::new(settings.time_features);
+        let block = |rng: &mut Rng| Block {
+            norm: LayerNorm::new(width, device),
+            inward: Linear::new(width, width, RECTIFIER_GAIN, rng, device),
+            condition: Linear::new(width, width, 1.0, rng, device),
+            outward: Linear::new(width, width, 0.0, rng, device),
+        };
+        Self {
+            time: Linear::new(embedding.features(), width, 1.0, rng, device),
+            embedding,
+            lift: Linear::new(dim, width, 1.0, rng, device),
+            blocks: (0..settings.blocks).map(|_| block(rng)).collect(),
+            norm: LayerNorm::new(width, device),
+            output: Linear::new(width, dim, 0.0, rng, device),
+        }
+    }
+
+    /// # Shapes
+    /// `x: [batch, dim]`, `v: [batch]`, result `[batch, dim]`.
+    pub fn forward(&self, x: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
+        let level = activation::silu(self.time.forward(self.embedding.forward(v)));
+        let lifted = self.lift.forward(x);
+        let stream = self.blocks.iter().fold(lifted, |x, block| block.forward(x, &level));
+        self.output.forward(activation::silu(self.norm.forward(stream)))
+    }
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<2>, level: &Tensor<2>) -> Tensor<2> {
+        let inner = self.inward.forward(self.norm.forward(x.clone()));
+        let conditioned = activation::silu(inner + self.condition.forward(level.clone()));
+        x + self.outward.forward(conditioned)
+    }
+}

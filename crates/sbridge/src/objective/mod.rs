@@ -1,0 +1,42 @@
+//! What a network is trained to do: one loss per file.
+
+mod classification;
+mod denoising;
+mod density_ratio;
+mod reconstruction;
+
+pub use classification::Classification;
+pub use denoising::{DenoisingScore, NoiseSampling, bayes_loss_of_gaussian};
+pub use density_ratio::{DensityRatio, RatioNet};
+pub use reconstruction::{Reconstruction, ReconstructionSettings};
+
+use crate::rng::Rng;
+use crate::tensor::{Module, Tensor};
+
+/// A loss to be minimised over the parameters of a model.
+pub trait Objective {
+    /// What is trained.
+    type Model: Module;
+
+    /// A Monte Carlo estimate of the loss on a fresh batch of `batch_size`, a scalar `[1]`.
+    fn loss(&self, model: &Self::Model, batch_size: usize, rng: &mut Rng) -> Tensor<1>;
+
+    /// The loss on data the model is not trained on, if some was set aside. The stream makes two
+    /// calls comparable.
+    fn held_out_loss(&self, model: &Self::Model, rng: &mut Rng) -> Option<f64>;
+}
+
+/// The mean of `loss` over blocks of `rows`, weighted by their length.
+pub(crate) fn mean_over_blocks(
+    rows: &Tensor<2>,
+    block: usize,
+    mut loss: impl FnMut(Tensor<2>) -> Tensor<1>,
+) -> f64 {
+    let total = rows.dims()[0] as f64;
+    let blocks = rows.clone().split(block, 0).into_iter();
+    let weighted = blocks.map(|part| {
+        let weight = part.dims()[0] as f64 / total;
+        weight * f64::from(loss(part).into_scalar::<f32>())
+    });
+    weighted.sum()
+}

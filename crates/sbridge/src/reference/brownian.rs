@@ -1,0 +1,109 @@
+//! Brownian reference σW and its bridges.
+//!
+//! Xₜ | x₀, x₁ ~ N((1−t) x₀ + t x₁, σ² t(1−t) I), with forward drift (x₁ − x)/(1 − t).   [KS91, §5.6.B]
+//! Tests: both ends are hit; a simulated bridge has these moments.
+
+use crate::error::{Result, require_positive};
+use crate::reference::{GaussianReference, Moments, Reference};
+use crate::tensor::{Tensor, column};
+
+/// Brownian motion scaled by `sigma`.
+#[derive(Clone, Copy, Debug)]
+pub struct Brownian {
+    sigma: f64,
+}
+
+impl Brownian {
+    /// The reference whose entropic regularisation is `epsilon = σ²`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) unless `epsilon` is finite and positive.
+    pub fn with_epsilon(epsilon: f64) -> Result<Self> {
+        require_positive("epsilon", epsilon, "set a variance in data units")?;
+        Ok(Self { sigma: epsilon.sqrt() })
+    }
+
+    /// ε = σ².
+    pub fn epsilon(&self) -> f64 {
+        self.sigma.powi(2)
+    }
+}
+
+impl Reference for Brownian {
+    fn drift(&self, _t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        x.zeros_like()
+    }
+
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
+        t.full_like(self.sigma)
+    }
+
+    fn as_gaussian(&self) -> Option<&dyn GaussianReference> {
+        Some(self)
+    }
+}
+
+impl GaussianReference for Brownian {
+    fn bridge(&self, t: Tensor<1>, x0: Tensor<2>, x1: Tensor<2>) -> Moments {
+        let left = -t.clone() + 1.0;
+        let mean = x0 * column(left.clone()) + x1 * column(t.clone());
+        let var = left * t * self.epsilon();
+        Moments { mean, var }
+    }
+
+    fn bridge_drift(&self, t: Tensor<1>, x: Tensor<2>, x1: Tensor<2>) -> Tensor<2> {
+        (x1 - x) / column(-t + 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rng::Rng;
+    use crate::tensor::{Device, from_rows_f64, per_row, to_vec_f64};
+
+    #[test]
+    fn bridge_hits_both_ends() {
+        let device = Device::flex();
+        let x0 = from_rows_f64(&[1.0, -2.0], 2, &device);
+        let x1 = from_rows_f64(&[0.5, 3.0], 2, &device);
+        let reference = Brownian::with_epsilon(2.0).unwrap();
+        for (t, end) in [(0.0, &x0), (1.0, &x1)] {
+            let moments = reference.bridge(per_row(t, &x0), x0.clone(), x1.clone());
+            assert_eq!(to_vec_f64(moments.mean), to_vec_f64(end.clone()));
+            assert_eq!(to_vec_f64(moments.var), [0.0]);
+        }
+    }
+
+    #[test]
+    fn simulated_bridge_drift_gives_the_closed_form_moments() {
+        let (epsilon, steps, paths) = (0.7, 200, 20_000);
+        let reference = Brownian::with_epsilon(epsilon).unwrap();
+        let device = Device::flex();
+        let mut x = Tensor::<2>::zeros([paths, 1], &device);
+        let x1 = x.full_like(1.5);
+        let mut rng = Rng::new(11);
+        let dt = 1.0 / steps as f64;
+        for k in 0..steps / 2 {
+            let drift = reference.bridge_drift(per_row(k as f64 * dt, &x), x.clone(), x1.clone());
+            let noise = rng.normal_like(&x);
+            x = x + drift * dt + noise * (epsilon * dt).sqrt();
+        }
+        let moments = reference.bridge(per_row(0.5, &x), x.zeros_like(), x1);
+        let (mean, var) = (to_vec_f64(moments.mean)[0], to_vec_f64(moments.var)[0]);
+        let values = to_vec_f64(x);
+        let n = paths as f64;
+        let sample_mean = values.iter().sum::<f64>() / n;
+        let sample_var = values.iter().map(|v| (v - sample_mean).powi(2)).sum::<f64>() / n;
+        // 4.5 standard errors; Euler's bias at 200 steps is below one of them.
+        assert!((sample_mean - mean).abs() < 4.5 * (var / n).sqrt());
+        assert!((sample_var - var).abs() < 4.5 * var * (2.0 / n).sqrt() + var / steps as f64);
+    }
+
+    #[test]
+    fn epsilon_must_be_positive() {
+        let message = Brownian::with_epsilon(-0.1).unwrap_err().to_string();
+        assert!(message.starts_with("epsilon must be a finite number > 0, got -0.1"));
+    }
+}
