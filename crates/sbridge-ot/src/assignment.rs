@@ -1,6 +1,6 @@
 //! The cheapest one-to-one matching of n rows with n columns, exactly.
 //!
-//! min_σ Σᵢ c(i, σ(i)), by shortest augmenting paths over the dual  max Σuᵢ + Σvⱼ, uᵢ + vⱼ ≤ cᵢⱼ   [JV87]
+//! min_σ Σᵢ c(i, σ(i)), by shortest augmenting paths over the dual  max Σuᵢ + Σvⱼ, uᵢ + vⱼ ≤ cᵢⱼ   \[JV87\]
 //!
 //! Column reduction, reduction transfer and augmenting row reduction match most rows cheaply; each row left over
 //! is matched by one Dijkstra search over reduced costs cᵢⱼ − vⱼ. The search departs from the paper in two ways, both
@@ -55,14 +55,26 @@ fn check(cost: &[f64], n: usize) -> Result<()> {
         return Err(OtError::NoPoints);
     }
     if n > MAX_ASSIGNMENT {
-        return Err(OtError::TooManyPoints { n, max: MAX_ASSIGNMENT });
+        return Err(OtError::TooManyPoints {
+            n,
+            max: MAX_ASSIGNMENT,
+        });
     }
     if cost.len() != n * n {
-        return Err(OtError::Length { what: "cost", expected: n * n, got: cost.len() });
+        return Err(OtError::Length {
+            what: "cost",
+            expected: n * n,
+            got: cost.len(),
+        });
     }
     match cost.iter().position(|c| !c.is_finite()) {
         None => Ok(()),
-        Some(at) => Err(OtError::NotFinite { what: "cost", row: at / n, column: at % n, value: cost[at] }),
+        Some(at) => Err(OtError::NotFinite {
+            what: "cost",
+            row: at / n,
+            column: at % n,
+            value: cost[at],
+        }),
     }
 }
 
@@ -78,7 +90,13 @@ struct Solver<'a> {
 
 impl<'a> Solver<'a> {
     fn new(cost: &'a [f64], n: usize) -> Self {
-        Self { cost, n, price: vec![0.0; n], column_of_row: vec![None; n], row_of_column: vec![None; n] }
+        Self {
+            cost,
+            n,
+            price: vec![0.0; n],
+            column_of_row: vec![None; n],
+            row_of_column: vec![None; n],
+        }
     }
 
     fn row(&self, i: usize) -> &'a [f64] {
@@ -86,7 +104,9 @@ impl<'a> Solver<'a> {
     }
 
     fn free_rows(&self) -> Vec<usize> {
-        (0..self.n).filter(|i| self.column_of_row[*i].is_none()).collect()
+        (0..self.n)
+            .filter(|i| self.column_of_row[*i].is_none())
+            .collect()
     }
 
     fn link(&mut self, row: usize, column: usize) {
@@ -116,13 +136,21 @@ impl<'a> Solver<'a> {
     /// Lower the price of each matched column until its row is indifferent to the second best.
     fn transfer_reduction(&mut self) {
         for i in 0..self.n {
-            let Some(j) = self.column_of_row[i] else { continue };
+            let Some(j) = self.column_of_row[i] else {
+                continue;
+            };
             let own_price = std::mem::replace(&mut self.price[j], f64::NEG_INFINITY);
             let second = vectorised(
-            #[inline(always)]
-            || two_least(self.row(i), &self.price)).0;
+                #[inline(always)]
+                || two_least(self.row(i), &self.price),
+            )
+            .0;
             let slack = second - (self.row(i)[j] - own_price);
-            self.price[j] = if slack.is_finite() { own_price - slack } else { own_price };
+            self.price[j] = if slack.is_finite() {
+                own_price - slack
+            } else {
+                own_price
+            };
         }
     }
 
@@ -147,7 +175,8 @@ impl<'a> Solver<'a> {
         let costs = self.row(i);
         let (least, second) = vectorised(
             #[inline(always)]
-            || two_least(costs, &self.price));
+            || two_least(costs, &self.price),
+        );
         let column = (0..self.n).find(|j| costs[*j] - self.price[*j] == least)?;
         let lowered = self.price[column] - (second - least);
         let evicted = self.row_of_column[column];
@@ -175,7 +204,9 @@ impl<'a> Solver<'a> {
                 None => break closed,
                 Some(owner) => {
                     row = owner;
-                    offset = self.row(owner)[closed.column] - self.price[closed.column] - closed.distance;
+                    offset = self.row(owner)[closed.column]
+                        - self.price[closed.column]
+                        - closed.distance;
                 }
             }
         };
@@ -205,10 +236,20 @@ impl<'a> Solver<'a> {
     }
 
     fn finish(self) -> Assignment {
-        let column_of_row: Vec<usize> =
-            self.column_of_row.iter().map(|j| j.expect("augmentation matches every row")).collect();
-        let cost = column_of_row.iter().enumerate().map(|(i, j)| self.cost[i * self.n + j]).sum();
-        Assignment { column_of_row, cost }
+        let column_of_row: Vec<usize> = self
+            .column_of_row
+            .iter()
+            .map(|j| j.expect("augmentation matches every row"))
+            .collect();
+        let cost = column_of_row
+            .iter()
+            .enumerate()
+            .map(|(i, j)| self.cost[i * self.n + j])
+            .sum();
+        Assignment {
+            column_of_row,
+            cost,
+        }
     }
 }
 
@@ -232,7 +273,12 @@ struct Search {
 
 impl Search {
     fn new(n: usize, price: &[f64]) -> Self {
-        Self { distance: vec![f64::INFINITY; n], price: price.to_vec(), closed: Vec::new(), visited: Vec::new() }
+        Self {
+            distance: vec![f64::INFINITY; n],
+            price: price.to_vec(),
+            closed: Vec::new(),
+            visited: Vec::new(),
+        }
     }
 
     /// Relax all columns from `row`, then close the nearest.
@@ -241,9 +287,10 @@ impl Search {
         let (column, distance) = vectorised(
             #[inline(always)]
             || {
-            let distance = relax(costs, &self.price, offset, &mut self.distance);
-            (position(&self.distance, distance), distance)
-        });
+                let distance = relax(costs, &self.price, offset, &mut self.distance);
+                (position(&self.distance, distance), distance)
+            },
+        );
         let column = column.expect("an open column remains while a row is free");
         self.distance[column] = f64::INFINITY;
         self.price[column] = f64::NEG_INFINITY;
@@ -277,9 +324,14 @@ fn two_least(costs: &[f64], price: &[f64]) -> (f64, f64) {
     }
     let rest = cost_rest.iter().zip(price_rest).map(|(c, p)| c - p);
     let seconds = second.iter().copied();
-    least.iter().copied().chain(seconds).chain(rest).fold((f64::INFINITY, f64::INFINITY), |(a, b), x| {
-        (lesser(a, x), lesser(b, greater(a, x)))
-    })
+    least
+        .iter()
+        .copied()
+        .chain(seconds)
+        .chain(rest)
+        .fold((f64::INFINITY, f64::INFINITY), |(a, b), x| {
+            (lesser(a, x), lesser(b, greater(a, x)))
+        })
 }
 
 #[cfg(test)]
@@ -349,21 +401,29 @@ mod tests {
 
     #[test]
     fn seven_rows_match_brute_force() {
-        let cost: Vec<f64> = (0..49).map(|k| f64::from((k * k * 31 + 7 * k) % 101)).collect();
+        let cost: Vec<f64> = (0..49)
+            .map(|k| f64::from((k * k * 31 + 7 * k) % 101))
+            .collect();
         assert_eq!(assignment(&cost, 7).unwrap().cost, brute_force(&cost, 7));
     }
 
     #[test]
     fn the_matching_is_optimal_by_duality() {
         let n = 120;
-        let cost: Vec<f64> = (0..n * n).map(|k| ((k * 7919 + 13) % 10_007) as f64).collect();
+        let cost: Vec<f64> = (0..n * n)
+            .map(|k| ((k * 7919 + 13) % 10_007) as f64)
+            .collect();
         let mut solver = Solver::new(&cost, n);
         solver.reduce_columns();
         for row in solver.free_rows() {
             solver.augment(row);
         }
         let price = solver.price.clone();
-        let reduced_least = |i: usize| (0..n).map(|j| cost[i * n + j] - price[j]).fold(f64::INFINITY, f64::min);
+        let reduced_least = |i: usize| {
+            (0..n)
+                .map(|j| cost[i * n + j] - price[j])
+                .fold(f64::INFINITY, f64::min)
+        };
         let dual: f64 = (0..n).map(reduced_least).sum::<f64>() + price.iter().sum::<f64>();
         // Integer costs keep every price an integer: primal and dual meet exactly, whatever the path there.
         assert_eq!(solver.finish().cost, dual);
@@ -372,10 +432,19 @@ mod tests {
 
     #[test]
     fn bad_costs_are_refused() {
-        assert!(matches!(assignment(&[1.0; 3], 2), Err(OtError::Length { .. })));
+        assert!(matches!(
+            assignment(&[1.0; 3], 2),
+            Err(OtError::Length { .. })
+        ));
         assert!(matches!(assignment(&[], 0), Err(OtError::NoPoints)));
-        assert!(matches!(assignment(&[], 5000), Err(OtError::TooManyPoints { .. })));
+        assert!(matches!(
+            assignment(&[], 5000),
+            Err(OtError::TooManyPoints { .. })
+        ));
         let error = assignment(&[0.0, f64::NAN, 0.0, 0.0], 2).unwrap_err();
-        assert!(error.to_string().starts_with("cost[0, 1] is NaN"), "{error}");
+        assert!(
+            error.to_string().starts_with("cost[0, 1] is NaN"),
+            "{error}"
+        );
     }
 }

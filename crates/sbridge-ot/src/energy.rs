@@ -1,6 +1,6 @@
 //! Energy distance between samples.
 //!
-//! E‖X − Y‖ − ½E‖X − X'‖ − ½E‖Y − Y'‖, half of the distance of [SR13]
+//! E‖X − Y‖ − ½E‖X − X'‖ − ½E‖Y − Y'‖, half of the distance of \[SR13\]
 //!
 //! The estimator is unbiased: pairs of a point with itself are left out, so it may be negative.
 //! Tests: a hand-computed case; the closed form for Gaussians on the line; shift and order invariance.
@@ -54,7 +54,8 @@ mod tests {
         let law = crate::gaussian::Gaussian::isotropic(vec![0.0], 1.0).unwrap();
         let sample = |seed| {
             use rand::SeedableRng;
-            law.sample(400, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed)).unwrap()
+            law.sample(400, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))
+                .unwrap()
         };
         let estimates: Vec<f64> = (0..20)
             .map(|k| {

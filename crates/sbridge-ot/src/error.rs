@@ -53,7 +53,9 @@ pub enum OtError {
         right: usize,
     },
     /// More points than the exact assignment accepts.
-    #[error("exact assignment of {n} points exceeds the limit of {max} (subsample, or use sliced_wasserstein2)")]
+    #[error(
+        "exact assignment of {n} points exceeds the limit of {max} (subsample, or use sliced_wasserstein2)"
+    )]
     TooManyPoints {
         /// Points received.
         n: usize,
@@ -109,7 +111,9 @@ pub enum OtError {
         difference: f64,
     },
     /// A matrix with a negative eigenvalue beyond rounding.
-    #[error("{what} must be positive semi-definite, but has eigenvalue {eigenvalue:e} (check how it was estimated)")]
+    #[error(
+        "{what} must be positive semi-definite, but has eigenvalue {eigenvalue:e} (check how it was estimated)"
+    )]
     NotPositiveSemidefinite {
         /// Name of the matrix.
         what: &'static str,
@@ -117,7 +121,9 @@ pub enum OtError {
         eigenvalue: f64,
     },
     /// A singular matrix where an inverse is needed.
-    #[error("{what} must be positive definite, but has eigenvalue {eigenvalue:e} (add a small multiple of I)")]
+    #[error(
+        "{what} must be positive definite, but has eigenvalue {eigenvalue:e} (add a small multiple of I)"
+    )]
     NotPositiveDefinite {
         /// Name of the matrix.
         what: &'static str,
@@ -176,7 +182,12 @@ pub(crate) fn require_positive(name: &'static str, value: f64, fix: &'static str
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(OtError::Setting { name, requirement: "finite and > 0", value, fix })
+    Err(OtError::Setting {
+        name,
+        requirement: "finite and > 0",
+        value,
+        fix,
+    })
 }
 
 /// Check that two objects live in the same space.

@@ -37,6 +37,7 @@ mod mmd;
 mod neighbours;
 mod pairwise;
 mod points;
+mod relaxation;
 mod simd;
 mod sinkhorn;
 mod sliced;
@@ -52,6 +53,8 @@ pub use gaussian::Gaussian;
 pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
-pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_divergence, sinkhorn_weighted};
+pub use sinkhorn::{
+    SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_divergence, sinkhorn_weighted,
+};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
 pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};

@@ -192,7 +192,7 @@ fn feature_space(
     };
     let labels = consecutive(labels);
     let classes = labels.iter().max().map_or(0, |m| *m as usize + 1);
-    if classes < 2 || height.min(width) < sbridge::net::Classifier::MIN_SIDE {
+    if classes < 2 {
         return Ok(FeatureSpace::Scaled(scaling.clone()));
     }
     let settings = ClassifierSettings { shape: [channels, height, width], classes, steps: CLASSIFIER_STEPS };

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, require_positive};
 use crate::net::{Weights, load_weights, weights_of};
 use crate::objective::Objective;
 use crate::rng::Rng;
-use crate::tensor::Module;
+use crate::tensor::{Module, Tensor};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,11 @@ pub struct FitSettings {
     /// seen; 0 never stops early. There are 40 assessments in a full run.
     pub patience: usize,
 }
+
+/// Part batches whose gradients are computed in threads of their own. A constant, so that results
+/// do not depend on the machine: on the CPU most tensor operations run on one thread, so this is
+/// what uses two cores.
+const SHARDS: usize = 2;
 
 /// Assessments on held-out data in a full run.
 const ASSESSMENTS: usize = 40;
@@ -191,10 +196,7 @@ impl<M: Module> Trainer<M> {
 
     /// Takes one step.
     pub fn step<O: Objective<Model = M>>(&mut self, objective: &O) -> StepInfo {
-        let loss = objective.loss(&self.model, self.settings.batch_size, &mut self.rng);
-        let gradients = loss.backward();
-        let loss = f64::from(loss.into_scalar::<f32>());
-        let gradients = adam::gradients_of(&self.model, &gradients);
+        let (loss, gradients) = self.gradient(objective);
         let grad_norm = adam::norm(&gradients);
         let step = self.step + 1;
         if !(loss.is_finite() && grad_norm.is_finite()) {
@@ -211,6 +213,39 @@ impl<M: Module> Trainer<M> {
         self.model = self.adam.step(self.model.clone(), gradients, rule);
         self.step = step;
         StepInfo { step, loss, grad_norm, status: Status::Running }
+    }
+
+    /// Loss and gradient of a batch, computed as [`SHARDS`] part batches side by side.
+    fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Tensor<1>>) {
+        let batch_size = self.settings.batch_size;
+        let shards = SHARDS.min(batch_size);
+        let parts: Vec<(M, Rng, usize)> = (0..shards)
+            .map(|i| {
+                // Fresh leaves, so that no two graphs share a node and both can be walked at once.
+                let model = self.model.valid().train();
+                let rng = Rng::new(self.rng.seed());
+                let rows = (i + 1) * batch_size / shards - i * batch_size / shards;
+                (model, rng, rows)
+            })
+            .collect();
+        let results: Vec<(f64, Vec<Tensor<1>>)> = std::thread::scope(|scope| {
+            let spawn = |(model, mut rng, rows): (M, Rng, usize)| {
+                scope.spawn(move || {
+                    let weight = rows as f64 / batch_size as f64;
+                    let loss = objective.loss(&model, rows, &mut rng) * weight;
+                    let gradients = loss.backward();
+                    let loss = f64::from(loss.into_scalar::<f32>());
+                    (loss, adam::gradients_of(&model, &gradients))
+                })
+            };
+            let workers: Vec<_> = parts.into_iter().map(spawn).collect();
+            let join = |w: std::thread::ScopedJoinHandle<'_, _>| w.join().expect("a loss does not panic");
+            workers.into_iter().map(join).collect()
+        });
+        let add = |(loss, sum): (f64, Vec<Tensor<1>>), (other, part): (f64, Vec<Tensor<1>>)| {
+            (loss + other, sum.into_iter().zip(part).map(|(a, b)| a + b).collect())
+        };
+        results.into_iter().reduce(add).expect("at least one shard")
     }
 
     /// The model for use: the best averaged weights where early stopping kept them, else the last.

@@ -6,9 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::net::layers::{Conv, ConvTransposed, Linear, RECTIFIER_GAIN, leaky};
+use crate::net::layers::{Doubling, Halving, Linear, RECTIFIER_GAIN, from_nhwc, to_nhwc};
 use crate::rng::Rng;
-use crate::tensor::{Device, Module, Tensor, activation};
+use crate::tensor::activation::{relu, sigmoid};
+use crate::tensor::{Device, Module, Tensor};
 
 /// Shape of one sample: `[channels, height, width]`, or `[dim]` for a vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,12 +180,12 @@ impl DenseAutoencoder {
 
     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
         let [first, second, code] = &self.encoder;
-        code.forward(leaky(second.forward(leaky(first.forward(x)))))
+        code.forward(relu(second.forward(relu(first.forward(x)))))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<2> {
         let [first, second, output] = &self.decoder;
-        output.forward(leaky(second.forward(leaky(first.forward(z)))))
+        output.forward(relu(second.forward(relu(first.forward(z)))))
     }
 }
 
@@ -193,14 +194,14 @@ impl DenseAutoencoder {
 /// Images whose sides are not multiples of four are padded with zeros and cropped again.
 #[derive(Module, Debug)]
 pub struct ConvAutoencoder {
-    fine: Conv,
-    coarse: Conv,
+    fine: Halving,
+    coarse: Halving,
     inward: Linear,
     code: Linear,
     outward: Linear,
     spread: Linear,
-    refine: ConvTransposed,
-    paint: ConvTransposed,
+    refine: Doubling,
+    paint: Doubling,
     #[module(skip)]
     latent_dim: usize,
     #[module(skip)]
@@ -218,49 +219,35 @@ impl ConvAutoencoder {
         let outward = dense(latent_dim, hidden, RECTIFIER_GAIN);
         let spread = dense(hidden, bottom, RECTIFIER_GAIN);
         Self {
-            fine: Conv::halving(colours, channels, rng, device),
-            coarse: Conv::halving(channels, 2 * channels, rng, device),
+            fine: Halving::new(colours, channels, rng, device),
+            coarse: Halving::new(channels, 2 * channels, rng, device),
             inward,
             code,
             outward,
             spread,
-            refine: ConvTransposed::doubling(2 * channels, channels, rng, device),
-            paint: ConvTransposed::doubling(channels, colours, rng, device),
+            refine: Doubling::new(2 * channels, channels, rng, device),
+            paint: Doubling::new(channels, colours, rng, device),
             latent_dim,
             shape,
         }
     }
 
-    /// Height and width rounded up to multiples of four.
-    fn padded(&self) -> [usize; 2] {
-        let [_, height, width] = self.shape;
-        [height.next_multiple_of(4), width.next_multiple_of(4)]
-    }
-
     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
-        let [colours, height, width] = self.shape;
-        let [batch, _] = x.dims();
-        let [tall, wide] = self.padded();
-        let image = x.reshape([batch, colours, height, width]);
-        let image = match (tall - height, wide - width) {
-            (0, 0) => image,
-            (below, right) => image.pad((0, right, 0, below), 0.0),
-        };
-        let deep = leaky(self.coarse.forward(leaky(self.fine.forward(image))));
+        let image = to_nhwc(x, self.shape);
+        let deep = relu(self.coarse.forward(relu(self.fine.forward(image))));
         let flat = deep.flatten::<2>(1, 3);
-        self.code.forward(leaky(self.inward.forward(flat)))
+        self.code.forward(relu(self.inward.forward(flat)))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<2> {
-        let [colours, height, width] = self.shape;
+        let [_, height, width] = self.shape;
         let [batch, _] = z.dims();
-        let [tall, wide] = self.padded();
-        let flat = leaky(self.spread.forward(leaky(self.outward.forward(z))));
-        let channels = flat.dims()[1] / (tall / 4 * wide / 4);
-        let deep = flat.reshape([batch, channels, tall / 4, wide / 4]);
-        let painted = self.paint.forward(leaky(self.refine.forward(deep)));
-        let cropped = painted.narrow(2, 0, height).narrow(3, 0, width);
-        activation::sigmoid(cropped.reshape([batch, colours * height * width]))
+        let (rows, columns) = (height.div_ceil(4), width.div_ceil(4));
+        let flat = relu(self.spread.forward(relu(self.outward.forward(z))));
+        let channels = flat.dims()[1] / (rows * columns);
+        let deep = flat.reshape([batch, rows, columns, channels]);
+        let painted = self.paint.forward(relu(self.refine.forward(deep)));
+        sigmoid(from_nhwc(painted, self.shape))
     }
 }
 

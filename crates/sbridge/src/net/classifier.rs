@@ -1,14 +1,15 @@
 //! A small convolutional classifier, whose features judge generated images.
 
-use crate::net::layers::{Conv, Linear, RECTIFIER_GAIN, leaky};
+use crate::net::layers::{Halving, Linear, RECTIFIER_GAIN, to_nhwc};
 use crate::rng::Rng;
+use crate::tensor::activation::relu;
 use crate::tensor::{Device, Module, Tensor};
 
 /// Two strided convolutions, a dense feature layer, and one logit per class.
 #[derive(Module, Debug)]
 pub struct Classifier {
-    fine: Conv,
-    coarse: Conv,
+    fine: Halving,
+    coarse: Halving,
     dense: Linear,
     logits: Linear,
     #[module(skip)]
@@ -26,30 +27,24 @@ impl Classifier {
     pub fn new(shape: [usize; 3], classes: usize, rng: &mut Rng, device: &Device) -> Self {
         let [colours, height, width] = shape;
         let [few, many] = CHANNELS;
-        // Kernel 4, stride 2, padding 1 halves a side, rounding down.
-        let bottom = many * (height / 4) * (width / 4);
+        let bottom = many * height.div_ceil(4) * width.div_ceil(4);
         Self {
-            fine: Conv::halving(colours, few, rng, device),
-            coarse: Conv::halving(few, many, rng, device),
+            fine: Halving::new(colours, few, rng, device),
+            coarse: Halving::new(few, many, rng, device),
             dense: Linear::new(bottom, FEATURES, RECTIFIER_GAIN, rng, device),
             logits: Linear::new(FEATURES, classes, 1.0, rng, device),
             shape,
         }
     }
 
-    /// The smallest image side it can see.
-    pub const MIN_SIDE: usize = 4;
-
     /// Features before the last layer.
     ///
     /// # Shapes
     /// `x: [batch, channels · height · width]`, result `[batch, 128]`.
     pub fn features(&self, x: Tensor<2>) -> Tensor<2> {
-        let [colours, height, width] = self.shape;
-        let [batch, _] = x.dims();
-        let image = x.reshape([batch, colours, height, width]);
-        let deep = leaky(self.coarse.forward(leaky(self.fine.forward(image))));
-        leaky(self.dense.forward(deep.flatten::<2>(1, 3)))
+        let image = to_nhwc(x, self.shape);
+        let deep = relu(self.coarse.forward(relu(self.fine.forward(image))));
+        relu(self.dense.forward(deep.flatten::<2>(1, 3)))
     }
 
     /// One logit per class.

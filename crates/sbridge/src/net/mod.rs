@@ -11,7 +11,7 @@ mod weights;
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
 pub use embedding::LogVarianceEmbedding;
-pub use layers::{Conv, ConvTransposed, LayerNorm, Linear};
+pub use layers::{Doubling, Halving, LayerNorm, Linear};
 pub use noise_predictor::{NoisePredictor, Parametrisation};
 pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
 pub use weights::{Weights, load_weights, weights_of};

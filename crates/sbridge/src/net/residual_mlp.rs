@@ -67,14 +67,15 @@ impl ResidualMlp {
     pub fn new(dim: usize, settings: &ResidualMlpSettings, rng: &mut Rng, device: &Device) -> Self {
         let width = settings.width;
         let embedding = LogVarianceEmbedding::new(settings.time_features);
+        let level = embedding.features();
         let block = |rng: &mut Rng| Block {
             norm: LayerNorm::new(width, device),
             inward: Linear::new(width, width, RECTIFIER_GAIN, rng, device),
-            condition: Linear::new(width, width, 1.0, rng, device),
+            condition: Linear::new(level, width, 1.0, rng, device),
             outward: Linear::new(width, width, 0.0, rng, device),
         };
         Self {
-            time: Linear::new(embedding.features(), width, 1.0, rng, device),
+            time: Linear::new(level, level, 1.0, rng, device),
             embedding,
             lift: Linear::new(dim, width, 1.0, rng, device),
             blocks: (0..settings.blocks).map(|_| block(rng)).collect(),

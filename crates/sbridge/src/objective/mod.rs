@@ -14,7 +14,7 @@ use crate::rng::Rng;
 use crate::tensor::{Module, Tensor};
 
 /// A loss to be minimised over the parameters of a model.
-pub trait Objective {
+pub trait Objective: Sync {
     /// What is trained.
     type Model: Module;
 
