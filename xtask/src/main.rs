@@ -12,11 +12,10 @@ fn main() -> Result<()> {
     }
 }
 
-/// Lints, tests and documentation, each without a warning; the first failure ends it.
+/// Layout, lints, tests and documentation, each without a warning; the first failure ends it.
 fn check() -> Result<()> {
-    run(&mut cargo(
-        "clippy --release --workspace --all-targets -- -D warnings",
-    ))?;
+    run(&mut cargo("fmt --all --check"))?;
+    run(&mut cargo("clippy --release --workspace --all-targets -- -D warnings"))?;
     run(&mut cargo("test --release --workspace"))?;
     run(cargo("doc --release --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
 }
@@ -33,9 +32,7 @@ fn cargo(arguments: &str) -> Command {
 /// Runs `command`; its output goes where ours does.
 fn run(command: &mut Command) -> Result<()> {
     eprintln!("{command:?}");
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {command:?}"))?;
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {
         bail!("{command:?} failed: {status}");
     }

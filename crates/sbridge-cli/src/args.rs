@@ -131,6 +131,9 @@ pub(crate) struct Eval {
     /// Unseen data to compare with; for a run, the samples it set aside if not given
     #[arg(long, value_name = "DATA")]
     pub(crate) reference: Option<String>,
+    /// Keep only reference samples with these labels, for example 5-9 or 1,3
+    #[arg(long, value_name = "LABELS", requires = "reference")]
+    pub(crate) reference_labels: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

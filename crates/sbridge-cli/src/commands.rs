@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
+use sbridge_run::config::DataConfig;
 use sbridge_run::evaluate::Evaluation;
 use sbridge_run::finish::{self, OpenRun};
 use sbridge_run::sample::{self, SampleFormat};
 use sbridge_run::{Config, Result, RunError, RunFolder, estimate, fit_latent, run_report};
 
-use crate::args::{Arguments, Command, Demo, EncoderChoice, Eval, FitLatent, Inspect, Method, Report, Sample};
+use crate::args::{
+    Arguments, Command, Demo, EncoderChoice, Eval, FitLatent, Inspect, Method, Report, Sample,
+};
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
 const DEMO: &str = include_str!("../../../configs/demo.toml");
@@ -50,10 +53,10 @@ fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
     let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
     let quoted = |value: &Option<String>| value.as_ref().map(|v| toml_string(v));
     put("target.source", quoted(&fit.target));
-    put("target.labels", labels(fit.target_labels.as_deref())?);
+    put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("target.limit", fit.target_limit.map(|n| n.to_string()));
     put("pretrain.source", quoted(&fit.pretrain));
-    put("pretrain.labels", labels(fit.pretrain_labels.as_deref())?);
+    put("pretrain.labels", labels(fit.pretrain_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("pretrain.limit", fit.pretrain_limit.map(|n| n.to_string()));
     put("autoencoder.net.latent_dim", fit.latent_dim.map(|n| n.to_string()));
     put("seed", fit.seed.map(|n| n.to_string()));
@@ -73,12 +76,10 @@ fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `5-9` or `1,3` as a TOML array.
-fn labels(text: Option<&str>) -> Result<Option<String>> {
+/// `5-9` or `1,3` as a list.
+fn labels(text: Option<&str>) -> Result<Option<Vec<u32>>> {
     let Some(text) = text else { return Ok(None) };
-    let wrong = || {
-        RunError::Input(format!("labels are numbers and ranges such as 5-9 or 1,3, got {text:?}"))
-    };
+    let wrong = || RunError::Input(format!("labels are numbers and ranges such as 5-9 or 1,3, got {text:?}"));
     let number = |s: &str| s.trim().parse::<u32>().map_err(|_| wrong());
     let mut list: Vec<u32> = Vec::new();
     for part in text.split(',') {
@@ -90,7 +91,7 @@ fn labels(text: Option<&str>) -> Result<Option<String>> {
     if list.is_empty() {
         return Err(wrong());
     }
-    Ok(Some(format!("{list:?}")))
+    Ok(Some(list))
 }
 
 /// Trains, then draws, evaluates and reports.
@@ -109,6 +110,9 @@ fn draw(args: &Sample) -> Result<()> {
     }
     let run = OpenRun::open(&args.run, args.device.as_deref())?;
     SampleFormat::of_path(&args.out, run.shape())?;
+    if let Some(other) = args.set.iter().find(|set| !set.starts_with("sampler.")) {
+        return Err(RunError::Input(format!("sampling takes sampler.* settings only, got --set {other}")));
+    }
     let config = Config::from_toml(&run.config.to_toml(), &args.set)?;
     let seed = args.seed.unwrap_or(run.config.seed);
     let started = Instant::now();
@@ -120,9 +124,11 @@ fn draw(args: &Sample) -> Result<()> {
 }
 
 fn judge(args: &Eval) -> Result<()> {
-    let evaluation = match (&args.run, &args.samples, &args.reference) {
+    let labels = labels(args.reference_labels.as_deref())?.unwrap_or_default();
+    let reference = args.reference.clone().map(|source| DataConfig { source, labels, limit: 0 });
+    let evaluation = match (&args.run, &args.samples, &reference) {
         (Some(run), _, reference) => {
-            finish::evaluate(&OpenRun::open(run, args.device.as_deref())?, reference.as_deref())?
+            finish::evaluate(&OpenRun::open(run, args.device.as_deref())?, reference.as_ref())?
         }
         (None, Some(samples), Some(reference)) => {
             finish::evaluate_file(samples, reference, args.device.as_deref().unwrap_or("cpu"))?

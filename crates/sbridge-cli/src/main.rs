@@ -4,7 +4,6 @@ mod args;
 mod commands;
 
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use clap::Parser as _;
 
@@ -14,9 +13,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
-    // The first Ctrl-C asks for a checkpoint; the second ends the process.
+    // In training the first Ctrl-C asks for a checkpoint; any other ends the process.
     let handler = ctrlc::set_handler(|| {
-        if sbridge_run::watch::INTERRUPTED.swap(true, Ordering::Relaxed) {
+        if !sbridge_run::watch::request_stop() {
             std::process::exit(130);
         }
     });

@@ -41,21 +41,11 @@ impl Dataset {
             });
         }
         let sha256 = digest_of_values(&values);
-        Ok(Self::assemble(
-            Contents::new(shape, values, ElementType::F32),
-            name,
-            SourceKind::Memory,
-            sha256,
-        ))
+        Ok(Self::assemble(Contents::new(shape, values, ElementType::F32), name, SourceKind::Memory, sha256))
     }
 
     /// Joins what a reader found with where it found it.
-    pub(crate) fn assemble(
-        contents: Contents,
-        source: &str,
-        kind: SourceKind,
-        sha256: String,
-    ) -> Self {
+    pub(crate) fn assemble(contents: Contents, source: &str, kind: SourceKind, sha256: String) -> Self {
         Self {
             shape: contents.shape,
             values: contents.values,
@@ -170,10 +160,7 @@ impl Dataset {
         for &i in indices {
             values.extend_from_slice(self.row(i));
         }
-        let labels = self
-            .labels
-            .as_ref()
-            .map(|labels| indices.iter().map(|&i| labels[i]).collect());
+        let labels = self.labels.as_ref().map(|labels| indices.iter().map(|&i| labels[i]).collect());
         self.with_rows(values, labels)
     }
 
@@ -200,9 +187,7 @@ impl Dataset {
                 fix: format!("choose among {}", self.listed_labels(labels)),
             });
         }
-        let indices: Vec<usize> = (0..labels.len())
-            .filter(|&i| wanted.contains(&labels[i]))
-            .collect();
+        let indices: Vec<usize> = (0..labels.len()).filter(|&i| wanted.contains(&labels[i])).collect();
         Ok(self.select(&indices))
     }
 
@@ -226,9 +211,7 @@ impl Dataset {
     #[must_use]
     pub fn value_range(&self) -> (f32, f32) {
         let limits = (f32::INFINITY, f32::NEG_INFINITY);
-        self.values.iter().fold(limits, |(low, high), &value| {
-            (low.min(value), high.max(value))
-        })
+        self.values.iter().fold(limits, |(low, high), &value| (low.min(value), high.max(value)))
     }
 
     /// Refuses NaN and infinite values.
@@ -244,11 +227,7 @@ impl Dataset {
             value: self.values[at],
             row: at / self.shape.size(),
             column: at % self.shape.size(),
-            count: self
-                .values
-                .iter()
-                .filter(|value| !value.is_finite())
-                .count(),
+            count: self.values.iter().filter(|value| !value.is_finite()).count(),
         })
     }
 
@@ -269,11 +248,7 @@ impl Dataset {
 
     fn listed_labels(&self, labels: &[u32]) -> String {
         let present: std::collections::BTreeSet<u32> = labels.iter().copied().collect();
-        present
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
+        present.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -281,12 +256,7 @@ impl Dataset {
 pub(crate) fn digest_of_values(values: &[f32]) -> String {
     let mut hasher = Sha256::new();
     for block in values.chunks(4096) {
-        hasher.update(
-            block
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect::<Vec<u8>>(),
-        );
+        hasher.update(block.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
     }
     hexadecimal(&hasher.finalize())
 }
@@ -307,8 +277,7 @@ mod tests {
 
     fn four_points() -> Dataset {
         let values = vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-        let points =
-            Dataset::from_values("points", values, SampleShape::Vector { dim: 2 }).unwrap();
+        let points = Dataset::from_values("points", values, SampleShape::Vector { dim: 2 }).unwrap();
         points.with_labels(vec![0, 1, 0, 2]).unwrap()
     }
 
@@ -329,10 +298,7 @@ mod tests {
     fn labels_are_chosen_or_the_error_lists_them() {
         assert_eq!(four_points().with_labels_in(&[0]).unwrap().len(), 2);
         let error = four_points().with_labels_in(&[7]).unwrap_err().to_string();
-        assert!(
-            error.contains("label 7") && error.contains("0, 1, 2"),
-            "{error}"
-        );
+        assert!(error.contains("label 7") && error.contains("0, 1, 2"), "{error}");
     }
 
     #[test]
@@ -344,12 +310,8 @@ mod tests {
 
     #[test]
     fn the_first_non_finite_value_is_named() {
-        let points = Dataset::from_values(
-            "x",
-            vec![0.0, 1.0, 2.0, f32::NAN],
-            SampleShape::Vector { dim: 2 },
-        )
-        .unwrap();
+        let points =
+            Dataset::from_values("x", vec![0.0, 1.0, 2.0, f32::NAN], SampleShape::Vector { dim: 2 }).unwrap();
         let error = points.check_finite().unwrap_err().to_string();
         assert!(error.contains("NaN at row 1, column 1"), "{error}");
     }

@@ -96,27 +96,19 @@ pub(crate) struct Decoded {
 impl Decoded {
     /// A sentence about rounding, if there was any.
     pub(crate) fn note(&self) -> Option<String> {
-        (self.rounded > 0).then(|| {
-            format!(
-                "{} integers beyond ±2²⁴ were rounded to the nearest f32",
-                self.rounded
-            )
-        })
+        (self.rounded > 0)
+            .then(|| format!("{} integers beyond ±2²⁴ were rounded to the nearest f32", self.rounded))
     }
 }
 
 /// Decodes `bytes`, whose length is a multiple of `dtype.size()`.
 pub(crate) fn decode(bytes: &[u8], dtype: ElementType, endian: Endian) -> Decoded {
     match dtype {
-        ElementType::Bool | ElementType::U8 | ElementType::Text => {
-            exact(bytes, |[b]: [u8; 1]| f32::from(b))
-        }
+        ElementType::Bool | ElementType::U8 | ElementType::Text => exact(bytes, |[b]: [u8; 1]| f32::from(b)),
         ElementType::I8 => exact(bytes, |b| f32::from(i8::from_le_bytes(b))),
         ElementType::U16 => exact(bytes, |b| f32::from(u16::from_le_bytes(ordered(b, endian)))),
         ElementType::I16 => exact(bytes, |b| f32::from(i16::from_le_bytes(ordered(b, endian)))),
-        ElementType::F16 => exact(bytes, |b| {
-            half_to_f32(u16::from_le_bytes(ordered(b, endian)))
-        }),
+        ElementType::F16 => exact(bytes, |b| half_to_f32(u16::from_le_bytes(ordered(b, endian)))),
         ElementType::F32 => exact(bytes, |b| f32::from_le_bytes(ordered(b, endian))),
         ElementType::F64 => exact(bytes, |b| f64::from_le_bytes(ordered(b, endian)) as f32),
         ElementType::U32 => integers(bytes, |b| u32::from_le_bytes(ordered(b, endian)).into()),
@@ -128,10 +120,7 @@ pub(crate) fn decode(bytes: &[u8], dtype: ElementType, endian: Endian) -> Decode
 
 fn exact<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Decoded {
     let (elements, _) = bytes.as_chunks::<N>();
-    Decoded {
-        values: elements.iter().map(|b| value(*b)).collect(),
-        rounded: 0,
-    }
+    Decoded { values: elements.iter().map(|b| value(*b)).collect(), rounded: 0 }
 }
 
 fn integers<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> i128) -> Decoded {
@@ -194,26 +183,14 @@ mod tests {
 
     #[test]
     fn byte_order_is_respected() {
-        assert_eq!(
-            decode(&[1, 2], ElementType::U16, Endian::Little).values,
-            [513.0]
-        );
-        assert_eq!(
-            decode(&[1, 2], ElementType::U16, Endian::Big).values,
-            [258.0]
-        );
-        assert_eq!(
-            decode(&(-3i64).to_be_bytes(), ElementType::I64, Endian::Big).values,
-            [-3.0]
-        );
+        assert_eq!(decode(&[1, 2], ElementType::U16, Endian::Little).values, [513.0]);
+        assert_eq!(decode(&[1, 2], ElementType::U16, Endian::Big).values, [258.0]);
+        assert_eq!(decode(&(-3i64).to_be_bytes(), ElementType::I64, Endian::Big).values, [-3.0]);
     }
 
     #[test]
     fn rounded_integers_are_counted() {
-        let bytes: Vec<u8> = [1i32, 16_777_216, 16_777_217]
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> = [1i32, 16_777_216, 16_777_217].iter().flat_map(|v| v.to_le_bytes()).collect();
         let decoded = decode(&bytes, ElementType::I32, Endian::Little);
         assert_eq!(decoded.rounded, 1);
         assert!(decoded.note().is_some());
@@ -221,9 +198,6 @@ mod tests {
 
     #[test]
     fn f64_beyond_f32_becomes_infinite_and_is_not_clipped() {
-        assert_eq!(
-            decode(&1e300f64.to_le_bytes(), ElementType::F64, Endian::Little).values,
-            [f32::INFINITY]
-        );
+        assert_eq!(decode(&1e300f64.to_le_bytes(), ElementType::F64, Endian::Little).values, [f32::INFINITY]);
     }
 }

@@ -23,11 +23,7 @@ pub(crate) struct FileBytes {
 pub(crate) fn read_file(path: &Path, reading: &Reading) -> Result<FileBytes> {
     let raw = read_raw(path, reading)?;
     let sha256 = digest_of_bytes(&raw);
-    let bytes = if raw.starts_with(&[0x1f, 0x8b]) {
-        inflate(&raw, reading)?
-    } else {
-        raw
-    };
+    let bytes = if raw.starts_with(&[0x1f, 0x8b]) { inflate(&raw, reading)? } else { raw };
     Ok(FileBytes { bytes, sha256 })
 }
 
@@ -38,10 +34,9 @@ fn read_raw(path: &Path, reading: &Reading) -> Result<Vec<u8>> {
         return Err(reading.unsupported("not a regular file", "give a file or a folder of images"));
     }
     if metadata.len() == 0 {
-        return Err(reading.malformed(
-            format!("{} has 0 bytes", path.display()),
-            "write or download it again",
-        ));
+        return Err(
+            reading.malformed(format!("{} has 0 bytes", path.display()), "write or download it again")
+        );
     }
     let limit = reading.limits.max_file_bytes();
     if metadata.len() > limit {
@@ -49,9 +44,7 @@ fn read_raw(path: &Path, reading: &Reading) -> Result<Vec<u8>> {
     }
     let mut raw = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     let file = File::open(path).map_err(|cause| reading.unreadable(cause))?;
-    file.take(limit)
-        .read_to_end(&mut raw)
-        .map_err(|cause| reading.unreadable(cause))?;
+    file.take(limit).read_to_end(&mut raw).map_err(|cause| reading.unreadable(cause))?;
     Ok(raw)
 }
 
@@ -59,23 +52,14 @@ fn read_raw(path: &Path, reading: &Reading) -> Result<Vec<u8>> {
 fn inflate(raw: &[u8], reading: &Reading) -> Result<Vec<u8>> {
     let limit = reading.limits.max_file_bytes();
     let mut bytes = Vec::new();
-    MultiGzDecoder::new(raw)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|cause| {
-            reading.malformed(
-                format!("damaged gzip data: {cause}"),
-                "download or compress the file again",
-            )
-        })?;
+    MultiGzDecoder::new(raw).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|cause| {
+        reading.malformed(format!("damaged gzip data: {cause}"), "download or compress the file again")
+    })?;
     if bytes.len() as u64 > limit {
         return Err(reading.too_large("the gzip data expands further than is read", limit));
     }
     if bytes.is_empty() {
-        return Err(reading.malformed(
-            "the gzip data expands to 0 bytes",
-            "compress the right file",
-        ));
+        return Err(reading.malformed("the gzip data expands to 0 bytes", "compress the right file"));
     }
     Ok(bytes)
 }
@@ -96,13 +80,7 @@ mod tests {
         encoder.write_all(&vec![0; 10 << 20]).unwrap();
         let bomb = encoder.finish().unwrap();
         let limits = Limits { max_bytes: 1 << 20 };
-        let refused = inflate(
-            &bomb,
-            &Reading {
-                source: "bomb.gz",
-                limits: &limits,
-            },
-        );
+        let refused = inflate(&bomb, &Reading { source: "bomb.gz", limits: &limits });
         assert!(matches!(refused, Err(DataError::TooLarge { .. })));
     }
 
@@ -115,16 +93,6 @@ mod tests {
         };
         let limits = Limits::default();
         let both = [member(b"ab"), member(b"cd")].concat();
-        assert_eq!(
-            inflate(
-                &both,
-                &Reading {
-                    source: "x.gz",
-                    limits: &limits
-                }
-            )
-            .unwrap(),
-            b"abcd"
-        );
+        assert_eq!(inflate(&both, &Reading { source: "x.gz", limits: &limits }).unwrap(), b"abcd");
     }
 }

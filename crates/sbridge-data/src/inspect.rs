@@ -120,10 +120,7 @@ struct Columns {
 impl Columns {
     fn of(data: &Dataset) -> Self {
         let size = data.shape().size();
-        let mut columns = Self {
-            min: vec![f32::INFINITY; size],
-            max: vec![f32::NEG_INFINITY; size],
-        };
+        let mut columns = Self { min: vec![f32::INFINITY; size], max: vec![f32::NEG_INFINITY; size] };
         for row in data.rows() {
             for ((min, max), &value) in columns.min.iter_mut().zip(&mut columns.max).zip(row) {
                 if value.is_finite() {
@@ -138,27 +135,16 @@ impl Columns {
     fn range(&self) -> (f32, f32) {
         let min = self.min.iter().copied().fold(f32::INFINITY, f32::min);
         let max = self.max.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if min <= max {
-            (min, max)
-        } else {
-            (f32::NAN, f32::NAN)
-        }
+        if min <= max { (min, max) } else { (f32::NAN, f32::NAN) }
     }
 
     fn constant(&self) -> Vec<usize> {
-        (0..self.min.len())
-            .filter(|&column| self.min[column] >= self.max[column])
-            .collect()
+        (0..self.min.len()).filter(|&column| self.min[column] >= self.max[column]).collect()
     }
 
     /// The widest and the narrowest column that is not constant, by range.
     fn widest_and_narrowest(&self) -> Option<(f32, f32)> {
-        let widths = self
-            .min
-            .iter()
-            .zip(&self.max)
-            .map(|(min, max)| max - min)
-            .filter(|&width| width > 0.0);
+        let widths = self.min.iter().zip(&self.max).map(|(min, max)| max - min).filter(|&width| width > 0.0);
         widths.fold(None, |found, width| {
             let (widest, narrowest) = found.unwrap_or((width, width));
             Some((f32::max(widest, width), f32::min(narrowest, width)))
@@ -167,12 +153,7 @@ impl Columns {
 }
 
 fn mean_and_std(values: &[f32]) -> (f64, f64) {
-    let finite = || {
-        values
-            .iter()
-            .filter(|value| value.is_finite())
-            .map(|&value| f64::from(value))
-    };
+    let finite = || values.iter().filter(|value| value.is_finite()).map(|&value| f64::from(value));
     let count = finite().count() as f64;
     let mean = finite().sum::<f64>() / count;
     let variance = finite().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
@@ -182,16 +163,8 @@ fn mean_and_std(values: &[f32]) -> (f64, f64) {
 fn non_finite(data: &Dataset) -> Option<NonFinite> {
     let first = data.values().iter().position(|value| !value.is_finite())?;
     let size = data.shape().size();
-    let count = data
-        .values()
-        .iter()
-        .filter(|value| !value.is_finite())
-        .count();
-    Some(NonFinite {
-        count,
-        row: first / size,
-        column: first % size,
-    })
+    let count = data.values().iter().filter(|value| !value.is_finite()).count();
+    Some(NonFinite { count, row: first / size, column: first % size })
 }
 
 /// A row compared bit by bit, so that NaN equals itself.
@@ -199,18 +172,13 @@ struct Bits<'a>(&'a [f32]);
 
 impl Hash for Bits<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0
-            .iter()
-            .for_each(|value| state.write_u32(value.to_bits()));
+        self.0.iter().for_each(|value| state.write_u32(value.to_bits()));
     }
 }
 
 impl PartialEq for Bits<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .zip(other.0)
-            .all(|(a, b)| a.to_bits() == b.to_bits())
+        self.0.iter().zip(other.0).all(|(a, b)| a.to_bits() == b.to_bits())
     }
 }
 
@@ -226,20 +194,8 @@ fn class_counts(data: &Dataset) -> Option<Vec<ClassCount>> {
     for &label in data.labels()? {
         *counts.entry(label).or_insert(0) += 1;
     }
-    let name = |label: u32| {
-        data.label_names()
-            .and_then(|names| names.get(label as usize).cloned())
-    };
-    Some(
-        counts
-            .into_iter()
-            .map(|(label, count)| ClassCount {
-                label,
-                name: name(label),
-                count,
-            })
-            .collect(),
-    )
+    let name = |label: u32| data.label_names().and_then(|names| names.get(label as usize).cloned());
+    Some(counts.into_iter().map(|(label, count)| ClassCount { label, name: name(label), count }).collect())
 }
 
 fn warnings(inspection: &Inspection, columns: &Columns) -> Vec<String> {
@@ -258,16 +214,13 @@ fn warnings(inspection: &Inspection, columns: &Columns) -> Vec<String> {
         ));
     }
     if inspection.duplicate_rows * 10 > inspection.count {
-        warnings.push(format!(
-            "{} of {} rows repeat earlier ones",
-            inspection.duplicate_rows, inspection.count
-        ));
+        warnings
+            .push(format!("{} of {} rows repeat earlier ones", inspection.duplicate_rows, inspection.count));
     }
     match columns.widest_and_narrowest() {
         Some((widest, narrowest)) if is_vector && widest > 1000.0 * narrowest => {
-            warnings.push(format!(
-                "columns range over {widest:.3e} down to {narrowest:.3e}: standardise them"
-            ));
+            warnings
+                .push(format!("columns range over {widest:.3e} down to {narrowest:.3e}: standardise them"));
         }
         _ => {}
     }
@@ -279,24 +232,10 @@ impl fmt::Display for Inspection {
         line(f, "source", &self.source)?;
         line(f, "kind", self.kind)?;
         line(f, "samples", self.count)?;
-        line(
-            f,
-            "shape",
-            format_args!("{} ({} values each)", self.shape, self.shape.size()),
-        )?;
+        line(f, "shape", format_args!("{} ({} values each)", self.shape, self.shape.size()))?;
         line(f, "dtype", self.dtype)?;
-        let Self {
-            min,
-            max,
-            mean,
-            std,
-            ..
-        } = self;
-        line(
-            f,
-            "values",
-            format_args!("min {min:.6}   max {max:.6}   mean {mean:.6}   std {std:.6}"),
-        )?;
+        let Self { min, max, mean, std, .. } = self;
+        line(f, "values", format_args!("min {min:.6}   max {max:.6}   mean {mean:.6}   std {std:.6}"))?;
         self.write_faults(f)?;
         if let Some(classes) = &self.classes {
             write_classes(f, classes)?;
@@ -322,34 +261,20 @@ impl Inspection {
         match self.constant_columns {
             0 => line(f, "constant", "none")?,
             count => {
-                let listed: Vec<String> = self
-                    .first_constant_columns
-                    .iter()
-                    .map(|&column| self.column(column))
-                    .collect();
+                let listed: Vec<String> =
+                    self.first_constant_columns.iter().map(|&column| self.column(column)).collect();
                 let more = if count > listed.len() { ", …" } else { "" };
-                line(
-                    f,
-                    "constant",
-                    format_args!("{count} columns: {}{more}", listed.join(", ")),
-                )?;
+                line(f, "constant", format_args!("{count} columns: {}{more}", listed.join(", ")))?;
             }
         }
         match self.duplicate_rows {
             0 => line(f, "duplicates", "none"),
-            count => line(
-                f,
-                "duplicates",
-                format_args!("{count} rows repeat earlier ones"),
-            ),
+            count => line(f, "duplicates", format_args!("{count} rows repeat earlier ones")),
         }
     }
 
     fn column(&self, column: usize) -> String {
-        let name = self
-            .column_names
-            .as_ref()
-            .and_then(|names| names.get(column));
+        let name = self.column_names.as_ref().and_then(|names| names.get(column));
         name.cloned().unwrap_or_else(|| column.to_string())
     }
 }
@@ -367,30 +292,13 @@ fn write_list(f: &mut fmt::Formatter<'_>, name: &str, items: &[String]) -> fmt::
 
 fn write_classes(f: &mut fmt::Formatter<'_>, classes: &[ClassCount]) -> fmt::Result {
     line(f, "labels", format_args!("{} classes", classes.len()))?;
-    let title = |class: &ClassCount| {
-        class
-            .name
-            .clone()
-            .unwrap_or_else(|| class.label.to_string())
-    };
-    let width = classes
-        .iter()
-        .map(|class| title(class).chars().count())
-        .max()
-        .unwrap_or(0);
+    let title = |class: &ClassCount| class.name.clone().unwrap_or_else(|| class.label.to_string());
+    let width = classes.iter().map(|class| title(class).chars().count()).max().unwrap_or(0);
     for class in classes.iter().take(LISTED_CLASSES) {
-        line(
-            f,
-            "",
-            format_args!("{:<width$}  {:>8}", title(class), class.count),
-        )?;
+        line(f, "", format_args!("{:<width$}  {:>8}", title(class), class.count))?;
     }
     if classes.len() > LISTED_CLASSES {
-        line(
-            f,
-            "",
-            format_args!("… and {} more", classes.len() - LISTED_CLASSES),
-        )?;
+        line(f, "", format_args!("… and {} more", classes.len() - LISTED_CLASSES))?;
     }
     Ok(())
 }
@@ -418,18 +326,8 @@ mod tests {
     #[test]
     fn non_finite_values_are_located_and_left_out_of_the_statistics() {
         let inspection = Inspection::of(&points(vec![1.0, f32::NAN, 3.0, f32::INFINITY]));
-        assert_eq!(
-            inspection.non_finite,
-            Some(NonFinite {
-                count: 2,
-                row: 0,
-                column: 1
-            })
-        );
-        assert_eq!(
-            (inspection.min, inspection.max, inspection.mean),
-            (1.0, 3.0, 2.0)
-        );
+        assert_eq!(inspection.non_finite, Some(NonFinite { count: 2, row: 0, column: 1 }));
+        assert_eq!((inspection.min, inspection.max, inspection.mean), (1.0, 3.0, 2.0));
         assert!(inspection.warnings[0].contains("NaN or infinite"));
     }
 
@@ -437,19 +335,12 @@ mod tests {
     fn classes_are_counted_and_printed() {
         let labelled = points(vec![0.0; 6]).with_labels(vec![7, 2, 7]).unwrap();
         let inspection = Inspection::of(&labelled);
-        let counts: Vec<_> = inspection
-            .classes
-            .as_ref()
-            .unwrap()
-            .iter()
-            .map(|class| (class.label, class.count))
-            .collect();
+        let counts: Vec<_> =
+            inspection.classes.as_ref().unwrap().iter().map(|class| (class.label, class.count)).collect();
         assert_eq!(counts, [(2, 1), (7, 2)]);
         let screen = inspection.to_string();
         assert!(
-            screen.contains(
-                "labels      2 classes\n            2         1\n            7         2\n"
-            ),
+            screen.contains("labels      2 classes\n            2         1\n            7         2\n"),
             "{screen}"
         );
     }
@@ -457,22 +348,13 @@ mod tests {
     #[test]
     fn columns_of_very_different_scale_are_warned_about() {
         let inspection = Inspection::of(&points(vec![0.0, 0.0, 1.0, 5000.0]));
-        assert!(
-            inspection
-                .warnings
-                .iter()
-                .any(|warning| warning.contains("standardise"))
-        );
+        assert!(inspection.warnings.iter().any(|warning| warning.contains("standardise")));
     }
 
     #[test]
     fn a_set_without_finite_values_is_still_described() {
         let inspection = Inspection::of(&points(vec![f32::NAN; 4]));
         assert!(inspection.min.is_nan());
-        assert!(
-            serde_json::to_string(&inspection)
-                .unwrap()
-                .contains("\"min\":null")
-        );
+        assert!(serde_json::to_string(&inspection).unwrap().contains("\"min\":null"));
     }
 }

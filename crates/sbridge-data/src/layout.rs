@@ -42,15 +42,7 @@ pub(crate) struct Contents {
 impl Contents {
     /// Values alone, without labels, names or notes.
     pub(crate) fn new(shape: SampleShape, values: Vec<f32>, dtype: ElementType) -> Self {
-        Self {
-            shape,
-            values,
-            labels: None,
-            label_names: None,
-            column_names: None,
-            dtype,
-            notes: Vec::new(),
-        }
+        Self { shape, values, labels: None, label_names: None, column_names: None, dtype, notes: Vec::new() }
     }
 }
 
@@ -68,15 +60,8 @@ pub(crate) fn arrange(array: Array, reading: &Reading) -> Result<Contents> {
 }
 
 /// The shape of a sample, the order of axes that makes it channel-major, and a word on the choice.
-fn interpret(
-    dims: &[usize],
-    reading: &Reading,
-) -> Result<(SampleShape, Vec<usize>, Option<String>)> {
-    let image = |channels, height, width| SampleShape::Image {
-        channels,
-        height,
-        width,
-    };
+fn interpret(dims: &[usize], reading: &Reading) -> Result<(SampleShape, Vec<usize>, Option<String>)> {
+    let image = |channels, height, width| SampleShape::Image { channels, height, width };
     match *dims {
         [_] => Ok((SampleShape::Vector { dim: 1 }, vec![0], None)),
         [_, dim] => Ok((SampleShape::Vector { dim }, vec![0, 1], None)),
@@ -88,16 +73,12 @@ fn interpret(
         [_, c, h, w] if is_channel_count(c) => Ok((
             image(c, h, w),
             vec![0, 1, 2, 3],
-            Some(format!(
-                "rank 4 read as [n, channels, height, width] with {c} channels"
-            )),
+            Some(format!("rank 4 read as [n, channels, height, width] with {c} channels")),
         )),
         [_, h, w, c] if is_channel_count(c) => Ok((
             image(c, h, w),
             vec![0, 3, 1, 2],
-            Some(format!(
-                "rank 4 read as [n, height, width, channels] with {c} channels"
-            )),
+            Some(format!("rank 4 read as [n, height, width, channels] with {c} channels")),
         )),
         [_, _, _, _] => Err(reading.unsupported(
             format!("shape {dims:?} has no side of 1, 3 or 4 channels in second or last place"),
@@ -165,58 +146,27 @@ mod tests {
         let limits = Limits::default();
         let count: usize = dims.iter().product();
         let values = (0..count).map(|v| v as f32).collect();
-        let array = Array {
-            dims: dims.to_vec(),
-            order,
-            values,
-            dtype: ElementType::F32,
-        };
-        arrange(
-            array,
-            &Reading {
-                source: "x",
-                limits: &limits,
-            },
-        )
+        let array = Array { dims: dims.to_vec(), order, values, dtype: ElementType::F32 };
+        arrange(array, &Reading { source: "x", limits: &limits })
     }
 
     #[test]
     fn fortran_order_is_transposed() {
-        assert_eq!(
-            arranged(&[2, 3], Order::Fortran).unwrap().values,
-            [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]
-        );
+        assert_eq!(arranged(&[2, 3], Order::Fortran).unwrap().values, [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
     }
 
     #[test]
     fn channels_last_becomes_channels_first() {
         let contents = arranged(&[1, 2, 2, 3], Order::C).unwrap();
-        assert_eq!(
-            contents.shape,
-            SampleShape::Image {
-                channels: 3,
-                height: 2,
-                width: 2
-            }
-        );
-        assert_eq!(
-            contents.values,
-            [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]
-        );
+        assert_eq!(contents.shape, SampleShape::Image { channels: 3, height: 2, width: 2 });
+        assert_eq!(contents.values, [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]);
         assert!(contents.notes[0].contains("[n, height, width, channels]"));
     }
 
     #[test]
     fn channels_first_wins_when_both_could_be() {
         let contents = arranged(&[2, 3, 5, 3], Order::C).unwrap();
-        assert_eq!(
-            contents.shape,
-            SampleShape::Image {
-                channels: 3,
-                height: 5,
-                width: 3
-            }
-        );
+        assert_eq!(contents.shape, SampleShape::Image { channels: 3, height: 5, width: 3 });
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub use inspect::{ClassCount, Inspection, NonFinite};
 pub use limits::Limits;
 pub use shape::SampleShape;
 pub use source::SourceKind;
+pub use suggest::edit_distance;
 pub use write::{write_csv, write_npy, write_png_grid};
 
 /// The result of everything here that can be refused.

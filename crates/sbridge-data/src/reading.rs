@@ -12,37 +12,22 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// The content breaks the rules of its format.
     pub(crate) fn malformed(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Malformed {
-            source_name: self.source.to_owned(),
-            what: what.into(),
-            fix: fix.into(),
-        }
+        DataError::Malformed { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
     }
 
     /// The content is of a kind that is not read.
     pub(crate) fn unsupported(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unsupported {
-            source_name: self.source.to_owned(),
-            what: what.into(),
-            fix: fix.into(),
-        }
+        DataError::Unsupported { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
     }
 
     /// A name that does not exist.
     pub(crate) fn unknown(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unknown {
-            source_name: self.source.to_owned(),
-            what: what.into(),
-            fix: fix.into(),
-        }
+        DataError::Unknown { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
     }
 
     /// The operating system refused.
     pub(crate) fn unreadable(&self, cause: std::io::Error) -> DataError {
-        DataError::Unreadable {
-            source_name: self.source.to_owned(),
-            cause,
-        }
+        DataError::Unreadable { source_name: self.source.to_owned(), cause }
     }
 
     /// `bytes` are more than `limit`.
@@ -87,22 +72,10 @@ mod tests {
     #[test]
     fn absurd_shapes_are_refused_before_allocation() {
         let limits = Limits { max_bytes: 400 };
-        let reading = Reading {
-            source: "x.npy",
-            limits: &limits,
-        };
+        let reading = Reading { source: "x.npy", limits: &limits };
         assert_eq!(reading.admit(&[10, 10]).unwrap(), 100);
-        assert!(matches!(
-            reading.admit(&[10, 11]),
-            Err(DataError::TooLarge { .. })
-        ));
-        assert!(matches!(
-            reading.admit(&[u64::MAX, u64::MAX]),
-            Err(DataError::TooLarge { .. })
-        ));
-        assert!(matches!(
-            reading.admit(&[u64::MAX, 0]),
-            Err(DataError::Malformed { .. })
-        ));
+        assert!(matches!(reading.admit(&[10, 11]), Err(DataError::TooLarge { .. })));
+        assert!(matches!(reading.admit(&[u64::MAX, u64::MAX]), Err(DataError::TooLarge { .. })));
+        assert!(matches!(reading.admit(&[u64::MAX, 0]), Err(DataError::Malformed { .. })));
     }
 }

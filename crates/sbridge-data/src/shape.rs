@@ -30,11 +30,7 @@ impl SampleShape {
     pub fn size(&self) -> usize {
         match *self {
             Self::Vector { dim } => dim,
-            Self::Image {
-                channels,
-                height,
-                width,
-            } => channels * height * width,
+            Self::Image { channels, height, width } => channels * height * width,
         }
     }
 
@@ -49,11 +45,7 @@ impl fmt::Display for SampleShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vector { dim } => write!(f, "vector of {dim}"),
-            Self::Image {
-                channels,
-                height,
-                width,
-            } => write!(f, "{channels}×{height}×{width} image"),
+            Self::Image { channels, height, width } => write!(f, "{channels}×{height}×{width} image"),
         }
     }
 }
@@ -65,30 +57,15 @@ mod tests {
 
     #[test]
     fn size_is_the_product_of_the_sides() {
-        assert_eq!(
-            SampleShape::Image {
-                channels: 3,
-                height: 4,
-                width: 5
-            }
-            .size(),
-            60
-        );
+        assert_eq!(SampleShape::Image { channels: 3, height: 4, width: 5 }.size(), 60);
         assert_eq!(SampleShape::Vector { dim: 7 }.size(), 7);
     }
 
     #[test]
     fn shape_survives_json() {
-        let shape = SampleShape::Image {
-            channels: 1,
-            height: 28,
-            width: 28,
-        };
+        let shape = SampleShape::Image { channels: 1, height: 28, width: 28 };
         let text = serde_json::to_string(&shape).unwrap();
-        assert_eq!(
-            text,
-            r#"{"kind":"image","channels":1,"height":28,"width":28}"#
-        );
+        assert_eq!(text, r#"{"kind":"image","channels":1,"height":28,"width":28}"#);
         assert_eq!(serde_json::from_str::<SampleShape>(&text).unwrap(), shape);
     }
 }

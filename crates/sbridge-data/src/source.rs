@@ -63,10 +63,7 @@ pub(crate) fn split_key(source: &str) -> (&str, Option<&str>) {
 /// # Errors
 /// When neither the name nor the first bytes tell.
 pub(crate) fn format_of(path: &Path, bytes: &[u8], reading: &Reading) -> Result<SourceKind> {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     format_of_name(name)
         .or_else(|| format_of_bytes(bytes))
@@ -97,25 +94,19 @@ fn format_of_bytes(bytes: &[u8]) -> Option<SourceKind> {
 fn unreadable_format(name: &str, bytes: &[u8], reading: &Reading) -> DataError {
     let is_image = matches!(bytes, [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..]);
     if is_image {
-        return reading.unsupported(
-            "a single image is not a data set",
-            "give the folder that holds the images",
-        );
+        return reading
+            .unsupported("a single image is not a data set", "give the folder that holds the images");
     }
     let what = match name.rsplit_once('.') {
         Some((_, extension)) => format!("cannot tell what a .{extension} file holds"),
-        None => "cannot tell what the file holds: it has no extension and no known first bytes"
-            .to_owned(),
+        None => "cannot tell what the file holds: it has no extension and no known first bytes".to_owned(),
     };
     reading.unsupported(what, READABLE)
 }
 
 /// The error for a path where nothing lies, with the likeliest fix.
 pub(crate) fn not_found(path: &Path, reading: &Reading) -> DataError {
-    DataError::NotFound {
-        source_name: reading.source.to_owned(),
-        fix: fix_for_missing(path, reading.source),
-    }
+    DataError::NotFound { source_name: reading.source.to_owned(), fix: fix_for_missing(path, reading.source) }
 }
 
 fn fix_for_missing(path: &Path, source: &str) -> String {
@@ -123,33 +114,20 @@ fn fix_for_missing(path: &Path, source: &str) -> String {
         return format!("give a path; {READABLE}");
     }
     if source.contains("://") {
-        return "nothing is fetched from the network: download the file and give its path"
-            .to_owned();
+        return "nothing is fetched from the network: download the file and give its path".to_owned();
     }
     if builtin::is_name(source) {
         return format!("did you mean builtin:{source}? A built-in set needs the prefix");
     }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = std::fs::read_dir(parent) else {
         return format!("the folder {} does not exist either", parent.display());
     };
-    let names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    let typed = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let typed = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let suggestion = did_you_mean(&typed, names.iter().map(String::as_str));
-    format!(
-        "{suggestion}The folder {} holds {} entries",
-        parent.display(),
-        names.len()
-    )
+    format!("{suggestion}The folder {} holds {} entries", parent.display(), names.len())
 }
 
 #[cfg(test)]
@@ -165,14 +143,8 @@ mod tests {
 
     #[test]
     fn names_decide_the_format() {
-        assert_eq!(
-            format_of_name("train-images-idx3-ubyte"),
-            Some(SourceKind::Idx)
-        );
-        assert_eq!(
-            format_of_name("train-images.idx3-ubyte"),
-            Some(SourceKind::Idx)
-        );
+        assert_eq!(format_of_name("train-images-idx3-ubyte"), Some(SourceKind::Idx));
+        assert_eq!(format_of_name("train-images.idx3-ubyte"), Some(SourceKind::Idx));
         assert_eq!(format_of_name("x.npy"), Some(SourceKind::Npy));
         assert_eq!(format_of_name("x.parquet"), None);
     }

@@ -3,10 +3,7 @@
 /// The candidate nearest to `typed`, if it is near enough to be a likely slip.
 ///
 /// Near enough means at most a third of the letters, and at least one, were changed.
-pub(crate) fn nearest<'a>(
-    typed: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let allowed = (typed.chars().count() / 3).max(1);
     candidates
@@ -18,17 +15,12 @@ pub(crate) fn nearest<'a>(
 }
 
 /// `did you mean NAME? `, or nothing.
-pub(crate) fn did_you_mean<'a>(
-    typed: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> String {
-    nearest(typed, candidates)
-        .map(|name| format!("did you mean {name}? "))
-        .unwrap_or_default()
+pub(crate) fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(typed, candidates).map(|name| format!("did you mean {name}? ")).unwrap_or_default()
 }
 
 /// Levenshtein distance: the least number of insertions, deletions and replacements.
-fn edit_distance(a: &str, b: &str) -> usize {
+pub fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

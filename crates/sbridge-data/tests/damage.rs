@@ -14,20 +14,13 @@ const LIMITS: Limits = Limits { max_bytes: 1 << 20 };
 
 /// Small valid files of every format, by name.
 fn valid_files() -> Vec<(&'static str, Vec<u8>)> {
-    let idx = [
-        vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2],
-        (0..8).collect(),
-    ]
-    .concat();
+    let idx = [vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2], (0..8).collect()].concat();
     vec![
         ("a-images-idx3-ubyte", idx.clone()),
         ("b-images-idx3-ubyte.gz", gzip(&idx)),
         ("c.npy", npy()),
         ("d.npz", npz()),
-        (
-            "e.csv",
-            b"\"\",\"x 1\",label\n\"1\",0.5,1\n\"2\",1.5e3,0\n".to_vec(),
-        ),
+        ("e.csv", b"\"\",\"x 1\",label\n\"1\",0.5,1\n\"2\",1.5e3,0\n".to_vec()),
         ("f.png", png()),
         ("unknown", idx),
     ]
@@ -50,13 +43,8 @@ fn npz() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = npyz::npz::NpzWriter::new(Cursor::new(&mut bytes));
     for name in ["x", "y"] {
-        let mut array = writer
-            .array(name, Default::default())
-            .unwrap()
-            .default_dtype()
-            .shape(&[3])
-            .begin_nd()
-            .unwrap();
+        let mut array =
+            writer.array(name, Default::default()).unwrap().default_dtype().shape(&[3]).begin_nd().unwrap();
         array.extend([1i32, 2, 3]).unwrap();
         array.finish().unwrap();
     }
@@ -67,18 +55,8 @@ fn npz() -> Vec<u8> {
 fn png() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.png");
-    write_png_grid(
-        &path,
-        &[0.1, 0.5],
-        SampleShape::Image {
-            channels: 1,
-            height: 1,
-            width: 2,
-        },
-        1,
-        1,
-    )
-    .unwrap();
+    write_png_grid(&path, &[0.1, 0.5], SampleShape::Image { channels: 1, height: 1, width: 2 }, 1, 1)
+        .unwrap();
     fs::read(path).unwrap()
 }
 
@@ -131,11 +109,7 @@ fn read_every_way(name: &str, bytes: &[u8]) {
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     let path = path.to_string_lossy().into_owned();
-    for source in [
-        folder.path().to_string_lossy().into_owned(),
-        format!("{path}#x"),
-        path,
-    ] {
+    for source in [folder.path().to_string_lossy().into_owned(), format!("{path}#x"), path] {
         if let Ok(set) = load_with(&source, &LIMITS) {
             assert!(!set.is_empty() && set.values().iter().all(|value| value.is_finite()));
             assert_eq!(set.values().len(), set.len() * set.shape().size());
@@ -147,10 +121,7 @@ fn read_every_way(name: &str, bytes: &[u8]) {
 
 #[test]
 fn the_undamaged_files_are_read() {
-    for (name, bytes) in valid_files()
-        .into_iter()
-        .filter(|(name, _)| *name != "f.png")
-    {
+    for (name, bytes) in valid_files().into_iter().filter(|(name, _)| *name != "f.png") {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
@@ -161,21 +132,13 @@ fn the_undamaged_files_are_read() {
 
 #[test]
 fn every_truncation_is_an_error() {
-    for (name, bytes) in valid_files()
-        .into_iter()
-        .filter(|(name, _)| !matches!(*name, "e.csv" | "f.png"))
-    {
+    for (name, bytes) in valid_files().into_iter().filter(|(name, _)| !matches!(*name, "e.csv" | "f.png")) {
         for length in 0..bytes.len() {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(name);
             fs::write(&path, &bytes[..length]).unwrap();
-            let source =
-                path.to_string_lossy().into_owned() + if name == "d.npz" { "#x" } else { "" };
-            assert!(
-                load_with(&source, &LIMITS).is_err(),
-                "{name} cut to {length} of {} bytes",
-                bytes.len()
-            );
+            let source = path.to_string_lossy().into_owned() + if name == "d.npz" { "#x" } else { "" };
+            assert!(load_with(&source, &LIMITS).is_err(), "{name} cut to {length} of {} bytes", bytes.len());
         }
     }
 }

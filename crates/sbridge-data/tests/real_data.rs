@@ -7,9 +7,7 @@ use sbridge_data::{ElementType, SampleShape, inspect, load};
 
 /// The path of a data file, or `None` with a line that says so.
 fn data(name: &str) -> Option<String> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(name);
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
         println!("skipped: {} is not present", path.display());
         return None;
@@ -24,25 +22,11 @@ fn mnist_test_images_bring_their_labels() {
     };
     let set = load(&path).unwrap();
     assert_eq!(set.len(), 10_000);
-    assert_eq!(
-        set.shape(),
-        SampleShape::Image {
-            channels: 1,
-            height: 28,
-            width: 28
-        }
-    );
+    assert_eq!(set.shape(), SampleShape::Image { channels: 1, height: 28, width: 28 });
     assert_eq!(set.labels().unwrap()[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
     assert_eq!(set.value_range(), (0.0, 255.0));
-    assert_eq!(
-        set.sha256(),
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-    );
-    assert!(
-        set.notes()
-            .iter()
-            .any(|note| note.contains("labels read from"))
-    );
+    assert_eq!(set.sha256(), "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6");
+    assert!(set.notes().iter().any(|note| note.contains("labels read from")));
 }
 
 #[test]
@@ -55,10 +39,7 @@ fn mnist_training_classes_have_the_published_sizes() {
     assert_eq!(labels[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
     let mut counts = [0; 10];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
-    assert_eq!(
-        counts,
-        [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    );
+    assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
 }
 
 #[test]
@@ -67,21 +48,9 @@ fn mnist_inspection_counts_the_classes() {
         return;
     };
     let inspection = inspect(&path).unwrap();
-    let counts: Vec<usize> = inspection
-        .classes
-        .as_ref()
-        .unwrap()
-        .iter()
-        .map(|class| class.count)
-        .collect();
-    assert_eq!(
-        counts,
-        [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    );
-    assert_eq!(
-        (inspection.duplicate_rows, inspection.non_finite),
-        (0, None)
-    );
+    let counts: Vec<usize> = inspection.classes.as_ref().unwrap().iter().map(|class| class.count).collect();
+    assert_eq!(counts, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    assert_eq!((inspection.duplicate_rows, inspection.non_finite), (0, None));
     println!("{inspection}");
 }
 
@@ -91,10 +60,7 @@ fn mnist_labels_alone_are_a_set_of_numbers() {
         return;
     };
     let set = load(&path).unwrap();
-    assert_eq!(
-        (set.len(), set.shape()),
-        (10_000, SampleShape::Vector { dim: 1 })
-    );
+    assert_eq!((set.len(), set.shape()), (10_000, SampleShape::Vector { dim: 1 }));
     assert_eq!(set.values()[..4], [7.0, 2.0, 1.0, 0.0]);
 }
 
@@ -105,10 +71,7 @@ fn single_cell_days_have_the_published_sizes() {
             return;
         };
         let set = load(&path).unwrap();
-        assert_eq!(
-            (set.len(), set.shape()),
-            (count, SampleShape::Vector { dim: 50 })
-        );
+        assert_eq!((set.len(), set.shape()), (count, SampleShape::Vector { dim: 50 }));
         let (low, high) = set.value_range();
         // The published range over the four days is -103 to 139, to the next whole number.
         assert!(low > -104.0 && high < 140.0, "{low} {high}");
@@ -124,12 +87,7 @@ fn logistic_regression_sets_have_labels_and_known_oddities() {
     assert_eq!((inspection.count, inspection.shape.size()), (351, 34));
     assert_eq!(inspection.first_constant_columns, [1]);
     assert_eq!(inspection.duplicate_rows, 1);
-    let counts: Vec<usize> = inspection
-        .classes
-        .unwrap()
-        .iter()
-        .map(|class| class.count)
-        .collect();
+    let counts: Vec<usize> = inspection.classes.unwrap().iter().map(|class| class.count).collect();
     assert_eq!(counts, [126, 225]);
 
     let Some(path) = data("logreg/sonar.npz") else {
@@ -137,15 +95,7 @@ fn logistic_regression_sets_have_labels_and_known_oddities() {
     };
     let sonar = load(&format!("{path}#x")).unwrap();
     assert_eq!((sonar.len(), sonar.shape().size()), (208, 60));
-    assert_eq!(
-        sonar
-            .labels()
-            .unwrap()
-            .iter()
-            .filter(|&&label| label == 1)
-            .count(),
-        97
-    );
+    assert_eq!(sonar.labels().unwrap().iter().filter(|&&label| label == 1).count(), 97);
     let error = load(&path).unwrap_err().to_string();
     assert!(error.contains("x, y") && error.contains("#x"), "{error}");
 }
@@ -156,10 +106,7 @@ fn pine_saplings_lose_their_row_numbers() {
         return;
     };
     let set = load(&path).unwrap();
-    assert_eq!(
-        (set.len(), set.shape()),
-        (126, SampleShape::Vector { dim: 2 })
-    );
+    assert_eq!((set.len(), set.shape()), (126, SampleShape::Vector { dim: 2 }));
     assert_eq!(set.column_names().unwrap(), ["data_x", "data_y"]);
     assert_eq!(set.dtype(), ElementType::Text);
     let (low, high) = set.value_range();
@@ -173,8 +120,5 @@ fn a_format_that_is_not_read_is_refused_with_the_list_of_those_that_are() {
         return;
     };
     let error = load(&path).unwrap_err().to_string();
-    assert!(
-        error.contains(".data-numeric") && error.contains("can read: IDX"),
-        "{error}"
-    );
+    assert!(error.contains(".data-numeric") && error.contains("can read: IDX"), "{error}");
 }

@@ -50,38 +50,17 @@ fn a_written_array_is_what_numpy_documents() {
     assert_eq!(bytes[..6], *b"\x93NUMPY");
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     assert_eq!((10 + header) % 16, 0, "data is aligned");
-    assert_eq!(
-        bytes[10 + header..],
-        [1.0f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat()
-    );
+    assert_eq!(bytes[10 + header..], [1.0f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat());
     assert!(write_npy(&path, &[1.0], &[2, 1]).is_err());
 }
 
 #[test]
 fn a_written_grid_is_an_image_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let shape = SampleShape::Image {
-        channels: 1,
-        height: 2,
-        width: 2,
-    };
-    write_png_grid(
-        folder.path().join("a.png"),
-        &[0.0, 0.2, 0.4, 1.0],
-        shape,
-        1,
-        1,
-    )
-    .unwrap();
+    let shape = SampleShape::Image { channels: 1, height: 2, width: 2 };
+    write_png_grid(folder.path().join("a.png"), &[0.0, 0.2, 0.4, 1.0], shape, 1, 1).unwrap();
     let set = load(&text(folder.path())).unwrap();
-    assert_eq!(
-        set.shape(),
-        SampleShape::Image {
-            channels: 1,
-            height: 4,
-            width: 4
-        }
-    );
+    assert_eq!(set.shape(), SampleShape::Image { channels: 1, height: 4, width: 4 });
     let row = set.row(0);
     assert_eq!([row[5], row[6], row[9], row[10]], [0.0, 51.0, 102.0, 255.0]);
 }
@@ -92,11 +71,7 @@ fn gzip_is_told_by_its_bytes_and_not_by_its_name() {
     for name in ["plain.csv", "named.csv.gz"] {
         let path = folder.path().join(name);
         fs::write(&path, gzip(b"1,2\n3,4\n")).unwrap();
-        assert_eq!(
-            load(&text(&path)).unwrap().values(),
-            [1.0, 2.0, 3.0, 4.0],
-            "{name}"
-        );
+        assert_eq!(load(&text(&path)).unwrap().values(), [1.0, 2.0, 3.0, 4.0], "{name}");
     }
 }
 
@@ -105,22 +80,14 @@ fn labels_of_a_sibling_are_attached_if_they_agree_and_noted_if_not() {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().join("some-images-idx3-ubyte");
     let labels = folder.path().join("some-labels-idx1-ubyte.gz");
-    fs::write(
-        &images,
-        [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 10, 20],
-    )
-    .unwrap();
+    fs::write(&images, [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 10, 20]).unwrap();
     assert!(load(&text(&images)).unwrap().labels().is_none());
     fs::write(&labels, gzip(&[0, 0, 8, 1, 0, 0, 0, 2, 4, 3])).unwrap();
     assert_eq!(load(&text(&images)).unwrap().labels().unwrap(), [4, 3]);
     fs::write(&labels, gzip(&[0, 0, 8, 1, 0, 0, 0, 1, 4])).unwrap();
     let set = load(&text(&images)).unwrap();
     assert!(
-        set.labels().is_none()
-            && set
-                .notes()
-                .iter()
-                .any(|note| note.contains("1 values for 2 images")),
+        set.labels().is_none() && set.notes().iter().any(|note| note.contains("1 values for 2 images")),
         "{:?}",
         set.notes()
     );
@@ -163,10 +130,7 @@ fn wrong_kinds_of_files_are_refused_by_name() {
     assert!(message("x.npy", b"1,2\n").contains("NUMPY"));
     assert!(message("x.csv", b"\x1f\x8bgarbage").contains("damaged gzip"));
     assert!(
-        load("/dev/zero")
-            .unwrap_err()
-            .to_string()
-            .contains("regular file")
+        load("/dev/zero").unwrap_err().to_string().contains("regular file")
             || !Path::new("/dev/zero").exists()
     );
 }
@@ -178,39 +142,19 @@ fn limits_hold_for_every_format() {
     write_npy(&npy, &[0.0; 64], &[8, 8]).unwrap();
     write_csv(&csv, &[0.0; 64], 8).unwrap();
     let limits = Limits { max_bytes: 63 * 4 };
-    for source in [
-        text(&npy),
-        text(&csv),
-        "builtin:moons?n=32".to_owned(),
-        "builtin:digits?n=1".to_owned(),
-    ] {
-        assert!(
-            matches!(load_with(&source, &limits), Err(DataError::TooLarge { .. })),
-            "{source}"
-        );
+    for source in [text(&npy), text(&csv), "builtin:moons?n=32".to_owned(), "builtin:digits?n=1".to_owned()] {
+        assert!(matches!(load_with(&source, &limits), Err(DataError::TooLarge { .. })), "{source}");
     }
     let enough = Limits { max_bytes: 64 * 4 };
-    assert!(
-        load_with(&text(&npy), &enough).is_ok() && load_with("builtin:moons?n=32", &enough).is_ok()
-    );
+    assert!(load_with(&text(&npy), &enough).is_ok() && load_with("builtin:moons?n=32", &enough).is_ok());
 }
 
 #[test]
 fn built_in_sets_are_reproducible_and_described() {
     let set = load("builtin:letters?n=30&seed=3").unwrap();
     assert_eq!((set.kind(), set.len()), (SourceKind::Builtin, 30));
-    assert_eq!(
-        set.sha256(),
-        load("builtin:letters?n=30&seed=3").unwrap().sha256()
-    );
+    assert_eq!(set.sha256(), load("builtin:letters?n=30&seed=3").unwrap().sha256());
     let inspection = inspect("builtin:letters?n=30&seed=3").unwrap();
-    assert_eq!(
-        inspection.classes.as_ref().unwrap()[0].name.as_deref(),
-        Some("A")
-    );
-    assert!(
-        serde_json::to_string(&inspection)
-            .unwrap()
-            .contains("\"kind\":\"builtin\"")
-    );
+    assert_eq!(inspection.classes.as_ref().unwrap()[0].name.as_deref(), Some("A"));
+    assert!(serde_json::to_string(&inspection).unwrap().contains("\"kind\":\"builtin\""));
 }

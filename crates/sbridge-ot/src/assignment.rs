@@ -55,26 +55,14 @@ fn check(cost: &[f64], n: usize) -> Result<()> {
         return Err(OtError::NoPoints);
     }
     if n > MAX_ASSIGNMENT {
-        return Err(OtError::TooManyPoints {
-            n,
-            max: MAX_ASSIGNMENT,
-        });
+        return Err(OtError::TooManyPoints { n, max: MAX_ASSIGNMENT });
     }
     if cost.len() != n * n {
-        return Err(OtError::Length {
-            what: "cost",
-            expected: n * n,
-            got: cost.len(),
-        });
+        return Err(OtError::Length { what: "cost", expected: n * n, got: cost.len() });
     }
     match cost.iter().position(|c| !c.is_finite()) {
         None => Ok(()),
-        Some(at) => Err(OtError::NotFinite {
-            what: "cost",
-            row: at / n,
-            column: at % n,
-            value: cost[at],
-        }),
+        Some(at) => Err(OtError::NotFinite { what: "cost", row: at / n, column: at % n, value: cost[at] }),
     }
 }
 
@@ -90,13 +78,7 @@ struct Solver<'a> {
 
 impl<'a> Solver<'a> {
     fn new(cost: &'a [f64], n: usize) -> Self {
-        Self {
-            cost,
-            n,
-            price: vec![0.0; n],
-            column_of_row: vec![None; n],
-            row_of_column: vec![None; n],
-        }
+        Self { cost, n, price: vec![0.0; n], column_of_row: vec![None; n], row_of_column: vec![None; n] }
     }
 
     fn row(&self, i: usize) -> &'a [f64] {
@@ -104,9 +86,7 @@ impl<'a> Solver<'a> {
     }
 
     fn free_rows(&self) -> Vec<usize> {
-        (0..self.n)
-            .filter(|i| self.column_of_row[*i].is_none())
-            .collect()
+        (0..self.n).filter(|i| self.column_of_row[*i].is_none()).collect()
     }
 
     fn link(&mut self, row: usize, column: usize) {
@@ -146,11 +126,7 @@ impl<'a> Solver<'a> {
             )
             .0;
             let slack = second - (self.row(i)[j] - own_price);
-            self.price[j] = if slack.is_finite() {
-                own_price - slack
-            } else {
-                own_price
-            };
+            self.price[j] = if slack.is_finite() { own_price - slack } else { own_price };
         }
     }
 
@@ -204,9 +180,7 @@ impl<'a> Solver<'a> {
                 None => break closed,
                 Some(owner) => {
                     row = owner;
-                    offset = self.row(owner)[closed.column]
-                        - self.price[closed.column]
-                        - closed.distance;
+                    offset = self.row(owner)[closed.column] - self.price[closed.column] - closed.distance;
                 }
             }
         };
@@ -236,20 +210,10 @@ impl<'a> Solver<'a> {
     }
 
     fn finish(self) -> Assignment {
-        let column_of_row: Vec<usize> = self
-            .column_of_row
-            .iter()
-            .map(|j| j.expect("augmentation matches every row"))
-            .collect();
-        let cost = column_of_row
-            .iter()
-            .enumerate()
-            .map(|(i, j)| self.cost[i * self.n + j])
-            .sum();
-        Assignment {
-            column_of_row,
-            cost,
-        }
+        let column_of_row: Vec<usize> =
+            self.column_of_row.iter().map(|j| j.expect("augmentation matches every row")).collect();
+        let cost = column_of_row.iter().enumerate().map(|(i, j)| self.cost[i * self.n + j]).sum();
+        Assignment { column_of_row, cost }
     }
 }
 
@@ -329,9 +293,7 @@ fn two_least(costs: &[f64], price: &[f64]) -> (f64, f64) {
         .copied()
         .chain(seconds)
         .chain(rest)
-        .fold((f64::INFINITY, f64::INFINITY), |(a, b), x| {
-            (lesser(a, x), lesser(b, greater(a, x)))
-        })
+        .fold((f64::INFINITY, f64::INFINITY), |(a, b), x| (lesser(a, x), lesser(b, greater(a, x))))
 }
 
 #[cfg(test)]
@@ -401,29 +363,22 @@ mod tests {
 
     #[test]
     fn seven_rows_match_brute_force() {
-        let cost: Vec<f64> = (0..49)
-            .map(|k| f64::from((k * k * 31 + 7 * k) % 101))
-            .collect();
+        let cost: Vec<f64> = (0..49).map(|k| f64::from((k * k * 31 + 7 * k) % 101)).collect();
         assert_eq!(assignment(&cost, 7).unwrap().cost, brute_force(&cost, 7));
     }
 
     #[test]
     fn the_matching_is_optimal_by_duality() {
         let n = 120;
-        let cost: Vec<f64> = (0..n * n)
-            .map(|k| ((k * 7919 + 13) % 10_007) as f64)
-            .collect();
+        let cost: Vec<f64> = (0..n * n).map(|k| ((k * 7919 + 13) % 10_007) as f64).collect();
         let mut solver = Solver::new(&cost, n);
         solver.reduce_columns();
         for row in solver.free_rows() {
             solver.augment(row);
         }
         let price = solver.price.clone();
-        let reduced_least = |i: usize| {
-            (0..n)
-                .map(|j| cost[i * n + j] - price[j])
-                .fold(f64::INFINITY, f64::min)
-        };
+        let reduced_least =
+            |i: usize| (0..n).map(|j| cost[i * n + j] - price[j]).fold(f64::INFINITY, f64::min);
         let dual: f64 = (0..n).map(reduced_least).sum::<f64>() + price.iter().sum::<f64>();
         // Integer costs keep every price an integer: primal and dual meet exactly, whatever the path there.
         assert_eq!(solver.finish().cost, dual);
@@ -432,19 +387,10 @@ mod tests {
 
     #[test]
     fn bad_costs_are_refused() {
-        assert!(matches!(
-            assignment(&[1.0; 3], 2),
-            Err(OtError::Length { .. })
-        ));
+        assert!(matches!(assignment(&[1.0; 3], 2), Err(OtError::Length { .. })));
         assert!(matches!(assignment(&[], 0), Err(OtError::NoPoints)));
-        assert!(matches!(
-            assignment(&[], 5000),
-            Err(OtError::TooManyPoints { .. })
-        ));
+        assert!(matches!(assignment(&[], 5000), Err(OtError::TooManyPoints { .. })));
         let error = assignment(&[0.0, f64::NAN, 0.0, 0.0], 2).unwrap_err();
-        assert!(
-            error.to_string().starts_with("cost[0, 1] is NaN"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cost[0, 1] is NaN"), "{error}");
     }
 }

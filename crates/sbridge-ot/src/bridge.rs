@@ -37,22 +37,9 @@ impl Affine {
     /// # Panics
     /// If `x` is not `[dim]`.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
-        assert_eq!(
-            x.len(),
-            self.offset.len(),
-            "x must have the dimension of the field"
-        );
-        let row = |i: usize| {
-            x.iter()
-                .enumerate()
-                .map(|(j, xj)| self.matrix[(i, j)] * xj)
-                .sum::<f64>()
-        };
-        self.offset
-            .iter()
-            .enumerate()
-            .map(|(i, b)| b + row(i))
-            .collect()
+        assert_eq!(x.len(), self.offset.len(), "x must have the dimension of the field");
+        let row = |i: usize| x.iter().enumerate().map(|(j, xj)| self.matrix[(i, j)] * xj).sum::<f64>();
+        self.offset.iter().enumerate().map(|(i, b)| b + row(i)).collect()
     }
 }
 
@@ -73,12 +60,7 @@ impl GaussianBridge {
     pub fn new(source: &Gaussian, target: &Gaussian, epsilon: f64) -> Result<Self> {
         check(source, target, epsilon)?;
         let cross = schroedinger_cross_covariance(source, target, epsilon)?;
-        Ok(Self {
-            source: source.clone(),
-            target: target.clone(),
-            cross,
-            epsilon,
-        })
+        Ok(Self { source: source.clone(), target: target.clone(), cross, epsilon })
     }
 
     /// The process over the coupling with cross-covariance `cross` = Cov(X₀, X₁); zero couples independently.
@@ -95,20 +77,9 @@ impl GaussianBridge {
         let dim = source.dim();
         if cross.shape() != (dim, dim) {
             let (got_rows, got_columns) = cross.shape();
-            return Err(OtError::Shape {
-                what: "cross",
-                rows: dim,
-                columns: dim,
-                got_rows,
-                got_columns,
-            });
+            return Err(OtError::Shape { what: "cross", rows: dim, columns: dim, got_rows, got_columns });
         }
-        let bridge = Self {
-            source: source.clone(),
-            target: target.clone(),
-            cross,
-            epsilon,
-        };
+        let bridge = Self { source: source.clone(), target: target.clone(), cross, epsilon };
         Spectrum::new("the joint covariance", bridge.joint_covariance().as_ref())?;
         Ok(bridge)
     }
@@ -145,12 +116,7 @@ impl GaussianBridge {
     /// If `t` is outside [0, 1].
     pub fn mean(&self, t: f64) -> Vec<f64> {
         require_time(t);
-        self.source
-            .mean()
-            .iter()
-            .zip(self.target.mean())
-            .map(|(m0, m1)| (1.0 - t) * m0 + t * m1)
-            .collect()
+        self.source.mean().iter().zip(self.target.mean()).map(|(m0, m1)| (1.0 - t) * m0 + t * m1).collect()
     }
 
     /// Cov Xₜ, `[dim, dim]`.
@@ -173,11 +139,7 @@ impl GaussianBridge {
     pub fn forward_drift(&self, t: f64) -> Affine {
         let from_source = self.cross.transpose() - self.source.cov();
         let to_target = self.target.cov() - &self.cross - self.epsilon_identity();
-        self.drift(
-            t,
-            1.0,
-            from_source * faer::Scale(1.0 - t) + to_target * faer::Scale(t),
-        )
+        self.drift(t, 1.0, from_source * faer::Scale(1.0 - t) + to_target * faer::Scale(t))
     }
 
     /// v₋(t, ·): the drift of the reversed process, in its own clock.
@@ -187,11 +149,7 @@ impl GaussianBridge {
     pub fn backward_drift(&self, t: f64) -> Affine {
         let from_target = &self.cross - self.target.cov();
         let to_source = self.source.cov() - self.cross.transpose() - self.epsilon_identity();
-        self.drift(
-            t,
-            -1.0,
-            from_target * faer::Scale(t) + to_source * faer::Scale(1.0 - t),
-        )
+        self.drift(t, -1.0, from_target * faer::Scale(t) + to_source * faer::Scale(1.0 - t))
     }
 
     /// u = ½(v₊ − v₋): the velocity of the probability-flow equation, which has the same marginals without noise.
@@ -200,16 +158,8 @@ impl GaussianBridge {
     /// If `t` is outside [0, 1].
     pub fn probability_flow(&self, t: f64) -> Affine {
         let (forward, backward) = (self.forward_drift(t), self.backward_drift(t));
-        let offset = forward
-            .offset
-            .iter()
-            .zip(&backward.offset)
-            .map(|(p, m)| 0.5 * (p - m))
-            .collect();
-        Affine {
-            matrix: (forward.matrix - backward.matrix) * faer::Scale(0.5),
-            offset,
-        }
+        let offset = forward.offset.iter().zip(&backward.offset).map(|(p, m)| 0.5 * (p - m)).collect();
+        Affine { matrix: (forward.matrix - backward.matrix) * faer::Scale(0.5), offset }
     }
 
     /// E|v(Xₜ)|² of an affine field under the law of Xₜ.
@@ -223,15 +173,9 @@ impl GaussianBridge {
 
     /// E ½|X₀ − X₁|².
     pub fn transport_cost(&self) -> f64 {
-        let shift: f64 = self
-            .source
-            .mean()
-            .iter()
-            .zip(self.target.mean())
-            .map(|(x, y)| (x - y).powi(2))
-            .sum();
-        0.5 * (shift + trace(self.source.cov()) + trace(self.target.cov()))
-            - trace(self.cross.as_ref())
+        let shift: f64 =
+            self.source.mean().iter().zip(self.target.mean()).map(|(x, y)| (x - y).powi(2)).sum();
+        0.5 * (shift + trace(self.source.cov()) + trace(self.target.cov())) - trace(self.cross.as_ref())
     }
 
     /// KL(π ‖ π₀ ⊗ π₁): what X₀ says about X₁, in nats.
@@ -257,37 +201,19 @@ impl GaussianBridge {
     /// # Errors
     /// If the joint law is singular.
     pub fn path_kl(&self) -> Result<f64> {
-        let conditional =
-            log_det_pd(self.joint_covariance().as_ref())? - self.source.spectrum().log_det();
+        let conditional = log_det_pd(self.joint_covariance().as_ref())? - self.source.spectrum().log_det();
         let dim = self.dim() as f64;
-        Ok(self.transport_cost() / self.epsilon
-            + 0.5 * (dim * self.epsilon.ln() - dim - conditional))
+        Ok(self.transport_cost() / self.epsilon + 0.5 * (dim * self.epsilon.ln() - dim - conditional))
     }
 
     /// sign·(m₁−m₀) + A(x−mₜ) with A = numerator · Σₜ⁻¹.
     fn drift(&self, t: f64, sign: f64, numerator: Mat<f64>) -> Affine {
         let covariance = Spectrum::new("cov of Xₜ", self.covariance(t).as_ref());
-        let precision = covariance
-            .expect("endpoint covariances are definite and ε > 0")
-            .map(f64::recip);
-        let linear = Affine {
-            matrix: numerator * precision,
-            offset: vec![0.0; self.dim()],
-        };
+        let precision = covariance.expect("endpoint covariances are definite and ε > 0").map(f64::recip);
+        let linear = Affine { matrix: numerator * precision, offset: vec![0.0; self.dim()] };
         let centre = linear.apply(&self.mean(t));
-        let shift = self
-            .target
-            .mean()
-            .iter()
-            .zip(self.source.mean())
-            .map(|(m1, m0)| sign * (m1 - m0));
-        Affine {
-            offset: shift
-                .zip(centre)
-                .map(|(shift, centre)| shift - centre)
-                .collect(),
-            ..linear
-        }
+        let shift = self.target.mean().iter().zip(self.source.mean()).map(|(m1, m0)| sign * (m1 - m0));
+        Affine { offset: shift.zip(centre).map(|(shift, centre)| shift - centre).collect(), ..linear }
     }
 
     fn epsilon_identity(&self) -> Mat<f64> {
@@ -307,11 +233,7 @@ fn require_time(t: f64) {
 }
 
 /// C = 2 S₀ S₁^½ [(N + ε²I)^½ + εI]⁻¹ S₁^½.
-fn schroedinger_cross_covariance(
-    source: &Gaussian,
-    target: &Gaussian,
-    epsilon: f64,
-) -> Result<Mat<f64>> {
+fn schroedinger_cross_covariance(source: &Gaussian, target: &Gaussian, epsilon: f64) -> Result<Mat<f64>> {
     let root = target.spectrum().map(f64::sqrt);
     let product = symmetric_part((&root * source.cov() * &root).as_ref()) * faer::Scale(4.0);
     let shrink = Spectrum::new("S₁^½ S₀ S₁^½", product.as_ref())?
@@ -348,16 +270,9 @@ mod tests {
     fn integral(f: impl Fn(f64) -> f64) -> f64 {
         let n = 200;
         let weight = |k: usize| {
-            if k == 0 || k == n {
-                1.0
-            } else {
-                2.0 + 2.0 * (k % 2) as f64
-            }
+            if k == 0 || k == n { 1.0 } else { 2.0 + 2.0 * (k % 2) as f64 }
         };
-        (0..=n)
-            .map(|k| weight(k) * f(k as f64 / n as f64))
-            .sum::<f64>()
-            / (3 * n) as f64
+        (0..=n).map(|k| weight(k) * f(k as f64 / n as f64)).sum::<f64>() / (3 * n) as f64
     }
 
     #[test]
@@ -394,11 +309,9 @@ mod tests {
             let bridge = planar(epsilon);
             let (s0, s1) = (bridge.source.cov(), bridge.target.cov());
             let (root, inverse_root) = (sqrt_psd(s0).unwrap(), inv_sqrt_pd(s0).unwrap());
-            let squared =
-                (&root * s1 * &root) * faer::Scale(4.0) + scaled_identity(2, epsilon * epsilon);
+            let squared = (&root * s1 * &root) * faer::Scale(4.0) + scaled_identity(2, epsilon * epsilon);
             let d = sqrt_psd(symmetric_part(squared.as_ref()).as_ref()).unwrap();
-            let expected =
-                (root * d * inverse_root - scaled_identity(2, epsilon)) * faer::Scale(0.5);
+            let expected = (root * d * inverse_root - scaled_identity(2, epsilon)) * faer::Scale(0.5);
             // The literature's form cancels ε against ε: 20 · 1e-16 and a few roundings.
             assert!((bridge.cross_covariance() - expected).norm_max() < 1e-13);
         }
@@ -407,10 +320,7 @@ mod tests {
     #[test]
     fn the_cross_precision_is_minus_identity_over_epsilon() {
         for epsilon in [0.1, 1.0, 10.0] {
-            let precision = planar(epsilon)
-                .joint_covariance()
-                .partial_piv_lu()
-                .inverse();
+            let precision = planar(epsilon).joint_covariance().partial_piv_lu().inverse();
             let block = precision.submatrix(0, 2, 2, 2) + scaled_identity(2, 1.0 / epsilon);
             // Joint condition number below 1e3, entries up to 1/ε = 10.
             assert!(block.norm_max() < 1e-10);
@@ -427,14 +337,11 @@ mod tests {
     fn no_other_coupling_has_a_smaller_value() {
         let bridge = planar(0.5);
         let optimum = bridge.value().unwrap();
-        for change in [
-            mat![[0.01, 0.0], [0.0, 0.0]],
-            mat![[0.0, 0.02], [-0.01, 0.0]],
-            mat![[0.0, 0.0], [0.0, -0.02]],
-        ] {
+        for change in
+            [mat![[0.01, 0.0], [0.0, 0.0]], mat![[0.0, 0.02], [-0.01, 0.0]], mat![[0.0, 0.0], [0.0, -0.02]]]
+        {
             let cross = bridge.cross_covariance() + change;
-            let other =
-                GaussianBridge::with_coupling(&bridge.source, &bridge.target, cross, 0.5).unwrap();
+            let other = GaussianBridge::with_coupling(&bridge.source, &bridge.target, cross, 0.5).unwrap();
             assert!(other.value().unwrap() > optimum);
         }
     }
@@ -457,8 +364,7 @@ mod tests {
         ];
         for (epsilon, flow, control, kl) in table {
             let bridge = unit(0.1, epsilon);
-            let energy =
-                |field: &dyn Fn(f64) -> Affine| integral(|t| bridge.mean_square(&field(t), t));
+            let energy = |field: &dyn Fn(f64) -> Affine| integral(|t| bridge.mean_square(&field(t), t));
             assert!((energy(&|t| bridge.probability_flow(t)) - flow).abs() < TABLE);
             assert!((energy(&|t| bridge.forward_drift(t)) - control).abs() < TABLE);
             assert!((bridge.path_kl().unwrap() - kl).abs() < TABLE);
@@ -477,13 +383,11 @@ mod tests {
     fn covariance_solves_its_differential_equation_for_any_coupling() {
         let optimal = planar(0.7);
         let independent =
-            GaussianBridge::with_coupling(&optimal.source, &optimal.target, Mat::zeros(2, 2), 0.7)
-                .unwrap();
+            GaussianBridge::with_coupling(&optimal.source, &optimal.target, Mat::zeros(2, 2), 0.7).unwrap();
         let h = 1e-5;
         for bridge in [optimal, independent] {
             for t in [0.1, 0.5, 0.8] {
-                let derivative =
-                    (bridge.covariance(t + h) - bridge.covariance(t - h)) * faer::Scale(0.5 / h);
+                let derivative = (bridge.covariance(t + h) - bridge.covariance(t - h)) * faer::Scale(0.5 / h);
                 let a = bridge.forward_drift(t).matrix;
                 let sigma = bridge.covariance(t);
                 let equation = &a * &sigma + &sigma * a.transpose() + bridge.epsilon_identity();
@@ -509,15 +413,9 @@ mod tests {
     fn impossible_inputs_are_refused() {
         let (a, b) = (scalar(0.0, 1.0), scalar(0.0, 1.0));
         let error = GaussianBridge::new(&a, &b, -0.1).unwrap_err().to_string();
-        assert!(
-            error.starts_with("epsilon must be finite and > 0, got -0.1"),
-            "{error}"
-        );
+        assert!(error.starts_with("epsilon must be finite and > 0, got -0.1"), "{error}");
         let too_correlated = GaussianBridge::with_coupling(&a, &b, mat![[1.1]], 1.0);
-        assert!(matches!(
-            too_correlated,
-            Err(OtError::NotPositiveSemidefinite { .. })
-        ));
+        assert!(matches!(too_correlated, Err(OtError::NotPositiveSemidefinite { .. })));
         assert!(matches!(
             GaussianBridge::new(&a, &scalar(0.0, 0.0), 1.0),
             Err(OtError::NotPositiveDefinite { .. })

@@ -17,18 +17,10 @@ use crate::matrix::trace;
 /// If the dimensions differ.
 pub fn bures_wasserstein2(a: &Gaussian, b: &Gaussian) -> Result<f64> {
     require_same_dim(a.dim(), b.dim())?;
-    let shift: f64 = a
-        .mean()
-        .iter()
-        .zip(b.mean())
-        .map(|(x, y)| (x - y).powi(2))
-        .sum();
+    let shift: f64 = a.mean().iter().zip(b.mean()).map(|(x, y)| (x - y).powi(2)).sum();
     let overlap = a.spectrum().factor().transpose() * b.spectrum().factor();
-    let singular_values = overlap
-        .singular_values()
-        .map_err(|_| OtError::Eigenvalues {
-            what: "the covariance overlap",
-        })?;
+    let singular_values =
+        overlap.singular_values().map_err(|_| OtError::Eigenvalues { what: "the covariance overlap" })?;
     let spread = trace(a.cov()) + trace(b.cov()) - 2.0 * singular_values.iter().sum::<f64>();
     // Equal laws cancel to rounding, which may fall below zero.
     Ok(shift + spread.max(0.0))
@@ -70,8 +62,7 @@ mod tests {
     fn the_distance_to_itself_is_zero_even_at_low_rank() {
         // 20 points in 64 dimensions: rank 19.
         let cloud = Gaussian::isotropic(vec![0.0; 64], 1.0).unwrap();
-        let law =
-            Gaussian::fit(&cloud.sample(20, &mut ChaCha8Rng::seed_from_u64(1)).unwrap()).unwrap();
+        let law = Gaussian::fit(&cloud.sample(20, &mut ChaCha8Rng::seed_from_u64(1)).unwrap()).unwrap();
         // 64 eigenvalues of order 1–10, each with a rounding of 1e-15.
         assert!(frechet_distance(&law, &law).unwrap() < 1e-12);
     }
@@ -90,11 +81,7 @@ mod tests {
         let b = mat![[1.0, 0.5], [0.5, 1.0]];
         let law = |cov: &Mat<f64>| Gaussian::new(vec![0.0; 2], cov.clone()).unwrap();
         let root = crate::matrix::sqrt_psd(a.as_ref()).unwrap();
-        let cross = trace(
-            crate::matrix::sqrt_psd((&root * &b * &root).as_ref())
-                .unwrap()
-                .as_ref(),
-        );
+        let cross = trace(crate::matrix::sqrt_psd((&root * &b * &root).as_ref()).unwrap().as_ref());
         let expected = trace(a.as_ref()) + trace(b.as_ref()) - 2.0 * cross;
         assert!((bures_wasserstein2(&law(&a), &law(&b)).unwrap() - expected).abs() < 1e-14);
     }
@@ -110,14 +97,8 @@ mod tests {
     fn it_bounds_the_exact_distance_of_samples_from_below() {
         // Gelbrich's bound: fitted Gaussians are never further apart than the samples, with divisor n.
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let x = Gaussian::isotropic(vec![0.0, 0.0], 1.0)
-            .unwrap()
-            .sample(60, &mut rng)
-            .unwrap();
-        let y = Gaussian::isotropic(vec![1.0, 0.0], 2.0)
-            .unwrap()
-            .sample(60, &mut rng)
-            .unwrap();
+        let x = Gaussian::isotropic(vec![0.0, 0.0], 1.0).unwrap().sample(60, &mut rng).unwrap();
+        let y = Gaussian::isotropic(vec![1.0, 0.0], 2.0).unwrap().sample(60, &mut rng).unwrap();
         let biased = |points: &Points| {
             let cov = points.covariance().unwrap() * faer::Scale(59.0 / 60.0);
             Gaussian::new(points.mean(), cov).unwrap()

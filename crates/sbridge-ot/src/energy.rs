@@ -54,8 +54,7 @@ mod tests {
         let law = crate::gaussian::Gaussian::isotropic(vec![0.0], 1.0).unwrap();
         let sample = |seed| {
             use rand::SeedableRng;
-            law.sample(400, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))
-                .unwrap()
+            law.sample(400, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed)).unwrap()
         };
         let estimates: Vec<f64> = (0..20)
             .map(|k| {

@@ -182,12 +182,7 @@ pub(crate) fn require_positive(name: &'static str, value: f64, fix: &'static str
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(OtError::Setting {
-        name,
-        requirement: "finite and > 0",
-        value,
-        fix,
-    })
+    Err(OtError::Setting { name, requirement: "finite and > 0", value, fix })
 }
 
 /// Check that two objects live in the same space.

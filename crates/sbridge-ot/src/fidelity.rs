@@ -60,11 +60,7 @@ fn share_covered(points: &Points, manifold: &Points, k: usize) -> Result<f64> {
         manifold,
         |_| false,
         |covered, _, first, squared| {
-            *covered = *covered
-                || squared
-                    .iter()
-                    .zip(&reach[first..])
-                    .any(|(d, reach)| d <= reach);
+            *covered = *covered || squared.iter().zip(&reach[first..]).any(|(d, reach)| d <= reach);
         },
     );
     Ok(covered.iter().filter(|covered| **covered).count() as f64 / points.len() as f64)
@@ -72,17 +68,8 @@ fn share_covered(points: &Points, manifold: &Points, k: usize) -> Result<f64> {
 
 fn rounding_of_squares(points: &Points, manifold: &Points) -> f64 {
     let centre = manifold.mean();
-    let squared_norm = |row: &[f64]| {
-        row.iter()
-            .zip(&centre)
-            .map(|(x, c)| (x - c) * (x - c))
-            .sum::<f64>()
-    };
-    let largest = points
-        .rows()
-        .chain(manifold.rows())
-        .map(squared_norm)
-        .fold(0.0, f64::max);
+    let squared_norm = |row: &[f64]| row.iter().zip(&centre).map(|(x, c)| (x - c) * (x - c)).sum::<f64>();
+    let largest = points.rows().chain(manifold.rows()).map(squared_norm).fold(0.0, f64::max);
     8.0 * points.dim() as f64 * f64::EPSILON * largest
 }
 
@@ -112,29 +99,14 @@ mod tests {
     #[test]
     fn a_cloud_covers_itself_and_nothing_far_away() {
         let (x, y) = (normal(200, 0.0, 1), normal(200, 1e3, 2));
-        assert_eq!(
-            precision_recall(&x, &x, 3).unwrap(),
-            PrecisionRecall {
-                precision: 1.0,
-                recall: 1.0
-            }
-        );
-        assert_eq!(
-            precision_recall(&x, &y, 3).unwrap(),
-            PrecisionRecall {
-                precision: 0.0,
-                recall: 0.0
-            }
-        );
+        assert_eq!(precision_recall(&x, &x, 3).unwrap(), PrecisionRecall { precision: 1.0, recall: 1.0 });
+        assert_eq!(precision_recall(&x, &y, 3).unwrap(), PrecisionRecall { precision: 0.0, recall: 0.0 });
     }
 
     #[test]
     fn copies_are_inside_balls_of_radius_zero() {
         let points = Points::new(vec![1e3, 0.1, 1e3, 0.1, -7.0, 3.3, -7.0, 3.3], 2).unwrap();
-        assert_eq!(
-            precision_recall(&points, &points, 1).unwrap().precision,
-            1.0
-        );
+        assert_eq!(precision_recall(&points, &points, 1).unwrap().precision, 1.0);
     }
 
     #[test]
@@ -142,10 +114,7 @@ mod tests {
         let real = union(&normal(300, 0.0, 1), &normal(300, 50.0, 2));
         let scores = precision_recall(&real, &normal(600, 0.0, 3), 3).unwrap();
         // Half of the real points are out of reach; of the rest nearly all are covered.
-        assert!(
-            scores.precision > 0.9 && (0.4..=0.5).contains(&scores.recall),
-            "{scores:?}"
-        );
+        assert!(scores.precision > 0.9 && (0.4..=0.5).contains(&scores.recall), "{scores:?}");
     }
 
     #[test]
@@ -153,9 +122,6 @@ mod tests {
         let (train, test) = (normal(400, 0.0, 1), normal(400, 0.0, 2));
         assert_eq!(nearest_neighbour_ratio(&train, &test, &train).unwrap(), 0.0);
         // Medians of 400 distances with relative spread ½: standard error of the ratio about 0.05.
-        assert!(
-            (nearest_neighbour_ratio(&normal(400, 0.0, 3), &test, &train).unwrap() - 1.0).abs()
-                < 0.25
-        );
+        assert!((nearest_neighbour_ratio(&normal(400, 0.0, 3), &test, &train).unwrap() - 1.0).abs() < 0.25);
     }
 }

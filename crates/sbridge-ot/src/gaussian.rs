@@ -35,28 +35,13 @@ impl Gaussian {
         let dim = mean.len();
         if cov.shape() != (dim, dim) {
             let (got_rows, got_columns) = cov.shape();
-            return Err(OtError::Shape {
-                what: "cov",
-                rows: dim,
-                columns: dim,
-                got_rows,
-                got_columns,
-            });
+            return Err(OtError::Shape { what: "cov", rows: dim, columns: dim, got_rows, got_columns });
         }
         if let Some(column) = mean.iter().position(|x| !x.is_finite()) {
-            return Err(OtError::NotFinite {
-                what: "mean",
-                row: 0,
-                column,
-                value: mean[column],
-            });
+            return Err(OtError::NotFinite { what: "mean", row: 0, column, value: mean[column] });
         }
         let spectrum = Spectrum::new("cov", cov.as_ref())?;
-        Ok(Self {
-            mean,
-            cov: symmetric_part(cov.as_ref()),
-            spectrum,
-        })
+        Ok(Self { mean, cov: symmetric_part(cov.as_ref()), spectrum })
     }
 
     /// N(mean, var·I).
@@ -104,15 +89,10 @@ impl Gaussian {
         require_same_dim(self.dim(), points.dim())?;
         self.spectrum.require_definite()?;
         let whitening = self.spectrum.map(|value| value.sqrt().recip());
-        let centred = Mat::from_fn(self.dim(), points.len(), |k, i| {
-            points.row(i)[k] - self.mean[k]
-        });
+        let centred = Mat::from_fn(self.dim(), points.len(), |k, i| points.row(i)[k] - self.mean[k]);
         let whitened = whitening * centred;
         let log_norm = self.dim() as f64 * std::f64::consts::TAU.ln() + self.spectrum.log_det();
-        Ok(whitened
-            .col_iter()
-            .map(|z| -0.5 * (z.squared_norm_l2() + log_norm))
-            .collect())
+        Ok(whitened.col_iter().map(|z| -0.5 * (z.squared_norm_l2() + log_norm)).collect())
     }
 
     /// `n` independent samples.
@@ -121,19 +101,11 @@ impl Gaussian {
     /// If `n` is 0.
     pub fn sample(&self, n: usize, rng: &mut impl Rng) -> Result<Points> {
         let factor = self.spectrum.factor();
-        let normals: Vec<f64> = (0..n * factor.ncols())
-            .map(|_| StandardNormal.sample(rng))
-            .collect();
+        let normals: Vec<f64> = (0..n * factor.ncols()).map(|_| StandardNormal.sample(rng)).collect();
         let normals = MatRef::from_column_major_slice(&normals, factor.ncols(), n);
         let noise = factor * normals;
-        let data = (0..n)
-            .flat_map(|i| {
-                self.mean
-                    .iter()
-                    .zip(noise.col(i).iter())
-                    .map(|(m, z)| m + z)
-            })
-            .collect();
+        let data =
+            (0..n).flat_map(|i| self.mean.iter().zip(noise.col(i).iter()).map(|(m, z)| m + z)).collect();
         Points::new(data, self.dim())
     }
 
@@ -169,25 +141,14 @@ mod tests {
     #[test]
     fn samples_have_the_stated_moments() {
         let n = 20_000;
-        let fitted = Gaussian::fit(
-            &tilted()
-                .sample(n, &mut ChaCha8Rng::seed_from_u64(3))
-                .unwrap(),
-        )
-        .unwrap();
+        let fitted = Gaussian::fit(&tilted().sample(n, &mut ChaCha8Rng::seed_from_u64(3)).unwrap()).unwrap();
         let law = tilted();
         for i in 0..2 {
             // Five standard errors √(Sᵢᵢ/n).
-            assert!(
-                (fitted.mean()[i] - law.mean()[i]).abs()
-                    < 5.0 * (law.cov()[(i, i)] / n as f64).sqrt()
-            );
+            assert!((fitted.mean()[i] - law.mean()[i]).abs() < 5.0 * (law.cov()[(i, i)] / n as f64).sqrt());
             for j in 0..2 {
                 let var = law.cov()[(i, i)] * law.cov()[(j, j)] + law.cov()[(i, j)].powi(2);
-                assert!(
-                    (fitted.cov()[(i, j)] - law.cov()[(i, j)]).abs()
-                        < 5.0 * (var / n as f64).sqrt()
-                );
+                assert!((fitted.cov()[(i, j)] - law.cov()[(i, j)]).abs() < 5.0 * (var / n as f64).sqrt());
             }
         }
     }
@@ -197,12 +158,8 @@ mod tests {
         let (p, q) = (tilted(), Gaussian::isotropic(vec![0.5, -1.5], 1.5).unwrap());
         let n = 20_000;
         let samples = p.sample(n, &mut ChaCha8Rng::seed_from_u64(4)).unwrap();
-        let (log_p, log_q) = (
-            p.log_density(&samples).unwrap(),
-            q.log_density(&samples).unwrap(),
-        );
-        let ratios =
-            Points::new(log_p.iter().zip(&log_q).map(|(a, b)| a - b).collect(), 1).unwrap();
+        let (log_p, log_q) = (p.log_density(&samples).unwrap(), q.log_density(&samples).unwrap());
+        let ratios = Points::new(log_p.iter().zip(&log_q).map(|(a, b)| a - b).collect(), 1).unwrap();
         let std_error = (ratios.covariance().unwrap()[(0, 0)] / n as f64).sqrt();
         assert!((ratios.mean()[0] - p.kl(&q).unwrap()).abs() < 5.0 * std_error);
     }
@@ -212,19 +169,14 @@ mod tests {
         let line = Gaussian::new(vec![0.0, 0.0], mat![[1.0, 1.0], [1.0, 1.0]]).unwrap();
         let samples = line.sample(50, &mut ChaCha8Rng::seed_from_u64(5)).unwrap();
         assert!(samples.rows().all(|x| (x[0] - x[1]).abs() < 1e-14)); // one rounding of the eigenvectors
-        assert!(matches!(
-            line.log_density(&samples),
-            Err(OtError::NotPositiveDefinite { .. })
-        ));
+        assert!(matches!(line.log_density(&samples), Err(OtError::NotPositiveDefinite { .. })));
         assert_eq!(line.kl(&tilted()).unwrap(), f64::INFINITY);
     }
 
     #[test]
     fn one_dimensional_density_is_the_textbook_value() {
         let law = Gaussian::isotropic(vec![1.0], 4.0).unwrap();
-        let log_density = law
-            .log_density(&Points::new(vec![3.0], 1).unwrap())
-            .unwrap()[0];
+        let log_density = law.log_density(&Points::new(vec![3.0], 1).unwrap()).unwrap()[0];
         // −½ − ln 2 − ½ ln 2π
         assert!((log_density + 0.5 + 2.0_f64.ln() + 0.918_938_533_204_672_7).abs() < 1e-15);
     }

@@ -53,8 +53,6 @@ pub use gaussian::Gaussian;
 pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
-pub use sinkhorn::{
-    SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_divergence, sinkhorn_weighted,
-};
+pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_divergence, sinkhorn_weighted};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
 pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};

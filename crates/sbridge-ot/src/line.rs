@@ -39,12 +39,8 @@ mod tests {
     #[test]
     fn unequal_sizes_agree_with_their_common_multiple() {
         let (x, y) = ([3.0, -1.0, 0.5, 2.0], [0.0, 1.0, 4.0, -2.0, 0.3, 7.0]);
-        let repeat = |values: &[f64], times| {
-            values
-                .iter()
-                .flat_map(|v| vec![*v; times])
-                .collect::<Vec<f64>>()
-        };
+        let repeat =
+            |values: &[f64], times| values.iter().flat_map(|v| vec![*v; times]).collect::<Vec<f64>>();
         let square = |d: f64| d * d;
         let expected = line_cost(&repeat(&x, 3), &repeat(&y, 2), square);
         // A dozen terms of order 10, summed in two orders.

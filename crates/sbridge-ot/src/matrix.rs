@@ -28,35 +28,22 @@ impl Spectrum {
     /// Decompose `a`; `what` names it in errors.
     pub(crate) fn new(what: &'static str, a: MatRef<'_, f64>) -> Result<Self> {
         let (mut values, vectors) = symmetric_eigen(what, a)?;
-        let scale = values
-            .iter()
-            .fold(0.0_f64, |scale, value| scale.max(value.abs()));
+        let scale = values.iter().fold(0.0_f64, |scale, value| scale.max(value.abs()));
         let least = values.first().copied().unwrap_or(0.0);
         if least < -ROUNDING * scale {
-            return Err(OtError::NotPositiveSemidefinite {
-                what,
-                eigenvalue: least,
-            });
+            return Err(OtError::NotPositiveSemidefinite { what, eigenvalue: least });
         }
         let zero = values.len() as f64 * f64::EPSILON * scale;
-        values
-            .iter_mut()
-            .filter(|value| **value <= zero)
-            .for_each(|value| *value = 0.0);
-        Ok(Self {
-            what,
-            values,
-            vectors,
-        })
+        values.iter_mut().filter(|value| **value <= zero).for_each(|value| *value = 0.0);
+        Ok(Self { what, values, vectors })
     }
 
     /// Refuse a singular matrix.
     pub(crate) fn require_definite(&self) -> Result<()> {
         match self.values.first() {
-            Some(least) if *least <= 0.0 => Err(OtError::NotPositiveDefinite {
-                what: self.what,
-                eigenvalue: *least,
-            }),
+            Some(least) if *least <= 0.0 => {
+                Err(OtError::NotPositiveDefinite { what: self.what, eigenvalue: *least })
+            }
             _ => Ok(()),
         }
     }
@@ -71,15 +58,9 @@ impl Spectrum {
 
     /// F = U Λ^½ without its zero columns, so that F Fᵀ is the matrix; `[dim, rank]`.
     pub(crate) fn factor(&self) -> Mat<f64> {
-        let null = self
-            .values
-            .iter()
-            .take_while(|value| **value == 0.0)
-            .count();
+        let null = self.values.iter().take_while(|value| **value == 0.0).count();
         let (dim, rank) = (self.values.len(), self.values.len() - null);
-        Mat::from_fn(dim, rank, |i, j| {
-            self.vectors[(i, j + null)] * self.values[j + null].sqrt()
-        })
+        Mat::from_fn(dim, rank, |i, j| self.vectors[(i, j + null)] * self.values[j + null].sqrt())
     }
 
     /// ln det; −∞ for a singular matrix.
@@ -92,26 +73,15 @@ impl Spectrum {
 fn symmetric_eigen(what: &'static str, a: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     require_symmetric(what, a)?;
     let symmetric = symmetric_part(a);
-    let eigen = symmetric
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| OtError::Eigenvalues { what })?;
-    Ok((
-        eigen.S().column_vector().iter().copied().collect(),
-        eigen.U().to_owned(),
-    ))
+    let eigen = symmetric.self_adjoint_eigen(Side::Lower).map_err(|_| OtError::Eigenvalues { what })?;
+    Ok((eigen.S().column_vector().iter().copied().collect(), eigen.U().to_owned()))
 }
 
 /// Check that a matrix is square and finite.
 pub(crate) fn require_square(what: &'static str, a: MatRef<'_, f64>) -> Result<()> {
     let (rows, columns) = a.shape();
     if rows != columns {
-        return Err(OtError::Shape {
-            what,
-            rows,
-            columns: rows,
-            got_rows: rows,
-            got_columns: columns,
-        });
+        return Err(OtError::Shape { what, rows, columns: rows, got_rows: rows, got_columns: columns });
     }
     require_finite(what, a)
 }
@@ -121,12 +91,7 @@ pub(crate) fn require_finite(what: &'static str, a: MatRef<'_, f64>) -> Result<(
     for (row, column) in (0..a.nrows()).flat_map(|i| (0..a.ncols()).map(move |j| (i, j))) {
         let value = a[(row, column)];
         if !value.is_finite() {
-            return Err(OtError::NotFinite {
-                what,
-                row,
-                column,
-                value,
-            });
+            return Err(OtError::NotFinite { what, row, column, value });
         }
     }
     Ok(())
@@ -139,12 +104,7 @@ pub(crate) fn require_symmetric(what: &'static str, a: MatRef<'_, f64>) -> Resul
     if difference <= ROUNDING * a.norm_max() {
         return Ok(());
     }
-    Err(OtError::NotSymmetric {
-        what,
-        row,
-        column,
-        difference,
-    })
+    Err(OtError::NotSymmetric { what, row, column, difference })
 }
 
 /// Place and size of the largest |aᵢⱼ − aⱼᵢ|.
@@ -152,12 +112,7 @@ fn largest_asymmetry(a: MatRef<'_, f64>) -> (usize, usize, f64) {
     let pairs = (0..a.nrows()).flat_map(|i| (0..i).map(move |j| (i, j)));
     pairs
         .map(|(i, j)| (i, j, (a[(i, j)] - a[(j, i)]).abs()))
-        .fold(
-            (0, 0, 0.0),
-            |worst, pair| {
-                if pair.2 > worst.2 { pair } else { worst }
-            },
-        )
+        .fold((0, 0, 0.0), |worst, pair| if pair.2 > worst.2 { pair } else { worst })
 }
 
 /// (A + Aᵀ)/2: symmetric to the bit.
@@ -175,11 +130,7 @@ pub(crate) fn scaled_identity(dim: usize, c: f64) -> Mat<f64> {
 /// # Panics
 /// If `a` is not square.
 pub fn trace(a: MatRef<'_, f64>) -> f64 {
-    assert_eq!(
-        a.nrows(),
-        a.ncols(),
-        "the trace of a rectangular matrix is undefined"
-    );
+    assert_eq!(a.nrows(), a.ncols(), "the trace of a rectangular matrix is undefined");
     (0..a.nrows()).map(|i| a[(i, i)]).sum()
 }
 
@@ -230,9 +181,7 @@ pub fn expm(a: MatRef<'_, f64>) -> Result<Mat<f64>> {
 
 /// Largest absolute column sum.
 fn norm_1(a: MatRef<'_, f64>) -> f64 {
-    a.col_iter()
-        .map(|column| column.norm_l1())
-        .fold(0.0, f64::max)
+    a.col_iter().map(|column| column.norm_l1()).fold(0.0, f64::max)
 }
 
 /// (V − U)⁻¹ (V + U), with U the odd and V the even part of the degree-13 numerator [Hig05, eq. 2.13].
@@ -245,16 +194,11 @@ fn pade_13(a: &Mat<f64>) -> Mat<f64> {
         let a6 = &a4 * &a2;
         (a2, a4, a6)
     };
-    let combine = |c6: f64, c4: f64, c2: f64| {
-        &a6 * faer::Scale(c6) + &a4 * faer::Scale(c4) + &a2 * faer::Scale(c2)
-    };
-    let odd = a
-        * (&a6 * combine(b[13], b[11], b[9])
-            + combine(b[7], b[5], b[3])
-            + &identity * faer::Scale(b[1]));
-    let even = &a6 * combine(b[12], b[10], b[8])
-        + combine(b[6], b[4], b[2])
-        + &identity * faer::Scale(b[0]);
+    let combine =
+        |c6: f64, c4: f64, c2: f64| &a6 * faer::Scale(c6) + &a4 * faer::Scale(c4) + &a2 * faer::Scale(c2);
+    let odd =
+        a * (&a6 * combine(b[13], b[11], b[9]) + combine(b[7], b[5], b[3]) + &identity * faer::Scale(b[1]));
+    let even = &a6 * combine(b[12], b[10], b[8]) + combine(b[6], b[4], b[2]) + &identity * faer::Scale(b[0]);
     (&even - &odd).partial_piv_lu().solve(&even + &odd)
 }
 
@@ -279,20 +223,10 @@ pub fn lyapunov(a: MatRef<'_, f64>, q: MatRef<'_, f64>) -> Result<Mat<f64>> {
     require_square("A", a)?;
     if q.shape() != a.shape() {
         let (rows, columns) = a.shape();
-        return Err(OtError::Shape {
-            what: "Q",
-            rows,
-            columns,
-            got_rows: q.nrows(),
-            got_columns: q.ncols(),
-        });
+        return Err(OtError::Shape { what: "Q", rows, columns, got_rows: q.nrows(), got_columns: q.ncols() });
     }
     require_finite("Q", q)?;
-    if largest_asymmetry(a).2 == 0.0 {
-        lyapunov_symmetric(a, q)
-    } else {
-        lyapunov_kronecker(a, q)
-    }
+    if largest_asymmetry(a).2 == 0.0 { lyapunov_symmetric(a, q) } else { lyapunov_kronecker(a, q) }
 }
 
 /// X = U [ (UᵀQU)ᵢⱼ / (λᵢ + λⱼ) ] Uᵀ.
@@ -328,13 +262,7 @@ fn lyapunov_kronecker(a: MatRef<'_, f64>, q: MatRef<'_, f64>) -> Result<Mat<f64>
 /// A singular system divides by zero, which shows as entries that are not finite.
 fn finite_solution(x: Mat<f64>) -> Result<Mat<f64>> {
     let finite = require_finite("X", x.as_ref()).is_ok();
-    if finite {
-        Ok(x)
-    } else {
-        Err(OtError::Singular {
-            what: "the Lyapunov equation",
-        })
-    }
+    if finite { Ok(x) } else { Err(OtError::Singular { what: "the Lyapunov equation" }) }
 }
 
 #[cfg(test)]
@@ -367,28 +295,16 @@ mod tests {
         // vvᵀ/|v| with v = (1, 2).
         let expected = &rank_one * faer::Scale(5.0_f64.sqrt().recip());
         assert!(distance(&sqrt_psd(rank_one.as_ref()).unwrap(), &expected) < 1e-15);
-        assert!(matches!(
-            inv_sqrt_pd(rank_one.as_ref()),
-            Err(OtError::NotPositiveDefinite { .. })
-        ));
+        assert!(matches!(inv_sqrt_pd(rank_one.as_ref()), Err(OtError::NotPositiveDefinite { .. })));
     }
 
     #[test]
     fn indefinite_asymmetric_and_rectangular_matrices_are_refused() {
         let indefinite = mat![[1.0, 2.0], [2.0, 1.0]];
-        assert!(matches!(
-            sqrt_psd(indefinite.as_ref()),
-            Err(OtError::NotPositiveSemidefinite { .. })
-        ));
+        assert!(matches!(sqrt_psd(indefinite.as_ref()), Err(OtError::NotPositiveSemidefinite { .. })));
         let asymmetric = mat![[1.0, 0.5], [0.0, 1.0]];
-        assert!(matches!(
-            sqrt_psd(asymmetric.as_ref()),
-            Err(OtError::NotSymmetric { .. })
-        ));
-        assert!(matches!(
-            expm(Mat::zeros(2, 3).as_ref()),
-            Err(OtError::Shape { .. })
-        ));
+        assert!(matches!(sqrt_psd(asymmetric.as_ref()), Err(OtError::NotSymmetric { .. })));
+        assert!(matches!(expm(Mat::zeros(2, 3).as_ref()), Err(OtError::Shape { .. })));
     }
 
     #[test]
@@ -445,10 +361,7 @@ mod tests {
     fn eigenvectors_do_not_depend_on_the_number_of_threads() {
         let a = Mat::from_fn(150, 150, |i, j| 1.0 / (1.0 + i.abs_diff(j) as f64));
         let root = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| sqrt_psd(a.as_ref()).unwrap())
         };
         assert_eq!(root(1), root(3));

@@ -37,9 +37,7 @@ pub fn mmd2(x: &Points, y: &Points, bandwidth: f64) -> Result<f64> {
     require_same_dim(x.dim(), y.dim())?;
     require_pairs("the unbiased MMD", x, y)?;
     require_positive("bandwidth", bandwidth, " (use median_bandwidth)")?;
-    let kernel = GaussianKernel {
-        exponent: -0.5 / (bandwidth * bandwidth),
-    };
+    let kernel = GaussianKernel { exponent: -0.5 / (bandwidth * bandwidth) };
     Ok(mean_within(x, &kernel) + mean_within(y, &kernel) - 2.0 * mean_between(x, y, &kernel))
 }
 
@@ -60,15 +58,8 @@ pub fn median_bandwidth(x: &Points, y: &Points) -> Result<f64> {
         .flat_map(|(i, p)| chosen[..i].iter().map(|q| squared_distance(p, q)))
         .collect();
     let middle = squared.len() / 2;
-    let median = squared
-        .select_nth_unstable_by(middle, f64::total_cmp)
-        .1
-        .sqrt();
-    require_positive(
-        "the median distance",
-        median,
-        " (most points coincide: choose a bandwidth)",
-    )?;
+    let median = squared.select_nth_unstable_by(middle, f64::total_cmp).1.sqrt();
+    require_positive("the median distance", median, " (most points coincide: choose a bandwidth)")?;
     Ok(median)
 }
 
@@ -80,11 +71,7 @@ fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
 pub(crate) fn require_pairs(what: &'static str, x: &Points, y: &Points) -> Result<()> {
     let got = x.len().min(y.len());
     if got < 2 {
-        return Err(OtError::TooFewPoints {
-            what,
-            needed: 2,
-            got,
-        });
+        return Err(OtError::TooFewPoints { what, needed: 2, got });
     }
     Ok(())
 }
@@ -116,9 +103,8 @@ mod tests {
         // E exp(−|Z|²/2h²), Z ~ N(s, 2I) in the plane: a e^{−a|s|²/2h²}, a = h²/(h²+2); h = 1, |s| = 1.
         let a = 1.0 / 3.0;
         let expected = 2.0 * a * (1.0 - f64::exp(-a / 2.0));
-        let estimates: Vec<f64> = (0..20)
-            .map(|k| mmd2(&normal(150, 0.0, k), &normal(150, 1.0, 100 + k), 1.0).unwrap())
-            .collect();
+        let estimates: Vec<f64> =
+            (0..20).map(|k| mmd2(&normal(150, 0.0, k), &normal(150, 1.0, 100 + k), 1.0).unwrap()).collect();
         let estimates = Points::new(estimates, 1).unwrap();
         let std_error = (estimates.covariance().unwrap()[(0, 0)] / 20.0).sqrt();
         assert!((estimates.mean()[0] - expected).abs() < 4.5 * std_error);
@@ -135,10 +121,7 @@ mod tests {
     fn the_number_of_threads_changes_nothing() {
         let (x, y) = (normal(300, 0.0, 1), normal(200, 0.5, 2));
         let estimate = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| mmd2(&x, &y, 1.0).unwrap())
         };
         assert_eq!(estimate(1).to_bits(), estimate(3).to_bits());

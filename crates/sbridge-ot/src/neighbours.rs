@@ -34,10 +34,7 @@ pub struct Neighbours {
 impl Neighbours {
     /// Distance of each query to its k-th neighbour, `[queries]`.
     pub fn farthest_distances(&self) -> Vec<f64> {
-        self.distances
-            .chunks_exact(self.k)
-            .map(|row| row[self.k - 1])
-            .collect()
+        self.distances.chunks_exact(self.k).map(|row| row[self.k - 1]).collect()
     }
 }
 
@@ -56,9 +53,7 @@ pub fn nearest_neighbours(queries: &Points, base: &Points, k: usize) -> Result<N
 /// # Errors
 /// If `k` is 0 or there are no `k` other points.
 pub fn nearest_neighbours_within(points: &Points, k: usize) -> Result<Neighbours> {
-    search(points, points, k, points.len() - 1, |query, base| {
-        query == base
-    })
+    search(points, points, k, points.len() - 1, |query, base| query == base)
 }
 
 fn search(
@@ -70,19 +65,10 @@ fn search(
 ) -> Result<Neighbours> {
     require_same_dim(queries.dim(), base.dim())?;
     if k == 0 {
-        return Err(OtError::Setting {
-            name: "k",
-            requirement: "at least 1",
-            value: 0.0,
-            fix: "",
-        });
+        return Err(OtError::Setting { name: "k", requirement: "at least 1", value: 0.0, fix: "" });
     }
     if k > available {
-        return Err(OtError::TooFewPoints {
-            what: "k nearest neighbours",
-            needed: k,
-            got: available,
-        });
+        return Err(OtError::TooFewPoints { what: "k nearest neighbours", needed: k, got: available });
     }
     let found = scan(
         queries,
@@ -98,11 +84,7 @@ fn search(
         .map(|(i, nearest)| nearest.with_exact_distances(queries.row(i), base))
         .collect();
     let (distances, indices) = rows.into_iter().flatten().unzip();
-    Ok(Neighbours {
-        k,
-        distances,
-        indices,
-    })
+    Ok(Neighbours { k, distances, indices })
 }
 
 /// The k least squared distances seen so far, ascending.
@@ -113,19 +95,12 @@ struct Nearest {
 
 impl Nearest {
     fn new(k: usize) -> Self {
-        Self {
-            k,
-            found: Vec::with_capacity(k + 1),
-        }
+        Self { k, found: Vec::with_capacity(k + 1) }
     }
 
     /// The squared distance a candidate must beat.
     fn bound(&self) -> f64 {
-        if self.found.len() < self.k {
-            f64::INFINITY
-        } else {
-            self.found[self.k - 1].0
-        }
+        if self.found.len() < self.k { f64::INFINITY } else { self.found[self.k - 1].0 }
     }
 
     /// Consider base points `first..` at these squared distances.
@@ -158,18 +133,10 @@ impl Nearest {
     /// Euclidean distances of the points found, from differences.
     fn with_exact_distances(self, query: &[f64], base: &Points) -> Vec<(f64, usize)> {
         let exact = |index: usize| {
-            let squared: f64 = query
-                .iter()
-                .zip(base.row(index))
-                .map(|(q, b)| (q - b) * (q - b))
-                .sum();
+            let squared: f64 = query.iter().zip(base.row(index)).map(|(q, b)| (q - b) * (q - b)).sum();
             (squared.sqrt(), index)
         };
-        let mut found: Vec<(f64, usize)> = self
-            .found
-            .into_iter()
-            .map(|(_, index)| exact(index))
-            .collect();
+        let mut found: Vec<(f64, usize)> = self.found.into_iter().map(|(_, index)| exact(index)).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         found
     }
@@ -204,24 +171,15 @@ struct Centred {
 impl Centred {
     fn new(points: &Points, centre: &[f64]) -> Self {
         let dim = points.dim();
-        let data: Vec<f64> = points
-            .rows()
-            .flat_map(|row| row.iter().zip(centre).map(|(x, c)| x - c))
-            .collect();
-        let norms = data
-            .chunks_exact(dim)
-            .map(|row| row.iter().map(|x| x * x).sum())
-            .collect();
+        let data: Vec<f64> =
+            points.rows().flat_map(|row| row.iter().zip(centre).map(|(x, c)| x - c)).collect();
+        let norms = data.chunks_exact(dim).map(|row| row.iter().map(|x| x * x).sum()).collect();
         Self { data, norms, dim }
     }
 
     /// Rows `first..first + len` as columns of a matrix.
     fn columns(&self, first: usize, len: usize) -> MatRef<'_, f64> {
-        MatRef::from_column_major_slice(
-            &self.data[first * self.dim..(first + len) * self.dim],
-            self.dim,
-            len,
-        )
+        MatRef::from_column_major_slice(&self.data[first * self.dim..(first + len) * self.dim], self.dim, len)
     }
 }
 
@@ -240,18 +198,8 @@ fn scan_block<S>(
         let width = BASE.min(base.norms.len() - first);
         let tile = &mut tile[..n_queries * width];
         let product = MatMut::from_column_major_slice_mut(&mut *tile, width, n_queries);
-        let (left, right) = (
-            base.columns(first, width),
-            queries.columns(first_query, n_queries),
-        );
-        matmul(
-            product,
-            Accum::Replace,
-            left.transpose(),
-            right,
-            -2.0,
-            Par::Seq,
-        );
+        let (left, right) = (base.columns(first, width), queries.columns(first_query, n_queries));
+        matmul(product, Accum::Replace, left.transpose(), right, -2.0, Par::Seq);
         for (i, row) in tile.chunks_exact_mut(width).enumerate() {
             let query = first_query + i;
             add_norms(row, queries.norms[query], &base.norms[first..first + width]);
@@ -291,18 +239,8 @@ mod tests {
         let (queries, base) = (normal(70, 1), normal(1100, 2)); // more than one tile both ways
         let found = nearest_neighbours(&queries, &base, 5).unwrap();
         for (i, q) in queries.rows().enumerate() {
-            let distance = |b: &[f64]| {
-                q.iter()
-                    .zip(b)
-                    .map(|(x, y)| (x - y).powi(2))
-                    .sum::<f64>()
-                    .sqrt()
-            };
-            let mut all: Vec<(f64, usize)> = base
-                .rows()
-                .enumerate()
-                .map(|(j, b)| (distance(b), j))
-                .collect();
+            let distance = |b: &[f64]| q.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
+            let mut all: Vec<(f64, usize)> = base.rows().enumerate().map(|(j, b)| (distance(b), j)).collect();
             all.sort_by(|a, b| a.0.total_cmp(&b.0));
             for (rank, (expected, index)) in all[..5].iter().enumerate() {
                 assert_eq!(found.indices[i * 5 + rank], *index);
@@ -323,20 +261,14 @@ mod tests {
     fn too_many_neighbours_are_refused() {
         let points = normal(5, 1);
         assert!(nearest_neighbours(&points, &points, 5).is_ok());
-        assert!(matches!(
-            nearest_neighbours_within(&points, 5),
-            Err(OtError::TooFewPoints { got: 4, .. })
-        ));
+        assert!(matches!(nearest_neighbours_within(&points, 5), Err(OtError::TooFewPoints { got: 4, .. })));
     }
 
     #[test]
     fn the_number_of_threads_changes_nothing() {
         let (queries, base) = (normal(200, 3), normal(300, 4));
         let found = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| nearest_neighbours(&queries, &base, 3).unwrap())
         };
         assert_eq!(found(1), found(3));

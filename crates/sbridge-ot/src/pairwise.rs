@@ -31,10 +31,7 @@ impl Columns {
                 coordinates[k * n + i] = *x;
             }
         }
-        Self {
-            coordinates,
-            len: n,
-        }
+        Self { coordinates, len: n }
     }
 
     /// Number of points.
@@ -77,12 +74,7 @@ impl Columns {
 
     /// Call `visit(first, squared_distances)` for consecutive blocks covering the first `len` points.
     #[inline(always)]
-    pub(crate) fn for_each_block(
-        &self,
-        x: &[f64],
-        len: usize,
-        mut visit: impl FnMut(usize, &mut [f64]),
-    ) {
+    pub(crate) fn for_each_block(&self, x: &[f64], len: usize, mut visit: impl FnMut(usize, &mut [f64])) {
         let mut block = [0.0; BLOCK];
         for first in (0..len).step_by(BLOCK) {
             let width = BLOCK.min(len - first);
@@ -121,20 +113,16 @@ pub(crate) trait Kernel: Sync {
 /// Mean of the kernel over all pairs (xᵢ, yⱼ).
 pub(crate) fn mean_between(x: &Points, y: &Points, kernel: &impl Kernel) -> f64 {
     let columns = Columns::new(y);
-    let rows: Vec<f64> = (0..x.len())
-        .into_par_iter()
-        .map(|i| columns.kernel_sum(x.row(i), y.len(), kernel))
-        .collect();
+    let rows: Vec<f64> =
+        (0..x.len()).into_par_iter().map(|i| columns.kernel_sum(x.row(i), y.len(), kernel)).collect();
     sum(&rows) / (x.len() as f64 * y.len() as f64)
 }
 
 /// Mean of the kernel over all pairs of different points of one cloud: unbiased for independent points.
 pub(crate) fn mean_within(x: &Points, kernel: &impl Kernel) -> f64 {
     let columns = Columns::new(x);
-    let rows: Vec<f64> = (0..x.len())
-        .into_par_iter()
-        .map(|i| columns.kernel_sum(x.row(i), i, kernel))
-        .collect();
+    let rows: Vec<f64> =
+        (0..x.len()).into_par_iter().map(|i| columns.kernel_sum(x.row(i), i, kernel)).collect();
     let n = x.len() as f64;
     2.0 * sum(&rows) / (n * (n - 1.0))
 }

@@ -29,10 +29,7 @@ impl Points {
             return Err(OtError::NoPoints);
         }
         if !data.len().is_multiple_of(dim) {
-            return Err(OtError::Ragged {
-                len: data.len(),
-                dim,
-            });
+            return Err(OtError::Ragged { len: data.len(), dim });
         }
         if let Some(at) = data.iter().position(|x| !x.is_finite()) {
             return Err(OtError::NotFinite {
@@ -119,19 +116,13 @@ impl Points {
     pub fn covariance(&self) -> Result<Mat<f64>> {
         let n = self.len();
         if n < 2 {
-            return Err(OtError::TooFewPoints {
-                what: "a covariance",
-                needed: 2,
-                got: n,
-            });
+            return Err(OtError::TooFewPoints { what: "a covariance", needed: 2, got: n });
         }
         let mean = self.mean();
         let centred = Mat::from_fn(n, self.dim, |i, j| self.row(i)[j] - mean[j]);
         let scatter = centred.transpose() * &centred;
         // The product rounds the two triangles differently; a covariance is symmetric to the bit.
-        Ok(Mat::from_fn(self.dim, self.dim, |i, j| {
-            scatter[(i.max(j), i.min(j))] / (n - 1) as f64
-        }))
+        Ok(Mat::from_fn(self.dim, self.dim, |i, j| scatter[(i.max(j), i.min(j))] / (n - 1) as f64))
     }
 }
 
@@ -144,10 +135,7 @@ mod tests {
     fn bad_clouds_are_refused_with_the_place_named() {
         assert_eq!(Points::new(vec![1.0], 0), Err(OtError::ZeroDim));
         assert_eq!(Points::new(vec![], 2), Err(OtError::NoPoints));
-        assert_eq!(
-            Points::new(vec![1.0; 5], 2),
-            Err(OtError::Ragged { len: 5, dim: 2 })
-        );
+        assert_eq!(Points::new(vec![1.0; 5], 2), Err(OtError::Ragged { len: 5, dim: 2 }));
         let error = Points::new(vec![0.0, 1.0, 2.0, f64::INFINITY], 2).unwrap_err();
         assert!(error.to_string().contains("points[1, 1] is inf"), "{error}");
     }
@@ -161,10 +149,7 @@ mod tests {
                 assert_eq!(points.as_mat()[(i, j)], *x);
             }
         }
-        assert_eq!(
-            points.subset(&[1, 1]).unwrap().as_slice(),
-            [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]
-        );
+        assert_eq!(points.subset(&[1, 1]).unwrap().as_slice(), [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]
@@ -183,11 +168,7 @@ mod tests {
         let point = Points::new(vec![1.0, 2.0], 2).unwrap();
         assert_eq!(
             point.covariance(),
-            Err(OtError::TooFewPoints {
-                what: "a covariance",
-                needed: 2,
-                got: 1
-            })
+            Err(OtError::TooFewPoints { what: "a covariance", needed: 2, got: 1 })
         );
     }
 }

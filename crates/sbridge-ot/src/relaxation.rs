@@ -31,11 +31,7 @@ pub(crate) struct Relaxation {
 impl Relaxation {
     /// No over-relaxation until the first window has been seen.
     pub(crate) fn new() -> Self {
-        Self {
-            omega: 1.0,
-            first_error: f64::NAN,
-            sweeps: 0,
-        }
+        Self { omega: 1.0, first_error: f64::NAN, sweeps: 0 }
     }
 
     /// The factor for the next sweep.
@@ -106,10 +102,7 @@ mod tests {
         });
         let (with_best, plain) = (sweeps(c, |_| best), sweeps(c, |_| 1.0));
         // Three windows to learn in, and a factor slightly off its best.
-        assert!(
-            learned < 2 * with_best + 3 * WINDOW,
-            "{learned} {with_best}"
-        );
+        assert!(learned < 2 * with_best + 3 * WINDOW, "{learned} {with_best}");
         assert!(learned < plain / 10, "{learned} {plain}");
     }
 

@@ -51,10 +51,7 @@ pub(crate) fn least(values: &[f64]) -> f64 {
             *lane = lesser(*value, *lane);
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(f64::INFINITY, |least, x| lesser(*x, least))
+    lanes.iter().chain(rest).fold(f64::INFINITY, |least, x| lesser(*x, least))
 }
 
 /// Index of the first entry equal to `value`.
@@ -64,10 +61,7 @@ pub(crate) fn position(values: &[f64], value: f64) -> Option<usize> {
     for (block, chunk) in values.chunks(BLOCK).enumerate() {
         let found = chunk.iter().fold(false, |found, x| found | (*x == value));
         if found {
-            return chunk
-                .iter()
-                .position(|x| *x == value)
-                .map(|offset| block * BLOCK + offset);
+            return chunk.iter().position(|x| *x == value).map(|offset| block * BLOCK + offset);
         }
     }
     None

@@ -35,11 +35,7 @@ pub struct SinkhornSettings {
 
 impl Default for SinkhornSettings {
     fn default() -> Self {
-        Self {
-            epsilon: 1.0,
-            tolerance: 1e-9,
-            max_iterations: 1000,
-        }
+        Self { epsilon: 1.0, tolerance: 1e-9, max_iterations: 1000 }
     }
 }
 
@@ -69,20 +65,9 @@ impl SinkhornPlan<'_> {
     /// # Panics
     /// If `i` is out of range.
     pub fn row(&self, i: usize) -> Vec<f64> {
-        let Problem {
-            x,
-            y,
-            a,
-            b,
-            epsilon,
-        } = &self.problem;
+        let Problem { x, y, a, b, epsilon } = &self.problem;
         let mass = |(j, point): (usize, &[f64])| {
-            let cost = 0.5
-                * x.row(i)
-                    .iter()
-                    .zip(point)
-                    .map(|(p, q)| (p - q) * (p - q))
-                    .sum::<f64>();
+            let cost = 0.5 * x.row(i).iter().zip(point).map(|(p, q)| (p - q) * (p - q)).sum::<f64>();
             a[i] * b[j] * ((self.f[i] + self.g[j] - cost) / epsilon).exp()
         };
         y.rows().enumerate().map(mass).collect()
@@ -95,11 +80,7 @@ impl SinkhornPlan<'_> {
 ///
 /// # Errors
 /// If the dimensions differ or a setting is out of range.
-pub fn sinkhorn<'a>(
-    x: &'a Points,
-    y: &'a Points,
-    settings: &SinkhornSettings,
-) -> Result<SinkhornPlan<'a>> {
+pub fn sinkhorn<'a>(x: &'a Points, y: &'a Points, settings: &SinkhornSettings) -> Result<SinkhornPlan<'a>> {
     let uniform = |points: &Points| vec![1.0 / points.len() as f64; points.len()];
     sinkhorn_weighted(x, y, &uniform(x), &uniform(y), settings)
 }
@@ -140,11 +121,7 @@ pub fn sinkhorn_divergence(x: &Points, y: &Points, settings: &SinkhornSettings) 
 
 fn check(x: &Points, y: &Points, settings: &SinkhornSettings) -> Result<()> {
     require_same_dim(x.dim(), y.dim())?;
-    require_positive(
-        "epsilon",
-        settings.epsilon,
-        " (for ε = 0 use optimal_matching)",
-    )?;
+    require_positive("epsilon", settings.epsilon, " (for ε = 0 use optimal_matching)")?;
     require_positive("tolerance", settings.tolerance, " (the default is 1e-9)")?;
     if settings.max_iterations == 0 {
         return Err(OtError::Setting {
@@ -160,24 +137,14 @@ fn check(x: &Points, y: &Points, settings: &SinkhornSettings) -> Result<()> {
 /// Check weights and remove their rounding.
 fn normalised(what: &'static str, weights: &[f64], expected: usize) -> Result<Vec<f64>> {
     if weights.len() != expected {
-        return Err(OtError::Length {
-            what,
-            expected,
-            got: weights.len(),
-        });
+        return Err(OtError::Length { what, expected, got: weights.len() });
     }
     if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-        return Err(OtError::Weights {
-            what,
-            problem: format!("but weight {i} is {}", weights[i]),
-        });
+        return Err(OtError::Weights { what, problem: format!("but weight {i} is {}", weights[i]) });
     }
     let total = sum(weights);
     if (total - 1.0).abs() > 1e-6 {
-        return Err(OtError::Weights {
-            what,
-            problem: format!("but sum to {total}"),
-        });
+        return Err(OtError::Weights { what, problem: format!("but sum to {total}") });
     }
     Ok(weights.iter().map(|w| w / total).collect())
 }
@@ -223,16 +190,7 @@ impl<'a> Problem<'a> {
         let value = self.expectation(&self.a, &f) + self.expectation(&self.b, &g);
         let transport_cost = self.transport_cost(&to_y, &f, &g);
         let converged = marginal_error <= settings.tolerance;
-        SinkhornPlan {
-            f,
-            g,
-            value,
-            transport_cost,
-            marginal_error,
-            iterations,
-            converged,
-            problem: self,
-        }
+        SinkhornPlan { f, g, value, transport_cost, marginal_error, iterations, converged, problem: self }
     }
 
     /// A bound on ½‖x−y‖², from the box around both clouds.
@@ -240,9 +198,7 @@ impl<'a> Problem<'a> {
         let extent = |k: usize| {
             let coordinates = self.x.rows().chain(self.y.rows()).map(|row| row[k]);
             let (least, most) = coordinates
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
-                    (least.min(x), most.max(x))
-                });
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| (least.min(x), most.max(x)));
             most - least
         };
         0.5 * (0..self.x.dim()).map(|k| extent(k).powi(2)).sum::<f64>()
@@ -250,15 +206,8 @@ impl<'a> Problem<'a> {
 
     /// ‖π1 − a‖₁: the next update f' of f says that row i holds aᵢ e^{(fᵢ − f'ᵢ)/ε}.
     fn source_marginal_error(&self, f: &[f64], next: &[f64]) -> f64 {
-        let excess = f
-            .iter()
-            .zip(next)
-            .map(|(now, next)| ((now - next) / self.epsilon).exp_m1().abs());
-        self.a
-            .iter()
-            .zip(excess)
-            .map(|(a, excess)| a * excess)
-            .sum()
+        let excess = f.iter().zip(next).map(|(now, next)| ((now - next) / self.epsilon).exp_m1().abs());
+        self.a.iter().zip(excess).map(|(a, excess)| a * excess).sum()
     }
 
     /// Σ wᵢ hᵢ.
@@ -297,20 +246,11 @@ fn annealing(largest: f64, last: f64) -> impl Iterator<Item = f64> {
 
 /// hⱼ/ε + ln wⱼ: what does not depend on the row.
 fn dual_bias(h: &[f64], weights: &[f64], epsilon: f64) -> Vec<f64> {
-    h.iter()
-        .zip(weights)
-        .map(|(h, w)| h / epsilon + w.ln())
-        .collect()
+    h.iter().zip(weights).map(|(h, w)| h / epsilon + w.ln()).collect()
 }
 
 /// −ε LSEⱼ[(hⱼ − cᵢⱼ)/ε + ln wⱼ] for every row i.
-fn soft_minimum(
-    rows: &Points,
-    columns: &Columns,
-    h: &[f64],
-    weights: &[f64],
-    epsilon: f64,
-) -> Vec<f64> {
+fn soft_minimum(rows: &Points, columns: &Columns, h: &[f64], weights: &[f64], epsilon: f64) -> Vec<f64> {
     let bias = dual_bias(h, weights, epsilon);
     let row = |i: usize| {
         vectorised(
@@ -380,10 +320,7 @@ fn maximum(values: &[f64]) -> f64 {
             *lane = greater(*value, *lane);
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(f64::NEG_INFINITY, |most, x| greater(*x, most))
+    lanes.iter().chain(rest).fold(f64::NEG_INFINITY, |most, x| greater(*x, most))
 }
 
 #[cfg(test)]
@@ -404,10 +341,7 @@ mod tests {
     }
 
     fn at(epsilon: f64) -> SinkhornSettings {
-        SinkhornSettings {
-            epsilon,
-            ..Default::default()
-        }
+        SinkhornSettings { epsilon, ..Default::default() }
     }
 
     fn normal(n: usize, seed: u64) -> Points {
@@ -430,8 +364,7 @@ mod tests {
     fn weighted_two_point_plans_match_the_table() {
         let points = line(&[0.0, 1.0]);
         for (epsilon, corner, value) in [(1.0, 0.226879, 0.245853), (0.5, 0.262018, 0.225110)] {
-            let plan = sinkhorn_weighted(&points, &points, &[0.3, 0.7], &[0.6, 0.4], &at(epsilon))
-                .unwrap();
+            let plan = sinkhorn_weighted(&points, &points, &[0.3, 0.7], &[0.6, 0.4], &at(epsilon)).unwrap();
             assert!((plan.row(0)[0] - corner).abs() < TABLE);
             assert!((plan.value - value).abs() < TABLE);
         }
@@ -446,21 +379,14 @@ mod tests {
         for (epsilon, value, cost) in [(1.0, 1.350223, 1.034724), (0.1, 0.855426, 0.775237)] {
             // At ε = 0.1 the plan nearly splits into blocks: a plain sweep shrinks the error by a factor 1 − 10⁻⁶.
             // The values there are from Newton's method on the dual.
-            let settings = SinkhornSettings {
-                max_iterations: 20_000,
-                ..at(epsilon)
-            };
+            let settings = SinkhornSettings { max_iterations: 20_000, ..at(epsilon) };
             let plan = sinkhorn_weighted(&x, &y, &a, &b, &settings).unwrap();
             assert!(plan.converged);
             assert!((plan.value - value).abs() < TABLE);
             assert!((plan.transport_cost - cost).abs() < TABLE);
         }
         let plan = sinkhorn_weighted(&x, &y, &a, &b, &at(1.0)).unwrap();
-        for (mass, expected) in plan
-            .row(0)
-            .iter()
-            .zip([0.052700, 0.110518, 0.033858, 0.002924])
-        {
+        for (mass, expected) in plan.row(0).iter().zip([0.052700, 0.110518, 0.033858, 0.002924]) {
             assert!((mass - expected).abs() < TABLE);
         }
     }
@@ -474,20 +400,9 @@ mod tests {
         let points = line(&grid);
         let law = Gaussian::isotropic(vec![0.0], 1.0).unwrap();
         for epsilon in [1.0, 0.1] {
-            let plan =
-                sinkhorn_weighted(&points, &points, &weights, &weights, &at(epsilon)).unwrap();
-            let row_moment = |i: usize| {
-                plan.row(i)
-                    .iter()
-                    .zip(&grid)
-                    .map(|(mass, y)| mass * y)
-                    .sum::<f64>()
-            };
-            let covariance: f64 = grid
-                .iter()
-                .enumerate()
-                .map(|(i, x)| x * row_moment(i))
-                .sum();
+            let plan = sinkhorn_weighted(&points, &points, &weights, &weights, &at(epsilon)).unwrap();
+            let row_moment = |i: usize| plan.row(i).iter().zip(&grid).map(|(mass, y)| mass * y).sum::<f64>();
+            let covariance: f64 = grid.iter().enumerate().map(|(i, x)| x * row_moment(i)).sum();
             let bridge = GaussianBridge::new(&law, &law, epsilon).unwrap();
             // Cutting at six standard deviations loses 2e-9 of mass, 7e-8 of variance; the grid itself is exact.
             assert!((covariance - bridge.cross_covariance()[(0, 0)]).abs() < 2e-7);
@@ -499,11 +414,7 @@ mod tests {
     fn small_epsilon_approaches_the_exact_matching() {
         let (x, y) = (normal(30, 1), normal(30, 2));
         let exact = 0.5 * optimal_matching(&x, &y).unwrap().cost / 30.0;
-        let settings = SinkhornSettings {
-            epsilon: 0.01,
-            tolerance: 1e-4,
-            max_iterations: 5000,
-        };
+        let settings = SinkhornSettings { epsilon: 0.01, tolerance: 1e-4, max_iterations: 5000 };
         let plan = sinkhorn(&x, &y, &settings).unwrap();
         assert!(plan.converged, "{}", plan.marginal_error);
         // Between the exact cost and that of the exact plan, which adds ε ln n; marginals wrong by 1e-4 of costs ≤ 10.
@@ -515,11 +426,7 @@ mod tests {
     #[test]
     fn the_target_marginal_is_exact_even_when_giving_up() {
         let (x, y) = (normal(30, 1), normal(30, 2));
-        let settings = SinkhornSettings {
-            epsilon: 0.01,
-            max_iterations: 45,
-            ..Default::default()
-        };
+        let settings = SinkhornSettings { epsilon: 0.01, max_iterations: 45, ..Default::default() };
         let plan = sinkhorn(&x, &y, &settings).unwrap();
         let column = |j: usize| (0..30).map(|i| plan.row(i)[j]).sum::<f64>();
         assert!(!plan.converged && plan.iterations == 45);
@@ -531,10 +438,7 @@ mod tests {
         let (x, y) = (normal(300, 3), normal(70, 4)); // more than one block of columns
         let plan = sinkhorn(&x, &y, &at(0.3)).unwrap();
         let rows: Vec<Vec<f64>> = (0..300).map(|i| plan.row(i)).collect();
-        let row_error: f64 = rows
-            .iter()
-            .map(|row| (row.iter().sum::<f64>() - 1.0 / 300.0).abs())
-            .sum();
+        let row_error: f64 = rows.iter().map(|row| (row.iter().sum::<f64>() - 1.0 / 300.0).abs()).sum();
         let column = |j: usize| rows.iter().map(|row| row[j]).sum::<f64>();
         let column_error: f64 = (0..70).map(|j| (column(j) - 1.0 / 70.0).abs()).sum();
         assert!(plan.converged && row_error < 1.1e-9); // the tolerance, and the roundings of f/ε ~ 10
@@ -553,9 +457,7 @@ mod tests {
         weights.extend([0.5, 0.5]);
         let y = line(&far);
         let plan = sinkhorn_weighted(&x, &y, &[0.5, 0.5], &weights, &at(0.5)).unwrap();
-        assert!(
-            plan.converged && (plan.row(0)[300] - 0.365529).abs() < TABLE && plan.row(0)[0] == 0.0
-        );
+        assert!(plan.converged && (plan.row(0)[300] - 0.365529).abs() < TABLE && plan.row(0)[0] == 0.0);
     }
 
     #[test]
@@ -569,11 +471,7 @@ mod tests {
 
     #[test]
     fn giving_up_is_reported_not_hidden() {
-        let settings = SinkhornSettings {
-            epsilon: 1e-3,
-            max_iterations: 1,
-            ..Default::default()
-        };
+        let settings = SinkhornSettings { epsilon: 1e-3, max_iterations: 1, ..Default::default() };
         let (x, y) = (normal(20, 6), normal(20, 7));
         let plan = sinkhorn(&x, &y, &settings).unwrap();
         assert!(!plan.converged && plan.iterations == 1 && plan.marginal_error > 1e-9);
@@ -583,11 +481,6 @@ mod tests {
     fn weights_must_be_a_probability() {
         let x = line(&[0.0, 1.0]);
         let error = sinkhorn_weighted(&x, &x, &[0.5, 0.6], &[0.5, 0.5], &at(1.0)).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("weights a must be ≥ 0 and sum to 1, but sum to 1.1"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("weights a must be ≥ 0 and sum to 1, but sum to 1.1"), "{error}");
     }
 }

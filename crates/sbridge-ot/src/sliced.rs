@@ -25,10 +25,7 @@ pub struct SlicedSettings {
 
 impl Default for SlicedSettings {
     fn default() -> Self {
-        Self {
-            n_directions: 256,
-            seed: 0,
-        }
+        Self { n_directions: 256, seed: 0 }
     }
 }
 
@@ -66,10 +63,7 @@ fn random_directions(settings: &SlicedSettings, dim: usize) -> Vec<Vec<f64>> {
 }
 
 fn project(points: &Points, direction: &[f64]) -> Vec<f64> {
-    points
-        .rows()
-        .map(|row| row.iter().zip(direction).map(|(x, d)| x * d).sum())
-        .collect()
+    points.rows().map(|row| row.iter().zip(direction).map(|(x, d)| x * d).sum()).collect()
 }
 
 #[cfg(test)]
@@ -95,15 +89,9 @@ mod tests {
     #[test]
     fn a_shift_is_its_length_over_root_dim() {
         let x = normal(40, 3, 1);
-        let shifted =
-            Points::new(x.rows().flat_map(|p| [p[0] + 3.0, p[1], p[2]]).collect(), 3).unwrap();
-        let settings = SlicedSettings {
-            n_directions: 2000,
-            seed: 7,
-        };
-        let squared = sliced_wasserstein2(&x, &shifted, &settings)
-            .unwrap()
-            .powi(2);
+        let shifted = Points::new(x.rows().flat_map(|p| [p[0] + 3.0, p[1], p[2]]).collect(), 3).unwrap();
+        let settings = SlicedSettings { n_directions: 2000, seed: 7 };
+        let squared = sliced_wasserstein2(&x, &shifted, &settings).unwrap().powi(2);
         // SW₂² = 9 E θ₁² = 3 with std 9 √(4/45) per direction; five standard errors.
         assert!((squared - 3.0).abs() < 5.0 * 9.0 * (4.0_f64 / 45.0 / 2000.0).sqrt());
     }
@@ -112,8 +100,7 @@ mod tests {
     fn it_never_exceeds_the_exact_distance() {
         let (x, y) = (normal(60, 2, 3), normal(60, 2, 4));
         assert!(
-            sliced_wasserstein2(&x, &y, &SlicedSettings::default()).unwrap()
-                <= wasserstein2(&x, &y).unwrap()
+            sliced_wasserstein2(&x, &y, &SlicedSettings::default()).unwrap() <= wasserstein2(&x, &y).unwrap()
         );
     }
 
@@ -121,10 +108,7 @@ mod tests {
     fn the_number_of_threads_changes_nothing() {
         let (x, y) = (normal(100, 3, 5), normal(70, 3, 6));
         let distance = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| sliced_wasserstein2(&x, &y, &SlicedSettings::default()).unwrap())
         };
         assert_eq!(distance(1).to_bits(), distance(3).to_bits());

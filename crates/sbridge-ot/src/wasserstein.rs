@@ -35,10 +35,7 @@ pub fn wasserstein1(x: &Points, y: &Points) -> Result<f64> {
 pub fn wasserstein2(x: &Points, y: &Points) -> Result<f64> {
     check(x, y)?;
     if x.dim() == 1 {
-        return Ok(line_cost(x.as_slice(), y.as_slice(), |difference| {
-            difference * difference
-        })
-        .sqrt());
+        return Ok(line_cost(x.as_slice(), y.as_slice(), |difference| difference * difference).sqrt());
     }
     Ok((optimal_matching(x, y)?.cost / x.len() as f64).sqrt())
 }
@@ -55,10 +52,7 @@ pub fn optimal_matching(x: &Points, y: &Points) -> Result<Assignment> {
 fn check(x: &Points, y: &Points) -> Result<()> {
     require_same_dim(x.dim(), y.dim())?;
     if x.len() != y.len() {
-        return Err(OtError::SizeMismatch {
-            left: x.len(),
-            right: y.len(),
-        });
+        return Err(OtError::SizeMismatch { left: x.len(), right: y.len() });
     }
     Ok(())
 }
@@ -67,10 +61,7 @@ fn check(x: &Points, y: &Points) -> Result<()> {
 fn squared_distance_matrix(x: &Points, y: &Points) -> Result<Vec<f64>> {
     let n = x.len();
     if n > MAX_ASSIGNMENT {
-        return Err(OtError::TooManyPoints {
-            n,
-            max: MAX_ASSIGNMENT,
-        });
+        return Err(OtError::TooManyPoints { n, max: MAX_ASSIGNMENT });
     }
     let columns = Columns::new(y);
     let mut cost = vec![0.0; n * n];
@@ -137,10 +128,7 @@ mod tests {
     #[test]
     fn unequal_and_oversized_clouds_are_refused() {
         let cloud = |n: usize| Points::new(vec![0.0; 2 * n], 2).unwrap();
-        assert_eq!(
-            wasserstein2(&cloud(3), &cloud(4)),
-            Err(OtError::SizeMismatch { left: 3, right: 4 })
-        );
+        assert_eq!(wasserstein2(&cloud(3), &cloud(4)), Err(OtError::SizeMismatch { left: 3, right: 4 }));
         let error = wasserstein1(&cloud(5000), &cloud(5000)).unwrap_err();
         assert!(error.to_string().contains("limit of 4096"), "{error}");
     }

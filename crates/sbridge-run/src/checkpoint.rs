@@ -46,12 +46,17 @@ pub fn save(path: &Path, state: TrainerState) -> Result<()> {
 pub fn load(path: &Path) -> Result<TrainerState> {
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
     let rng_position = description.rng_position.parse().map_err(|_| {
-        RunError::folder(path, format!("holds the stream position {:?}, not a number", description.rng_position))
+        RunError::folder(
+            path,
+            format!("holds the stream position {:?}, not a number", description.rng_position),
+        )
     })?;
     let mut vectors = |prefix| unnumbered(tensor_file::extract(&mut arrays, prefix));
     let adam = AdamState { first: vectors("first"), second: vectors("second"), average: vectors("average") };
-    let best = description.best.map(|(loss, step)| {
-        Best { loss, step, weights: tensor_file::extract(&mut arrays, "best") }
+    let best = description.best.map(|(loss, step)| Best {
+        loss,
+        step,
+        weights: tensor_file::extract(&mut arrays, "best"),
     });
     let weights = tensor_file::extract(&mut arrays, "weights");
     Ok(TrainerState { weights, adam, step: description.step, rng_position, best })

@@ -158,16 +158,16 @@ impl Config {
     /// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one
     /// is named), or a value out of range.
     pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
-        let mut table: Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| RunError::Config(format!("settings: {}", e.to_string().trim_end())))?;
+        let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
+            RunError::Config(format!("settings: {}", e.to_string().trim_end()))
+        })?;
         for assignment in assignments {
             assign(&mut table, assignment)?;
         }
         check_keys(&table)?;
-        let config: Self = over_defaults(table)
-            .try_into()
-            .map_err(|e: toml::de::Error| RunError::Config(format!("settings: {}", e.to_string().trim_end())))?;
+        let config: Self = over_defaults(table).try_into().map_err(|e: toml::de::Error| {
+            RunError::Config(format!("settings: {}", e.to_string().trim_end()))
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -252,7 +252,7 @@ fn check_keys(table: &Table) -> Result<()> {
         // The variants of these two have fields of their own; serde checks them.
         let is_variant = ["sampler.start.", "sampler.grid."].iter().any(|v| key.starts_with(v));
         if !exists && !is_variant {
-            let nearest = known.iter().min_by_key(|k| edit_distance(k, &key));
+            let nearest = known.iter().min_by_key(|k| distance(k, &key));
             let hint = nearest.map_or(String::new(), |k| format!("; the nearest setting is {k}"));
             return Err(RunError::Config(format!("there is no setting {key}{hint}")));
         }
@@ -277,23 +277,9 @@ fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<String>) {
     }
 }
 
-/// Levenshtein's distance, and less where one key is the tail of the other.
-fn edit_distance(a: &str, b: &str) -> usize {
-    if a.ends_with(&format!(".{b}")) {
-        return 0;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+/// How far a known key is from what was typed; not at all if it ends in it.
+fn distance(known: &str, typed: &str) -> usize {
+    if known.ends_with(&format!(".{typed}")) { 0 } else { sbridge_data::edit_distance(known, typed) }
 }
 
 #[cfg(test)]
@@ -314,8 +300,14 @@ mod tests {
 
     #[test]
     fn set_reaches_nested_values_of_every_type() {
-        let set = ["seed=7", "bridge.fit.steps=9", "sampler.step=ode-heun", "target.labels=[1,2]",
-            r#"sampler.grid={kind="geometric"}"#].map(String::from);
+        let set = [
+            "seed=7",
+            "bridge.fit.steps=9",
+            "sampler.step=ode-heun",
+            "target.labels=[1,2]",
+            r#"sampler.grid={kind="geometric"}"#,
+        ]
+        .map(String::from);
         let config = Config::from_toml("", &set).unwrap();
         assert_eq!((config.seed, config.bridge.fit.steps), (7, 9));
         assert_eq!(config.sampler.step, sbridge::simulate::StepRule::OdeHeun);

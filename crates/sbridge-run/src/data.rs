@@ -38,13 +38,21 @@ pub struct RunData {
 }
 
 impl RunData {
-    /// Reads what `config` asks for.
+    /// Reads what `config` asks for, and decides the settings that depend on the data.
     ///
     /// # Errors
     /// [`RunError::Data`] or [`RunError::Input`] for data that cannot be used together.
-    pub fn load(config: &Config) -> Result<Self> {
+    pub fn load(config: &mut Config) -> Result<Self> {
         if config.target.source.is_empty() {
             return Err(RunError::Input("no target (give --target DATA)".into()));
+        }
+        let unused = DataConfig { source: String::new(), ..config.pretrain.clone() };
+        if config.pretrain.source.is_empty() && unused != DataConfig::default() {
+            return Err(RunError::Input(
+                "pretrain.labels and pretrain.limit select from a pre-training set, and there is none \
+                 (give --pretrain DATA)"
+                    .into(),
+            ));
         }
         let target = load(&config.target)?;
         let pretrain = match config.pretrain.source.as_str() {
@@ -52,6 +60,7 @@ impl RunData {
             _ => Some(load(&config.pretrain)?),
         };
         let data = Self { target, pretrain };
+        config.autoencoder.net = config.autoencoder.net.clone().resolved(data.target.shape().size());
         data.check(config)?;
         Ok(data)
     }
@@ -71,7 +80,8 @@ impl RunData {
                 "--encoder identity wants vectors, the target holds images {shape} (leave --encoder out)"
             )))?,
             Encoder::Identity if self.pretrain.is_some() => Err(RunError::Input(
-                "--encoder identity trains no encoder, so --pretrain has no use (leave one of them out)".into(),
+                "--encoder identity trains no encoder, so --pretrain has no use (leave one of them out)"
+                    .into(),
             ))?,
             Encoder::Identity => {}
             Encoder::Trained => config.autoencoder.net.check(shape.size())?,
@@ -91,7 +101,9 @@ impl RunData {
             )));
         }
         if left < needed {
-            tracing::warn!("{left} training samples are fewer than a batch of {needed}: samples repeat within a batch");
+            tracing::warn!(
+                "{left} training samples are fewer than a batch of {needed}: samples repeat within a batch"
+            );
         }
         Ok(())
     }

@@ -43,14 +43,15 @@ pub enum RunError {
     },
     /// Training diverged; the last checkpoint stands.
     #[error(
-        "training of the {stage} diverged at {reason}. The last checkpoint is kept in {folder}; \
-         try --set {stage}.fit.learning_rate with a third of its value, and check the scale of the data \
-         with sbridge inspect",
+        "training of the {stage} diverged at {reason}. The last checkpoint is kept in {folder}; try again \
+         with a third of {setting}, and check the scale of the data with sbridge inspect",
         folder = .folder.display()
     )]
     Diverged {
         /// Which network.
         stage: &'static str,
+        /// Its learning rate among the settings.
+        setting: &'static str,
         /// Which quantity, at which step.
         reason: String,
         /// The run folder.
@@ -80,7 +81,7 @@ impl RunError {
         match self {
             Self::Diverged { .. } | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,
-            Self::Disk { .. } => 1,
+            Self::Disk { .. } | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
             _ => 2,
         }
     }

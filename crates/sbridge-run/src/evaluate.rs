@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use sbridge::eval::{
-    ClassifierSettings, Decomposition, FeatureSpace, Judge, Quality, decompose,
-};
+use sbridge::eval::{ClassifierSettings, Decomposition, FeatureSpace, Judge, Quality, decompose};
 use sbridge::executor::Observer;
 use sbridge::fit::StepInfo;
 use sbridge::latent::{DataScaling, LatentModel, SamplerSettings};
@@ -140,7 +138,8 @@ pub fn of_samples(samples: &Dataset, reference: &Dataset, device: &Device, rng: 
     let (train, unseen) = (select_rows(&rows, left), select_rows(&rows, right));
     let labels: Option<Vec<u32>> = reference.labels().map(|all| left.iter().map(|&i| all[i]).collect());
     let scaling = data::scaling(reference, &train, Encoder::Trained, device);
-    let space = feature_space(&train, labels.as_deref(), reference.shape(), &scaling, &rng.fork("classifier"))?;
+    let space =
+        feature_space(&train, labels.as_deref(), reference.shape(), &scaling, &rng.fork("classifier"))?;
     let count = samples.len().min(right.len()).min(MAX_COMPARED);
     let first = |rows: &Tensor<2>| rows.clone().narrow(0, 0, count.min(rows.dims()[0]));
     let judge = Judge::new(space.embed(&first(&unseen))?, space.embed(&train)?)?;

@@ -9,8 +9,8 @@ use sbridge::tensor::{Device, Tensor, from_rows, open_device};
 use sbridge_data::{Dataset, SampleShape};
 
 use crate::atomic;
-use crate::config::Config;
-use crate::data::{RunData, Split};
+use crate::config::{Config, DataConfig};
+use crate::data::{self, RunData, Split};
 use crate::error::{Result, RunError};
 use crate::evaluate::{self, Evaluation, RunUnderTest};
 use crate::folder::RunFolder;
@@ -94,14 +94,14 @@ pub fn finish(folder: &RunFolder) -> Result<Evaluation> {
 ///
 /// # Errors
 /// [`RunError`] if the data of the run are gone, or the reference does not fit.
-pub fn evaluate(run: &OpenRun, reference: Option<&str>) -> Result<Evaluation> {
+pub fn evaluate(run: &OpenRun, reference: Option<&DataConfig>) -> Result<Evaluation> {
     // The reference is read first: it is the user's newest input, and the cheapest to refuse.
-    let reference = reference.map(sbridge_data::load).transpose()?;
+    let reference = reference.map(data::load).transpose()?;
     let samples = sbridge_data::load(&run.folder.file("samples.npy").to_string_lossy())?;
     if let Some(reference) = &reference {
         evaluate::require_same_shape(&samples, reference)?;
     }
-    let data = RunData::load(&run.config)?;
+    let data = RunData::load(&mut run.config.clone())?;
     let rng = Rng::new(run.config.seed);
     let split = Split::new(&data.target, run.config.output.held_out, &rng.fork("target"), &run.device);
     let (rows, name) = match &reference {
@@ -148,8 +148,8 @@ fn on_device(data: &Dataset, device: &Device) -> Tensor<2> {
 ///
 /// # Errors
 /// [`RunError`] for data that do not fit each other.
-pub fn evaluate_file(samples: &str, reference: &str, device: &str) -> Result<Evaluation> {
-    let (samples, reference) = (sbridge_data::load(samples)?, sbridge_data::load(reference)?);
+pub fn evaluate_file(samples: &str, reference: &DataConfig, device: &str) -> Result<Evaluation> {
+    let (samples, reference) = (sbridge_data::load(samples)?, data::load(reference)?);
     for (data, needed) in [(&samples, MIN_REFERENCE), (&reference, 2 * MIN_REFERENCE)] {
         if data.len() < needed {
             return Err(RunError::Input(format!(

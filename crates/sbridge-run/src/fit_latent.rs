@@ -34,10 +34,10 @@ struct LatentRun {
 ///
 /// # Errors
 /// [`RunError`], with the exit code the command should end with.
-pub fn start(config: Config, out: &Path) -> Result<RunFolder> {
+pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let device = open_device(&config.device)?;
-    let data = RunData::load(&config)?;
+    let data = RunData::load(&mut config)?;
     estimate::announce(&config, &data, &device)?;
     let folder = RunFolder::create(out)?;
     let manifest = Manifest {
@@ -62,10 +62,10 @@ pub fn start(config: Config, out: &Path) -> Result<RunFolder> {
 /// [`RunError`]; also if the data have changed since.
 pub fn resume(path: &Path) -> Result<RunFolder> {
     let folder = RunFolder::open(path)?;
-    let config = folder.config()?;
+    let mut config = folder.config()?;
     let mut manifest = folder.manifest()?;
     let device = open_device(&config.device)?;
-    let data = RunData::load(&config)?;
+    let data = RunData::load(&mut config)?;
     let records = (DataRecord::of(&data.target), data.pretrain.as_ref().map(DataRecord::of));
     if records != (manifest.target.clone(), manifest.pretrain.clone()) {
         let problem = "was made from other data: the digest of target or pre-training data has changed \
@@ -90,7 +90,8 @@ fn train(
     run.manifest.status = match &trained {
         Ok(()) => RunStatus::Finished,
         Err(RunError::Diverged { reason, .. }) => RunStatus::Diverged { reason: reason.clone() },
-        Err(_) => RunStatus::Interrupted,
+        Err(RunError::Interrupted { .. }) => RunStatus::Interrupted,
+        Err(error) => RunStatus::Failed { reason: error.to_string() },
     };
     run.manifest.peak_memory = peak_memory();
     run.folder.write_manifest(&run.manifest)?;
@@ -100,22 +101,21 @@ fn train(
 impl LatentRun {
     /// Trains what is not trained yet and writes the model.
     fn model(&mut self, data: &RunData) -> Result<()> {
-        let split = Split::new(&data.target, self.config.output.held_out, &self.rng.fork("target"), &self.device);
+        let split =
+            Split::new(&data.target, self.config.output.held_out, &self.rng.fork("target"), &self.device);
         let encoder = self.config.autoencoder.encoder;
         let kind = autoencoder_kind(data.target.shape());
+        let of_target = data::scaling(&data.target, &split.train, encoder, &self.device);
         let (autoencoder, scaling) = match (&data.pretrain, encoder) {
-            (_, Encoder::Identity) => {
-                let scaling = data::scaling(&data.target, &split.train, encoder, &self.device);
-                (Autoencoder::identity(data.target.shape().size()), scaling)
-            }
-            (None, Encoder::Trained) => {
-                let scaling = data::scaling(&data.target, &split.train, encoder, &self.device);
-                (self.autoencoder(&kind, &split, &scaling)?, scaling)
-            }
+            (_, Encoder::Identity) => (Autoencoder::identity(data.target.shape().size()), of_target),
+            (None, Encoder::Trained) => (self.autoencoder(&kind, &split, &of_target)?, of_target),
             (Some(pretrain), Encoder::Trained) => {
                 let rng = self.rng.fork("pretrain");
                 let own = Split::new(pretrain, self.config.output.held_out, &rng, &self.device);
-                let scaling = data::scaling(pretrain, &own.train, encoder, &self.device);
+                // The networks see the units they were trained in; samples keep the target's range.
+                let DataScaling { low, high, .. } = of_target;
+                let of_pretrain = data::scaling(pretrain, &own.train, encoder, &self.device);
+                let scaling = DataScaling { low, high, ..of_pretrain };
                 (self.autoencoder(&kind, &own, &scaling)?, scaling)
             }
         };
@@ -140,7 +140,12 @@ impl LatentRun {
     }
 
     /// Stage B: codes of the target, and the score of their smoothed law.
-    fn bridge(&mut self, autoencoder: Autoencoder, scaling: DataScaling, split: &Split) -> Result<LatentModel> {
+    fn bridge(
+        &mut self,
+        autoencoder: Autoencoder,
+        scaling: DataScaling,
+        split: &Split,
+    ) -> Result<LatentModel> {
         let raw = encode(&autoencoder, &scaling, &split.train);
         let settings = self.config.bridge.score.clone();
         let normaliser = Normaliser::of_codes(&raw, settings.normalisation);
@@ -153,11 +158,26 @@ impl LatentRun {
             DenoisingScore::new(codes.clone(), held_out.clone(), settings.noise_sampling, v_min, epsilon)?;
         let rng = self.rng.fork("score");
         let dim = codes.dims()[1];
-        let net =
-            NoisePredictor::new(dim, settings.parametrisation, &settings.net, &mut rng.fork("init"), &self.device);
+        let net = NoisePredictor::new(
+            dim,
+            settings.parametrisation,
+            &settings.net,
+            &mut rng.fork("init"),
+            &self.device,
+        );
         let predictor = self.stage("score", net, &objective, self.config.bridge.fit.clone(), &rng)?;
         let ratio = self.density_ratio(&codes, held_out.as_ref())?;
-        Ok(LatentModel { scaling, autoencoder, normaliser, predictor, ratio, codes, held_out, epsilon, v_min })
+        Ok(LatentModel {
+            scaling,
+            autoencoder,
+            normaliser,
+            predictor,
+            ratio,
+            codes,
+            held_out,
+            epsilon,
+            v_min,
+        })
     }
 
     /// The density ratio, where the start law wants one.
@@ -208,11 +228,20 @@ impl LatentRun {
                 Ok(trainer.finished())
             }
             Outcome::Interrupted => Err(RunError::Interrupted { folder }),
-            Outcome::Diverged { reason } => Err(RunError::Diverged { stage, reason, folder }),
-            Outcome::Unsaved { reason } => {
-                Err(RunError::disk("keep", path, std::io::Error::other(reason)))
+            Outcome::Diverged { reason } => {
+                let setting = learning_rate_of(stage);
+                Err(RunError::Diverged { stage, setting, reason, folder })
             }
+            Outcome::Unsaved { reason } => Err(RunError::disk("keep", path, std::io::Error::other(reason))),
         }
     }
 }
 
+/// The setting that holds the learning rate of a stage.
+fn learning_rate_of(stage: &str) -> &'static str {
+    match stage {
+        "autoencoder" => "autoencoder.fit.learning_rate",
+        "score" => "bridge.fit.learning_rate",
+        _ => "bridge.ratio_fit.learning_rate",
+    }
+}

@@ -42,6 +42,11 @@ pub enum RunStatus {
     Finished,
     /// Stopped by the user.
     Interrupted,
+    /// Something else kept it from finishing.
+    Failed {
+        /// What, in words.
+        reason: String,
+    },
     /// The numbers went bad.
     Diverged {
         /// Which quantity, at which step.

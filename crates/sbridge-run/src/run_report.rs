@@ -79,7 +79,10 @@ fn facts(run: &OpenRun) -> Vec<(String, String)> {
         ("code dimension d*".into(), run.model.codes.dims()[1].to_string()),
         ("epsilon".into(), format!("{} (code variance 1 after normalisation)", run.model.epsilon)),
         ("v_end".into(), format!("{:.2e}", run.model.epsilon * sampler.one_minus_t)),
-        ("sampling".into(), format!("{:?} start, {:?} grid, {calls} score calls a sample", sampler.start, sampler.grid)),
+        (
+            "sampling".into(),
+            format!("{:?} start, {:?} grid, {calls} score calls a sample", sampler.start, sampler.grid),
+        ),
         ("start error".into(), start_bound(run)),
         ("seed, device".into(), format!("{}, {}", manifest.seed, manifest.device)),
         ("version".into(), format!("sbridge {}", manifest.version)),
@@ -95,7 +98,10 @@ fn facts(run: &OpenRun) -> Vec<(String, String)> {
 /// KL(q_ε ‖ N(0, εI)) ≤ E‖Z‖²/2ε: what any Gaussian with the right moments stays below.
 fn start_bound(run: &OpenRun) -> String {
     let squares = to_vec_f64(run.model.codes.clone().powi_scalar(2).sum_dim(1).mean())[0];
-    format!("KL(q_ε ‖ N(0, εI)) at most {:.3}; less for the moment-matched start", squares / (2.0 * run.model.epsilon))
+    format!(
+        "KL(q_ε ‖ N(0, εI)) at most {:.3}; less for the moment-matched start",
+        squares / (2.0 * run.model.epsilon)
+    )
 }
 
 fn samples_section(run: &OpenRun) -> Result<Section> {
@@ -318,7 +324,8 @@ impl Plane {
 fn settings_section(run: &OpenRun) -> Section {
     Section {
         title: "How to make it again".into(),
-        text: "The settings below are complete; the same seed on the same machine gives the same samples.".into(),
+        text: "The settings below are complete; the same seed on the same machine gives the same samples."
+            .into(),
         blocks: vec![
             Block::Text("sbridge fit latent --config config.toml --out ANOTHER_FOLDER".into()),
             Block::Text(run.config.to_toml()),

@@ -44,9 +44,7 @@ impl EventWriter {
     /// When the folder or the file cannot be created or written.
     pub fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut writer = Self {
-            file: BufWriter::new(new_file(folder)?),
-        };
+        let mut writer = Self { file: BufWriter::new(new_file(folder)?) };
         writer.record(&version_event(wall_time()))?;
         writer.flush()?;
         Ok(writer)
@@ -72,9 +70,7 @@ impl EventWriter {
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.set_len(whole)?;
         file.seek(SeekFrom::End(0))?;
-        let mut writer = Self {
-            file: BufWriter::new(file),
-        };
+        let mut writer = Self { file: BufWriter::new(file) };
         if whole == 0 {
             writer.record(&version_event(wall_time()))?;
         }
@@ -137,9 +133,7 @@ fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Seconds since 1970; zero for a clock set before then.
 fn wall_time() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// How many leading bytes of `file` are complete records with valid checksums.
@@ -158,8 +152,7 @@ fn first_payload(bytes: &[u8]) -> Option<&[u8]> {
     if u32::from_le_bytes(*length_crc) != masked_crc32c(length) {
         return None;
     }
-    let (payload, rest) =
-        rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let (payload, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
     let crc = u32::from_le_bytes(*rest.first_chunk::<4>()?);
     (crc == masked_crc32c(payload)).then_some(payload)
 }
@@ -232,9 +225,7 @@ fn masked_crc32c(bytes: &[u8]) -> u32 {
 /// CRC-32C (Castagnoli polynomial, reflected), which is not the CRC-32 of zip and PNG.
 fn crc32c(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = crc32c_table();
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8)
-    })
+    !bytes.iter().fold(u32::MAX, |crc, &byte| TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8))
 }
 
 const fn crc32c_table() -> [u32; 256] {
@@ -244,11 +235,7 @@ const fn crc32c_table() -> [u32; 256] {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0x82F6_3B78
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82F6_3B78 } else { crc >> 1 };
             bit += 1;
         }
         table[byte] = crc;
@@ -267,10 +254,7 @@ mod tests {
     /// The first varint of `bytes`, and what follows it.
     fn read_varint(bytes: &[u8]) -> (u64, &[u8]) {
         let last = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap();
-        let value = bytes[..=last]
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 7 | u64::from(byte & 0x7F));
+        let value = bytes[..=last].iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7F));
         (value, &bytes[last + 1..])
     }
 
@@ -332,10 +316,7 @@ mod tests {
     fn scalars(folder: &Path) -> Vec<(String, u64, f32)> {
         let payloads = payloads(&fs::read(only_file(folder)).unwrap());
         assert_eq!(field(&payloads[0], 3), FILE_VERSION.as_bytes());
-        payloads[1..]
-            .iter()
-            .map(|event| read_scalar(event))
-            .collect()
+        payloads[1..].iter().map(|event| read_scalar(event)).collect()
     }
 
     #[test]
@@ -351,10 +332,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         EventWriter::create(folder.path()).unwrap();
         let bytes = fs::read(only_file(folder.path())).unwrap();
-        assert_eq!(
-            bytes[..12],
-            [0x18, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22]
-        );
+        assert_eq!(bytes[..12], [0x18, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22]);
     }
 
     #[test]
@@ -364,10 +342,7 @@ mod tests {
         writer.scalar("loss/forward", 1, 0.5).unwrap();
         writer.scalar("loss/backward", 300, -2.0).unwrap();
         writer.flush().unwrap();
-        let expected = [
-            ("loss/forward".to_owned(), 1, 0.5),
-            ("loss/backward".to_owned(), 300, -2.0),
-        ];
+        let expected = [("loss/forward".to_owned(), 1, 0.5), ("loss/backward".to_owned(), 300, -2.0)];
         assert_eq!(scalars(folder.path()), expected);
     }
 
@@ -396,20 +371,12 @@ mod tests {
         drop(first);
         let path = only_file(folder.path());
         let torn = fs::metadata(&path).unwrap().len() - 3;
-        OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_len(torn)
-            .unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(torn).unwrap();
 
         let mut second = EventWriter::append(folder.path()).unwrap();
         second.scalar("loss", 2, 3.0).unwrap();
         drop(second);
-        assert_eq!(
-            scalars(folder.path()),
-            [("loss".to_owned(), 1, 1.0), ("loss".to_owned(), 2, 3.0)]
-        );
+        assert_eq!(scalars(folder.path()), [("loss".to_owned(), 1, 1.0), ("loss".to_owned(), 2, 3.0)]);
     }
 
     proptest! {

@@ -17,8 +17,17 @@ use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::tensorboard::EventWriter;
 
-/// Set by Ctrl-C; looked at between steps.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether a stage is training, so that a stop leaves a checkpoint.
+static TRAINING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user asked to stop; looked at between steps.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Asks for a stop. Returns false if nothing will heed it: nothing is training, or it was asked for
+/// before.
+pub fn request_stop() -> bool {
+    !INTERRUPTED.swap(true, Ordering::Relaxed) && TRAINING.load(Ordering::Relaxed)
+}
 
 /// Steps between two lines of metrics.
 const METRICS_INTERVAL: usize = 20;
@@ -47,6 +56,7 @@ impl Watch {
         total: usize,
         checkpoint_interval: Duration,
     ) -> Result<Self> {
+        TRAINING.store(true, Ordering::Relaxed);
         let path = folder.file("metrics.jsonl");
         keep_lines_before(&path, stage, done)?;
         let metrics = OpenOptions::new().create(true).append(true).open(&path);
@@ -65,6 +75,7 @@ impl Watch {
 
     /// Ends the display and flushes the logs.
     pub fn finish(mut self) {
+        TRAINING.store(false, Ordering::Relaxed);
         self.progress.finish();
         // The event file is a convenience; the run does not fail over it.
         let _ = self.events.flush();

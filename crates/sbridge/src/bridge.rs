@@ -2,7 +2,7 @@
 //!
 //! dX = v₊(t, X) dt + g(t) dW from `π₀` at t = 0; in the reversed clock,
 //! dX = v₋(t, X) ds + g(t) dW from `π₁`. Nelson's identity ties them to the marginal density:
-//! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   [Nel67, §13]
+//! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   \[Nel67\]
 
 use crate::tensor::{Tensor, column};
 

@@ -60,12 +60,7 @@ impl Error {
         value: impl std::fmt::Display,
         fix: impl Into<String>,
     ) -> Self {
-        Self::Setting {
-            name,
-            requirement: requirement.into(),
-            value: value.to_string(),
-            fix: fix.into(),
-        }
+        Self::Setting { name, requirement: requirement.into(), value: value.to_string(), fix: fix.into() }
     }
 
     /// Two shapes that have to agree and do not.
@@ -75,12 +70,7 @@ impl Error {
         got: impl std::fmt::Display,
         fix: impl Into<String>,
     ) -> Self {
-        Self::Shape {
-            what,
-            expected: expected.to_string(),
-            got: got.to_string(),
-            fix: fix.into(),
-        }
+        Self::Shape { what, expected: expected.to_string(), got: got.to_string(), fix: fix.into() }
     }
 }
 

@@ -64,12 +64,7 @@ impl Rng {
         self.normal_as(like.dims(), like.dtype(), &like.device())
     }
 
-    fn normal_as<const D: usize>(
-        &mut self,
-        shape: [usize; D],
-        dtype: DType,
-        device: &Device,
-    ) -> Tensor<D> {
+    fn normal_as<const D: usize>(&mut self, shape: [usize; D], dtype: DType, device: &Device) -> Tensor<D> {
         let count = shape.iter().product();
         let mut values = vec![0f32; count];
         self.fill_normal(&mut values);
@@ -86,16 +81,12 @@ impl Rng {
     /// Numbers uniform on `[low, high)`.
     pub fn uniform(&mut self, count: usize, low: f64, high: f64) -> Vec<f64> {
         let width = high - low;
-        (0..count)
-            .map(|_| low + width * self.stream.random::<f64>())
-            .collect()
+        (0..count).map(|_| low + width * self.stream.random::<f64>()).collect()
     }
 
     /// `count` indices drawn uniformly from `0..below`, with replacement.
     pub fn indices(&mut self, count: usize, below: usize) -> Vec<usize> {
-        (0..count)
-            .map(|_| self.stream.random_range(0..below))
-            .collect()
+        (0..count).map(|_| self.stream.random_range(0..below)).collect()
     }
 
     /// A uniformly random order of `0..count`.

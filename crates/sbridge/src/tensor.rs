@@ -82,16 +82,12 @@ pub fn from_rows_f64(values: &[f64], dim: usize, device: &Device) -> Tensor<2> {
 
 /// The elements of `tensor`, row-major, as f32.
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .expect("a float tensor converts to f32")
+    tensor.try_into_vec_as::<f32>().expect("a float tensor converts to f32")
 }
 
 /// The elements of `tensor`, row-major, as f64.
 pub fn to_vec_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor
-        .try_into_vec_as::<f64>()
-        .expect("a float tensor converts to f64")
+    tensor.try_into_vec_as::<f64>().expect("a float tensor converts to f64")
 }
 
 /// A column `[batch, 1]` from per-row values `[batch]`, to broadcast against states.

@@ -75,10 +75,7 @@ pub(crate) fn generate(request: &str, reading: &Reading) -> Result<Dataset> {
 }
 
 fn finish(mut contents: Contents, request: &Request, reading: &Reading) -> Dataset {
-    contents.notes.push(format!(
-        "generated with n = {} and seed = {}",
-        request.count, request.seed
-    ));
+    contents.notes.push(format!("generated with n = {} and seed = {}", request.count, request.seed));
     let sha256 = digest_of_values(&contents.values);
     Dataset::assemble(contents, reading.source, SourceKind::Builtin, sha256)
 }
@@ -97,15 +94,7 @@ mod tests {
     use crate::Limits;
 
     fn generated(request: &str) -> Result<Dataset> {
-        generate(
-            request,
-            &Reading {
-                source: request,
-                limits: &Limits {
-                    max_bytes: 64 << 20,
-                },
-            },
-        )
+        generate(request, &Reading { source: request, limits: &Limits { max_bytes: 64 << 20 } })
     }
 
     #[test]
@@ -130,9 +119,6 @@ mod tests {
 
     #[test]
     fn too_many_samples_are_refused_before_they_are_drawn() {
-        assert!(matches!(
-            generated("moons?n=99999999999999999"),
-            Err(crate::DataError::TooLarge { .. })
-        ));
+        assert!(matches!(generated("moons?n=99999999999999999"), Err(crate::DataError::TooLarge { .. })));
     }
 }

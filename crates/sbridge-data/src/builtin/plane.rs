@@ -46,10 +46,7 @@ impl PlaneSet {
     }
 
     fn has_parts(self) -> bool {
-        matches!(
-            self,
-            Self::Moons | Self::EightGaussians | Self::Circles | Self::Pinwheel
-        )
+        matches!(self, Self::Moons | Self::EightGaussians | Self::Circles | Self::Pinwheel)
     }
 }
 
@@ -59,15 +56,11 @@ impl PlaneSet {
 /// When they pass the limits.
 pub(crate) fn generate(set: PlaneSet, request: &Request, reading: &Reading) -> Result<Contents> {
     reading.admit(&[request.count as u64, 2])?;
-    let points: Vec<Point> = (0..request.count)
-        .into_par_iter()
-        .map(|index| set.draw(&mut stream(request.seed, index)))
-        .collect();
+    let points: Vec<Point> =
+        (0..request.count).into_par_iter().map(|index| set.draw(&mut stream(request.seed, index))).collect();
     let values = points.iter().flat_map(|(point, _)| *point).collect();
     let mut contents = Contents::new(SampleShape::Vector { dim: 2 }, values, ElementType::F32);
-    contents.labels = set
-        .has_parts()
-        .then(|| points.iter().map(|(_, part)| *part).collect());
+    contents.labels = set.has_parts().then(|| points.iter().map(|(_, part)| *part).collect());
     Ok(contents)
 }
 
@@ -75,11 +68,7 @@ pub(crate) fn generate(set: PlaneSet, request: &Request, reading: &Reading) -> R
 fn moons(rng: &mut impl Rng) -> Point {
     let part = rng.random_range(0..2);
     let angle = PI * rng.random::<f32>();
-    let [x, y] = if part == 0 {
-        [angle.cos(), angle.sin()]
-    } else {
-        [1.0 - angle.cos(), 0.5 - angle.sin()]
-    };
+    let [x, y] = if part == 0 { [angle.cos(), angle.sin()] } else { [1.0 - angle.cos(), 0.5 - angle.sin()] };
     let [x, y] = blurred([x, y], 0.05, rng);
     ([2.0 * x - 1.0, 2.0 * y], part)
 }
@@ -126,13 +115,7 @@ fn pinwheel(rng: &mut impl Rng) -> Point {
     let [along, across] = [1.0 + 0.3 * normal(rng), 0.1 * normal(rng)];
     let angle = TAU * part as f32 / 5.0 + 0.25 * along.exp();
     let (sin, cos) = angle.sin_cos();
-    (
-        [
-            2.0 * (along * cos - across * sin),
-            2.0 * (along * sin + across * cos),
-        ],
-        part,
-    )
+    ([2.0 * (along * cos - across * sin), 2.0 * (along * sin + across * cos)], part)
 }
 
 fn on_circle(radius: f32, angle: f32) -> [f32; 2] {
@@ -155,27 +138,10 @@ mod tests {
 
     fn points(set: PlaneSet) -> Vec<Point> {
         let limits = Limits::default();
-        let request = Request {
-            set: 0,
-            count: 4000,
-            seed: 1,
-        };
-        let contents = generate(
-            set,
-            &request,
-            &Reading {
-                source: "builtin:…",
-                limits: &limits,
-            },
-        )
-        .unwrap();
+        let request = Request { set: 0, count: 4000, seed: 1 };
+        let contents = generate(set, &request, &Reading { source: "builtin:…", limits: &limits }).unwrap();
         let labels = contents.labels.unwrap_or(vec![0; 4000]);
-        contents
-            .values
-            .chunks_exact(2)
-            .map(|p| [p[0], p[1]])
-            .zip(labels)
-            .collect()
+        contents.values.chunks_exact(2).map(|p| [p[0], p[1]]).zip(labels).collect()
     }
 
     fn mean(values: impl Iterator<Item = f32>) -> f32 {
@@ -224,19 +190,9 @@ mod tests {
     #[test]
     fn all_sets_reach_about_as_far() {
         use PlaneSet::{Checkerboard, Circles, EightGaussians, Moons, Pinwheel, SCurve, SwissRoll};
-        for set in [
-            Moons,
-            EightGaussians,
-            SwissRoll,
-            Checkerboard,
-            SCurve,
-            Circles,
-            Pinwheel,
-        ] {
-            let reach = points(set)
-                .iter()
-                .flat_map(|(p, _)| *p)
-                .fold(0.0, |reach: f32, x| reach.max(x.abs()));
+        for set in [Moons, EightGaussians, SwissRoll, Checkerboard, SCurve, Circles, Pinwheel] {
+            let reach =
+                points(set).iter().flat_map(|(p, _)| *p).fold(0.0, |reach: f32, x| reach.max(x.abs()));
             assert!((2.5..8.0).contains(&reach), "{set:?} {reach}");
         }
     }

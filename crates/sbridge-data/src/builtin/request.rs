@@ -27,28 +27,19 @@ impl Request {
     /// whole number; `n` must be at least 1.
     pub(crate) fn parse(text: &str, names: &[&str], reading: &Reading) -> Result<Self> {
         let (name, query) = text.split_once('?').unwrap_or((text, ""));
-        let set = names
-            .iter()
-            .position(|known| *known == name)
-            .ok_or_else(|| {
-                let suggestion = did_you_mean(name, names.iter().copied());
-                reading.unknown(
-                    format!("no built-in set '{name}'"),
-                    format!("{suggestion}There are {}", names.join(", ")),
-                )
-            })?;
+        let set = names.iter().position(|known| *known == name).ok_or_else(|| {
+            let suggestion = did_you_mean(name, names.iter().copied());
+            reading.unknown(
+                format!("no built-in set '{name}'"),
+                format!("{suggestion}There are {}", names.join(", ")),
+            )
+        })?;
         let mut seen = Vec::new();
-        let mut request = Self {
-            set,
-            count: DEFAULT_COUNT,
-            seed: 0,
-        };
+        let mut request = Self { set, count: DEFAULT_COUNT, seed: 0 };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if seen.contains(&key) {
-                return Err(
-                    reading.unknown(format!("parameter '{key}' is given twice"), "give it once")
-                );
+                return Err(reading.unknown(format!("parameter '{key}' is given twice"), "give it once"));
             }
             seen.push(key);
             request.set_parameter(key, value, reading)?;
@@ -71,11 +62,7 @@ impl Request {
                     .filter(|&count| count > 0)
                     .ok_or_else(|| refused("a whole number from 1 on"))?;
             }
-            "seed" => {
-                self.seed = value
-                    .parse()
-                    .map_err(|_| refused("a whole number from 0 on"))?
-            }
+            "seed" => self.seed = value.parse().map_err(|_| refused("a whole number from 0 on"))?,
             _ => {
                 let suggestion = did_you_mean(key, KEYS);
                 return Err(reading.unknown(
@@ -96,34 +83,13 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Request> {
         let limits = Limits::default();
-        Request::parse(
-            text,
-            &["digits", "moons"],
-            &Reading {
-                source: "builtin:…",
-                limits: &limits,
-            },
-        )
+        Request::parse(text, &["digits", "moons"], &Reading { source: "builtin:…", limits: &limits })
     }
 
     #[test]
     fn parameters_have_defaults() {
-        assert_eq!(
-            parsed("moons").unwrap(),
-            Request {
-                set: 1,
-                count: 10_000,
-                seed: 0
-            }
-        );
-        assert_eq!(
-            parsed("digits?n=5&seed=3").unwrap(),
-            Request {
-                set: 0,
-                count: 5,
-                seed: 3
-            }
-        );
+        assert_eq!(parsed("moons").unwrap(), Request { set: 1, count: 10_000, seed: 0 });
+        assert_eq!(parsed("digits?n=5&seed=3").unwrap(), Request { set: 0, count: 5, seed: 3 });
     }
 
     #[test]

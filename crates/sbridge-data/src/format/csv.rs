@@ -22,15 +22,10 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
     notes.extend(note_on_first_line(&table));
     let index = index_column(&table);
     if let Some(index) = index {
-        notes.push(format!(
-            "column {} left out: whole numbers without a name, an index",
-            index + 1
-        ));
+        notes.push(format!("column {} left out: whole numbers without a name, an index", index + 1));
     }
     let labels = read_labels(&table, &mut notes, reading)?;
-    let mut used: Vec<usize> = (0..table.columns.len())
-        .filter(|&column| Some(column) != index)
-        .collect();
+    let mut used: Vec<usize> = (0..table.columns.len()).filter(|&column| Some(column) != index).collect();
     if labels.is_some() {
         used.retain(|&column| table.names.as_deref().and_then(label_column) != Some(column));
     }
@@ -46,10 +41,8 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
         interleave(&table.columns, &used),
         ElementType::Text,
     );
-    contents.column_names = table
-        .names
-        .as_ref()
-        .map(|names| used.iter().map(|&column| names[column].clone()).collect());
+    contents.column_names =
+        table.names.as_ref().map(|names| used.iter().map(|&column| names[column].clone()).collect());
     (contents.labels, contents.label_names) =
         labels.map_or((None, None), |labels| (Some(labels.values), labels.names));
     contents.notes = notes;
@@ -66,24 +59,15 @@ fn note_on_first_line(table: &Table) -> Option<String> {
     match &table.names {
         Some(names) => {
             let shown: Vec<&str> = names.iter().take(6).map(String::as_str).collect();
-            let more = if names.len() > shown.len() {
-                ", …"
-            } else {
-                ""
-            };
-            Some(format!(
-                "line 1 read as column names: {}{more}",
-                shown.join(", ")
-            ))
+            let more = if names.len() > shown.len() { ", …" } else { "" };
+            Some(format!("line 1 read as column names: {}{more}", shown.join(", ")))
         }
         None => {
-            let counts_up = table
-                .columns
-                .iter()
-                .enumerate()
-                .all(|(k, column)| column.values[0] == k as f32);
-            (counts_up && table.columns.len() > 2)
-                .then(|| "line 1 reads 0, 1, 2, … and is taken as numbers: if these are names, remove the line".to_owned())
+            let counts_up = table.columns.iter().enumerate().all(|(k, column)| column.values[0] == k as f32);
+            (counts_up && table.columns.len() > 2).then(|| {
+                "line 1 reads 0, 1, 2, … and is taken as numbers: if these are names, remove the line"
+                    .to_owned()
+            })
         }
     }
 }
@@ -96,23 +80,12 @@ fn index_column(table: &Table) -> Option<usize> {
 
 /// The column whose name says that it holds labels.
 fn label_column(names: &[String]) -> Option<usize> {
-    let find = |wanted: &str| {
-        names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(wanted))
-    };
+    let find = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
     let has_x = find("x").is_some();
-    ["label", "labels", "class", "target"]
-        .into_iter()
-        .find_map(find)
-        .or_else(|| find("y").filter(|_| !has_x))
+    ["label", "labels", "class", "target"].into_iter().find_map(find).or_else(|| find("y").filter(|_| !has_x))
 }
 
-fn read_labels(
-    table: &Table,
-    notes: &mut Vec<String>,
-    reading: &Reading,
-) -> Result<Option<Labels>> {
+fn read_labels(table: &Table, notes: &mut Vec<String>, reading: &Reading) -> Result<Option<Labels>> {
     let Some(at) = table.names.as_deref().and_then(label_column) else {
         return Ok(None);
     };
@@ -126,19 +99,14 @@ fn read_labels(
     let labels = labels_of(column);
     notes.push(match &labels {
         Some(Labels { names: None, .. }) => format!("labels read from column {}", at + 1),
-        Some(Labels {
-            names: Some(names), ..
-        }) => {
+        Some(Labels { names: Some(names), .. }) => {
             format!(
                 "labels read from column {}, numbered from 0 in the order of {} sorted names",
                 at + 1,
                 names.len()
             )
         }
-        None => format!(
-            "column {} is named like labels but holds fractions: read as a coordinate",
-            at + 1
-        ),
+        None => format!("column {} is named like labels but holds fractions: read as a coordinate", at + 1),
     });
     Ok(labels)
 }
@@ -146,10 +114,7 @@ fn read_labels(
 fn labels_of(column: &Column) -> Option<Labels> {
     let plain: Option<Vec<u32>> = column.cells.iter().map(|cell| cell.parse().ok()).collect();
     match plain {
-        Some(values) => Some(Labels {
-            values,
-            names: None,
-        }),
+        Some(values) => Some(Labels { values, names: None }),
         None if column.is_integer || column.first_text.is_some() => Some(number_the_names(column)),
         None => None,
     }
@@ -163,44 +128,24 @@ fn number_the_names(column: &Column) -> Labels {
         names.sort_by_key(|name| name.parse::<i128>().unwrap_or(i128::MAX));
     }
     let labels: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
-    let values = column
-        .cells
-        .iter()
-        .map(|cell| labels[cell.as_str()])
-        .collect();
-    Labels {
-        values,
-        names: Some(names.into_iter().map(str::to_owned).collect()),
-    }
+    let values = column.cells.iter().map(|cell| labels[cell.as_str()]).collect();
+    Labels { values, names: Some(names.into_iter().map(str::to_owned).collect()) }
 }
 
 fn check_numbers(table: &Table, used: &[usize], reading: &Reading) -> Result<()> {
-    let text = used.iter().find_map(|&column| {
-        table.columns[column]
-            .first_text
-            .as_ref()
-            .map(|cell| (column, cell))
-    });
+    let text =
+        used.iter().find_map(|&column| table.columns[column].first_text.as_ref().map(|cell| (column, cell)));
     let Some((column, cell)) = text else {
         return Ok(());
     };
-    let name = table
-        .names
-        .as_ref()
-        .map(|names| format!(" ({})", names[column]))
-        .unwrap_or_default();
+    let name = table.names.as_ref().map(|names| format!(" ({})", names[column])).unwrap_or_default();
     let fix = if cell.text.replacen(',', ".", 1).parse::<f32>().is_ok() {
         "write decimal points, not commas"
     } else {
         "write a number, leave out the column, or name it 'label' if it holds classes"
     };
     Err(reading.malformed(
-        format!(
-            "line {}, column {}{name}: '{}' is not a number",
-            cell.line,
-            column + 1,
-            cell.text
-        ),
+        format!("line {}, column {}{name}: '{}' is not a number", cell.line, column + 1, cell.text),
         fix,
     ))
 }
@@ -225,13 +170,7 @@ mod tests {
 
     fn read_text(text: &str) -> Result<Contents> {
         let limits = Limits { max_bytes: 1 << 20 };
-        read(
-            text.as_bytes(),
-            &Reading {
-                source: "x.csv",
-                limits: &limits,
-            },
-        )
+        read(text.as_bytes(), &Reading { source: "x.csv", limits: &limits })
     }
 
     fn refusal(text: &str) -> String {
@@ -264,10 +203,7 @@ mod tests {
     #[test]
     fn labels_are_whole_numbers_or_words_but_not_fractions() {
         let contents = read_text("a,label\n0.5,3\n1.5,0\n").unwrap();
-        assert_eq!(
-            (contents.values, contents.labels.unwrap()),
-            (vec![0.5, 1.5], vec![3, 0])
-        );
+        assert_eq!((contents.values, contents.labels.unwrap()), (vec![0.5, 1.5], vec![3, 0]));
         let contents = read_text("a,class\n0.5,rose\n1.5,iris\n").unwrap();
         assert_eq!(
             (contents.labels.unwrap(), contents.label_names.unwrap()),
@@ -279,10 +215,7 @@ mod tests {
             (vec![1, 0], vec!["-1".into(), "1".into()])
         );
         let contents = read_text("a,y\n0.5,1.5\n1.5,-1\n").unwrap();
-        assert_eq!(
-            (contents.labels, contents.values),
-            (None, vec![0.5, 1.5, 1.5, -1.0])
-        );
+        assert_eq!((contents.labels, contents.values), (None, vec![0.5, 1.5, 1.5, -1.0]));
     }
 
     #[test]
@@ -310,10 +243,7 @@ mod tests {
     #[test]
     fn other_encodings_are_refused() {
         let limits = Limits::default();
-        let reading = Reading {
-            source: "x.csv",
-            limits: &limits,
-        };
+        let reading = Reading { source: "x.csv", limits: &limits };
         let message = |bytes: &[u8]| read(bytes, &reading).map(|_| ()).unwrap_err().to_string();
         assert!(message(b"\xff\xfe1\x00").contains("UTF-16"));
         assert!(message(b"1,2\n3,\xe9\n").contains("line 2"));

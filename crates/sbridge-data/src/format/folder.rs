@@ -24,22 +24,14 @@ use crate::{Result, SampleShape};
 pub(crate) fn read(folder: &Path, reading: &Reading) -> Result<Dataset> {
     let listing = Listing::of(folder, reading)?;
     let size = survey(&listing.images, reading)?;
-    let pictures: Vec<Picture> = listing
-        .images
-        .par_iter()
-        .map(|path| decode(path, size, reading))
-        .collect::<Result<_>>()?;
+    let pictures: Vec<Picture> =
+        listing.images.par_iter().map(|path| decode(path, size, reading)).collect::<Result<_>>()?;
     let sha256 = listing.digest(folder, &pictures);
     let mut contents = combine(pictures, size);
     contents.notes.extend(listing.notes());
     contents.labels = listing.labels;
     contents.label_names = listing.classes;
-    Ok(Dataset::assemble(
-        contents,
-        reading.source,
-        SourceKind::ImageFolder,
-        sha256,
-    ))
+    Ok(Dataset::assemble(contents, reading.source, SourceKind::ImageFolder, sha256))
 }
 
 /// The images of a folder, sorted by class and name.
@@ -78,9 +70,7 @@ impl Entries {
 }
 
 fn is_image_name(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
 }
 
@@ -91,23 +81,15 @@ impl Listing {
         for path in &top.folders {
             classes.push((path, Entries::of(path, reading)?));
         }
-        let ignored_below =
-            |(_, entries): &(&PathBuf, Entries)| entries.others + entries.folders.len();
+        let ignored_below = |(_, entries): &(&PathBuf, Entries)| entries.others + entries.folders.len();
         let ignored = top.others + classes.iter().map(ignored_below).sum::<usize>();
         classes.retain(|(_, entries)| !entries.images.is_empty());
         match (top.images.is_empty(), classes.is_empty()) {
             (true, true) => Err(reading.unsupported(
-                format!(
-                    "the folder holds no .png, .jpg or .jpeg file, and {ignored} other entries"
-                ),
+                format!("the folder holds no .png, .jpg or .jpeg file, and {ignored} other entries"),
                 "give a folder of images, or a file inside it",
             )),
-            (false, true) => Ok(Self {
-                images: top.images,
-                labels: None,
-                classes: None,
-                ignored,
-            }),
+            (false, true) => Ok(Self { images: top.images, labels: None, classes: None, ignored }),
             (true, false) => Ok(Self::of_classes(classes, ignored)),
             (false, false) => Err(reading.unsupported(
                 format!(
@@ -121,12 +103,9 @@ impl Listing {
     }
 
     fn of_classes(classes: Vec<(&PathBuf, Entries)>, ignored: usize) -> Self {
-        let names = classes.iter().map(|(path, _)| {
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned()
-        });
+        let names = classes
+            .iter()
+            .map(|(path, _)| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
         let mut images = Vec::new();
         let mut labels = Vec::new();
@@ -134,21 +113,14 @@ impl Listing {
             labels.extend(std::iter::repeat_n(label, entries.images.len()));
             images.extend(entries.images);
         }
-        Self {
-            images,
-            labels: Some(labels),
-            classes: Some(names),
-            ignored,
-        }
+        Self { images, labels: Some(labels), classes: Some(names), ignored }
     }
 
     fn notes(&self) -> Vec<String> {
-        let classes = self
-            .classes
-            .as_ref()
-            .map(|names| format!("{} subfolders read as classes", names.len()));
-        let ignored = (self.ignored > 0)
-            .then(|| format!("{} entries are not images and were ignored", self.ignored));
+        let classes =
+            self.classes.as_ref().map(|names| format!("{} subfolders read as classes", names.len()));
+        let ignored =
+            (self.ignored > 0).then(|| format!("{} entries are not images and were ignored", self.ignored));
         classes.into_iter().chain(ignored).collect()
     }
 
@@ -158,106 +130,60 @@ impl Listing {
             let name = path.strip_prefix(folder).unwrap_or(path);
             format!("{}\0{}\n", name.display(), picture.sha256)
         };
-        digest_of_bytes(
-            self.images
-                .iter()
-                .zip(pictures)
-                .map(line)
-                .collect::<String>()
-                .as_bytes(),
-        )
+        digest_of_bytes(self.images.iter().zip(pictures).map(line).collect::<String>().as_bytes())
     }
 }
 
 /// The one size of all images.
 fn survey(images: &[PathBuf], reading: &Reading) -> Result<Size> {
-    let headers: Vec<(Size, usize)> = images
-        .par_iter()
-        .map(|path| read_header(path, reading))
-        .collect::<Result<_>>()?;
+    let headers: Vec<(Size, usize)> =
+        images.par_iter().map(|path| read_header(path, reading)).collect::<Result<_>>()?;
     let (size, _) = headers[0];
     if let Some(other) = headers.iter().position(|(other, _)| *other != size) {
-        let at = |k: usize, size: Size| {
-            format!("{} is {}×{}", images[k].display(), size.height, size.width)
-        };
+        let at = |k: usize, size: Size| format!("{} is {}×{}", images[k].display(), size.height, size.width);
         return Err(reading.unsupported(
-            format!(
-                "images differ in size: {}, {}",
-                at(0, size),
-                at(other, headers[other].0)
-            ),
+            format!("images differ in size: {}, {}", at(0, size), at(other, headers[other].0)),
             "scale or crop all images to one size",
         ));
     }
-    let channels = headers
-        .iter()
-        .map(|(_, channels)| *channels)
-        .max()
-        .unwrap_or(1);
+    let channels = headers.iter().map(|(_, channels)| *channels).max().unwrap_or(1);
     reading.admit(&[images.len(), channels, size.height, size.width].map(|side| side as u64))?;
     Ok(size)
 }
 
 /// Brings all pictures to the same number of channels: 1 if none of them has colours, else 3.
 fn combine(pictures: Vec<Picture>, size: Size) -> Contents {
-    let count = |property: fn(&Picture) -> bool| {
-        pictures.iter().filter(|picture| property(picture)).count()
-    };
+    let count = |property: fn(&Picture) -> bool| pictures.iter().filter(|picture| property(picture)).count();
     let rgb = count(|picture| picture.channels == 3);
     let transparent = count(|picture| picture.was_transparent);
     let is_16_bit = count(|picture| picture.is_16_bit) > 0;
-    let channels = if pictures.par_iter().all(is_grey) {
-        1
-    } else {
-        3
-    };
+    let channels = if pictures.par_iter().all(is_grey) { 1 } else { 3 };
 
     let mut notes = Vec::new();
     if is_16_bit {
         notes.push("16-bit images scaled to 0..255".to_owned());
     }
     if transparent > 0 {
-        notes.push(format!(
-            "{transparent} images with transparency laid over white"
-        ));
+        notes.push(format!("{transparent} images with transparency laid over white"));
     }
     if channels == 1 && rgb > 0 {
-        notes.push(format!(
-            "{rgb} RGB images hold only grey: read with one channel"
-        ));
+        notes.push(format!("{rgb} RGB images hold only grey: read with one channel"));
     }
     if channels == 3 && rgb < pictures.len() {
-        notes.push(format!(
-            "{} grey images read as RGB beside the coloured ones",
-            pictures.len() - rgb
-        ));
+        notes.push(format!("{} grey images read as RGB beside the coloured ones", pictures.len() - rgb));
     }
-    let shape = SampleShape::Image {
-        channels,
-        height: size.height,
-        width: size.width,
-    };
+    let shape = SampleShape::Image { channels, height: size.height, width: size.width };
     let mut values = Vec::with_capacity(pictures.len() * shape.size());
     for picture in &pictures {
         push_channels(&mut values, picture, channels);
     }
-    let dtype = if is_16_bit {
-        ElementType::U16
-    } else {
-        ElementType::U8
-    };
-    Contents {
-        notes,
-        ..Contents::new(shape, values, dtype)
-    }
+    let dtype = if is_16_bit { ElementType::U16 } else { ElementType::U8 };
+    Contents { notes, ..Contents::new(shape, values, dtype) }
 }
 
 fn is_grey(picture: &Picture) -> bool {
     let plane = picture.values.len() / picture.channels;
-    picture
-        .values
-        .chunks_exact(plane)
-        .all(|channel| channel == &picture.values[..plane])
+    picture.values.chunks_exact(plane).all(|channel| channel == &picture.values[..plane])
 }
 
 fn push_channels(values: &mut Vec<f32>, picture: &Picture, channels: usize) {
@@ -277,13 +203,7 @@ mod tests {
     use crate::Limits;
 
     fn read_folder(folder: &Path) -> Result<Dataset> {
-        read(
-            folder,
-            &Reading {
-                source: &folder.to_string_lossy(),
-                limits: &Limits { max_bytes: 1 << 20 },
-            },
-        )
+        read(folder, &Reading { source: &folder.to_string_lossy(), limits: &Limits { max_bytes: 1 << 20 } })
     }
 
     fn refusal(folder: &Path) -> String {
@@ -292,9 +212,7 @@ mod tests {
 
     fn save_grey(path: &Path, width: u32, height: u32, first: u8) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        GrayImage::from_fn(width, height, |x, y| Luma([first + (x + y * width) as u8]))
-            .save(path)
-            .unwrap();
+        GrayImage::from_fn(width, height, |x, y| Luma([first + (x + y * width) as u8])).save(path).unwrap();
     }
 
     #[test]
@@ -308,29 +226,16 @@ mod tests {
         assert_eq!(set.labels().unwrap(), [0, 0, 1]);
         assert_eq!(set.label_names().unwrap(), ["apple", "zebra"]);
         assert_eq!(set.values(), [20.0, 21.0, 30.0, 31.0, 10.0, 11.0]);
-        assert!(
-            set.notes()
-                .iter()
-                .any(|note| note.contains("1 entries are not images"))
-        );
+        assert!(set.notes().iter().any(|note| note.contains("1 entries are not images")));
     }
 
     #[test]
     fn colours_are_channel_major_and_grey_joins_them() {
         let folder = tempfile::tempdir().unwrap();
-        RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 100, 200]))
-            .save(folder.path().join("a.png"))
-            .unwrap();
+        RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 100, 200])).save(folder.path().join("a.png")).unwrap();
         save_grey(&folder.path().join("b.png"), 2, 1, 7);
         let set = read_folder(folder.path()).unwrap();
-        assert_eq!(
-            set.shape(),
-            SampleShape::Image {
-                channels: 3,
-                height: 1,
-                width: 2
-            }
-        );
+        assert_eq!(set.shape(), SampleShape::Image { channels: 3, height: 1, width: 2 });
         assert_eq!(set.row(0), [0.0, 1.0, 100.0, 100.0, 200.0, 200.0]);
         assert_eq!(set.row(1), [7.0, 8.0, 7.0, 8.0, 7.0, 8.0]);
     }
@@ -338,9 +243,7 @@ mod tests {
     #[test]
     fn rgb_without_colour_is_one_channel() {
         let folder = tempfile::tempdir().unwrap();
-        RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8; 3]))
-            .save(folder.path().join("a.png"))
-            .unwrap();
+        RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8; 3])).save(folder.path().join("a.png")).unwrap();
         let set = read_folder(folder.path()).unwrap();
         assert_eq!(set.values(), [0.0, 1.0]);
         assert!(set.notes()[0].contains("only grey"));
@@ -349,17 +252,13 @@ mod tests {
     #[test]
     fn transparency_is_laid_over_white_and_16_bits_are_scaled() {
         let folder = tempfile::tempdir().unwrap();
-        let pixels =
-            ImageBuffer::from_fn(3, 1, |x, _| LumaA([0u16, [0, 65535, 32896][x as usize]]));
+        let pixels = ImageBuffer::from_fn(3, 1, |x, _| LumaA([0u16, [0, 65535, 32896][x as usize]]));
         pixels.save(folder.path().join("a.png")).unwrap();
         let set = read_folder(folder.path()).unwrap();
         // 32896 / 65535 of black over white leaves 127 of 255; f32 rounds in the last place.
         let expected = [255.0, 0.0, 127.0];
         assert!(
-            set.values()
-                .iter()
-                .zip(expected)
-                .all(|(value, wanted)| (value - wanted).abs() < 1e-4),
+            set.values().iter().zip(expected).all(|(value, wanted)| (value - wanted).abs() < 1e-4),
             "{:?}",
             set.values()
         );
@@ -369,16 +268,10 @@ mod tests {
     #[test]
     fn jpeg_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        GrayImage::from_pixel(8, 8, Luma([120]))
-            .save(folder.path().join("a.jpg"))
-            .unwrap();
+        GrayImage::from_pixel(8, 8, Luma([120])).save(folder.path().join("a.jpg")).unwrap();
         let set = read_folder(folder.path()).unwrap();
         // A constant block survives JPEG up to the quantisation of its mean, at most a few units.
-        assert!(
-            set.values()
-                .iter()
-                .all(|value| (value - 120.0).abs() <= 3.0)
-        );
+        assert!(set.values().iter().all(|value| (value - 120.0).abs() <= 3.0));
     }
 
     #[test]
@@ -389,10 +282,7 @@ mod tests {
         save_grey(&path("a.png"), 2, 1, 0);
         save_grey(&path("b.png"), 2, 3, 0);
         let message = refusal(folder.path());
-        assert!(
-            message.contains("a.png is 1×2") && message.contains("b.png is 3×2"),
-            "{message}"
-        );
+        assert!(message.contains("a.png is 1×2") && message.contains("b.png is 3×2"), "{message}");
         fs::write(path("b.png"), "").unwrap();
         assert!(refusal(folder.path()).contains("b.png has 0 bytes"));
         fs::write(path("b.png"), "not an image").unwrap();

@@ -21,15 +21,12 @@ pub(crate) fn read_with_labels(bytes: &[u8], path: &Path, reading: &Reading) -> 
         let count = contents.values.len() / contents.shape.size();
         match read_labels(&sibling, count, reading) {
             Ok(labels) => {
-                contents
-                    .notes
-                    .push(format!("labels read from {}", sibling.display()));
+                contents.notes.push(format!("labels read from {}", sibling.display()));
                 contents.labels = Some(labels);
             }
-            Err(reason) => contents.notes.push(format!(
-                "labels not read from {}: {reason}",
-                sibling.display()
-            )),
+            Err(reason) => {
+                contents.notes.push(format!("labels not read from {}: {reason}", sibling.display()))
+            }
         }
     }
     Ok(contents)
@@ -45,36 +42,22 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
     let expected = count * dtype.size();
     if data.len() != expected {
         return Err(reading.malformed(
-            format!(
-                "shape {dims:?} of {dtype} needs {expected} bytes, but {} follow the header",
-                data.len()
-            ),
+            format!("shape {dims:?} of {dtype} needs {expected} bytes, but {} follow the header", data.len()),
             "the file is cut short or has been appended to: download it again",
         ));
     }
     let decoded = decode(data, dtype, Endian::Big);
     let note = decoded.note();
     let dims = dims.iter().map(|&side| side as usize).collect();
-    let mut contents = arrange(
-        Array {
-            dims,
-            order: Order::C,
-            values: decoded.values,
-            dtype,
-        },
-        reading,
-    )?;
+    let mut contents = arrange(Array { dims, order: Order::C, values: decoded.values, dtype }, reading)?;
     contents.notes.extend(note);
     Ok(contents)
 }
 
-fn read_header<'a>(
-    bytes: &'a [u8],
-    reading: &Reading,
-) -> Result<(ElementType, Vec<u64>, &'a [u8])> {
-    let (&[first, second, code, rank], rest) = bytes.split_first_chunk().ok_or_else(|| {
-        reading.malformed("an IDX header needs 4 bytes", "download the file again")
-    })?;
+fn read_header<'a>(bytes: &'a [u8], reading: &Reading) -> Result<(ElementType, Vec<u64>, &'a [u8])> {
+    let (&[first, second, code, rank], rest) = bytes
+        .split_first_chunk()
+        .ok_or_else(|| reading.malformed("an IDX header needs 4 bytes", "download the file again"))?;
     if (first, second) != (0, 0) {
         return Err(reading.malformed(
             format!("IDX begins with two zero bytes, found {first:#04x} {second:#04x}"),
@@ -89,20 +72,10 @@ fn read_header<'a>(
     })?;
     let sides = usize::from(rank) * 4;
     let (sides, data) = rest.split_at_checked(sides).ok_or_else(|| {
-        reading.malformed(
-            format!("the file ends inside its header of rank {rank}"),
-            "download it again",
-        )
+        reading.malformed(format!("the file ends inside its header of rank {rank}"), "download it again")
     })?;
     let (sides, _) = sides.as_chunks();
-    Ok((
-        dtype,
-        sides
-            .iter()
-            .map(|side| u64::from(u32::from_be_bytes(*side)))
-            .collect(),
-        data,
-    ))
+    Ok((dtype, sides.iter().map(|side| u64::from(u32::from_be_bytes(*side))).collect(), data))
 }
 
 fn element_type(code: u8) -> Option<ElementType> {
@@ -124,13 +97,8 @@ fn sibling_labels(path: &Path) -> Option<PathBuf> {
         return None;
     }
     let same = name.replace("images", "labels").replace("idx3", "idx1");
-    let other = same
-        .strip_suffix(".gz")
-        .map_or_else(|| format!("{same}.gz"), str::to_owned);
-    [same, other]
-        .into_iter()
-        .map(|name| path.with_file_name(name))
-        .find(|candidate| candidate.is_file())
+    let other = same.strip_suffix(".gz").map_or_else(|| format!("{same}.gz"), str::to_owned);
+    [same, other].into_iter().map(|name| path.with_file_name(name)).find(|candidate| candidate.is_file())
 }
 
 /// The labels of a file, or why they do not fit, in words.
@@ -139,10 +107,7 @@ fn read_labels(path: &Path, count: usize, reading: &Reading) -> Result<Vec<u32>,
         .and_then(|file| read(&file.bytes, reading))
         .map_err(|error| error.to_string())?;
     if contents.shape.size() != 1 || contents.values.len() != count {
-        return Err(format!(
-            "it holds {} values for {count} images",
-            contents.values.len()
-        ));
+        return Err(format!("it holds {} values for {count} images", contents.values.len()));
     }
     as_labels(&contents.values, contents.dtype)
         .ok_or_else(|| "they are not whole numbers from 0 on".to_owned())
@@ -173,26 +138,13 @@ mod tests {
 
     fn read_bytes(bytes: &[u8]) -> Result<Contents> {
         let limits = Limits { max_bytes: 1 << 20 };
-        read(
-            bytes,
-            &Reading {
-                source: "x-idx3-ubyte",
-                limits: &limits,
-            },
-        )
+        read(bytes, &Reading { source: "x-idx3-ubyte", limits: &limits })
     }
 
     #[test]
     fn images_are_read_as_they_were_written() {
         let contents = read_bytes(&idx(8, &[2, 1, 3], &[0, 1, 2, 3, 254, 255])).unwrap();
-        assert_eq!(
-            contents.shape,
-            SampleShape::Image {
-                channels: 1,
-                height: 1,
-                width: 3
-            }
-        );
+        assert_eq!(contents.shape, SampleShape::Image { channels: 1, height: 1, width: 3 });
         assert_eq!(contents.values, [0.0, 1.0, 2.0, 3.0, 254.0, 255.0]);
     }
 
@@ -206,11 +158,7 @@ mod tests {
             (0x0e, (-5f64).to_be_bytes().to_vec()),
         ];
         for (code, data) in cases {
-            assert_eq!(
-                read_bytes(&idx(code, &[1], &data)).unwrap().values,
-                [-5.0],
-                "code {code:#04x}"
-            );
+            assert_eq!(read_bytes(&idx(code, &[1], &data)).unwrap().values, [-5.0], "code {code:#04x}");
         }
     }
 

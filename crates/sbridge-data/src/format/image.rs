@@ -38,10 +38,9 @@ pub(crate) struct Picture {
 pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize)> {
     let metadata = fs::metadata(path).map_err(|cause| reading.unreadable(cause))?;
     if metadata.len() == 0 {
-        return Err(reading.malformed(
-            format!("{} has 0 bytes", path.display()),
-            "remove it or save it again",
-        ));
+        return Err(
+            reading.malformed(format!("{} has 0 bytes", path.display()), "remove it or save it again")
+        );
     }
     let decoder = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
@@ -49,18 +48,8 @@ pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize
         .into_decoder()
         .map_err(|cause| damaged(path, &cause, reading))?;
     let (width, height) = decoder.dimensions();
-    let channels = if decoder.color_type().has_color() {
-        3
-    } else {
-        1
-    };
-    Ok((
-        Size {
-            height: height as usize,
-            width: width as usize,
-        },
-        channels,
-    ))
+    let channels = if decoder.color_type().has_color() { 3 } else { 1 };
+    Ok((Size { height: height as usize, width: width as usize }, channels))
 }
 
 /// Decodes an image; alpha is blended over white, 16 bits are scaled to 0..255.
@@ -75,10 +64,9 @@ pub(crate) fn decode(path: &Path, size: Size, reading: &Reading) -> Result<Pictu
         .decode()
         .map_err(|cause| damaged(path, &cause, reading))?;
     if (image.height() as usize, image.width() as usize) != (size.height, size.width) {
-        return Err(reading.malformed(
-            format!("{} changed while it was read", path.display()),
-            "read it again",
-        ));
+        return Err(
+            reading.malformed(format!("{} changed while it was read", path.display()), "read it again")
+        );
     }
     let color = image.color();
     let depth = usize::from(color.bytes_per_pixel() / color.channel_count());
@@ -99,10 +87,7 @@ pub(crate) fn decode(path: &Path, size: Size, reading: &Reading) -> Result<Pictu
 
 fn damaged(path: &Path, cause: &image::ImageError, reading: &Reading) -> crate::DataError {
     reading.malformed(
-        format!(
-            "{} is not a sound PNG or JPEG image: {cause}",
-            path.display()
-        ),
+        format!("{} is not a sound PNG or JPEG image: {cause}", path.display()),
         "remove it or save it again",
     )
 }
@@ -112,12 +97,7 @@ fn samples(image: &DynamicImage, depth: usize) -> Vec<f32> {
     let bytes = image.as_bytes();
     match depth {
         // 65535 / 257 = 255 exactly.
-        2 => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|pair| f32::from(u16::from_ne_bytes(*pair)) / 257.0)
-            .collect(),
+        2 => bytes.as_chunks().0.iter().map(|pair| f32::from(u16::from_ne_bytes(*pair)) / 257.0).collect(),
         _ => bytes.iter().map(|&byte| f32::from(byte)).collect(),
     }
 }
@@ -132,17 +112,9 @@ struct Pixels {
 impl Pixels {
     fn channel_major(&self) -> (usize, Vec<f32>) {
         let channels = self.per_pixel - usize::from(self.has_alpha);
-        let values = (0..channels).flat_map(|channel| {
-            self.samples
-                .chunks_exact(self.per_pixel)
-                .map(move |pixel| (pixel, channel))
-        });
-        (
-            channels,
-            values
-                .map(|(pixel, channel)| self.over_white(pixel, channel))
-                .collect(),
-        )
+        let values = (0..channels)
+            .flat_map(|channel| self.samples.chunks_exact(self.per_pixel).map(move |pixel| (pixel, channel)));
+        (channels, values.map(|(pixel, channel)| self.over_white(pixel, channel)).collect())
     }
 
     /// One channel of a pixel as it looks on white paper: α v + (1 − α) 255.
@@ -156,9 +128,6 @@ impl Pixels {
 
     fn is_transparent(&self) -> bool {
         self.has_alpha
-            && self
-                .samples
-                .chunks_exact(self.per_pixel)
-                .any(|pixel| pixel[self.per_pixel - 1] < 255.0)
+            && self.samples.chunks_exact(self.per_pixel).any(|pixel| pixel[self.per_pixel - 1] < 255.0)
     }
 }

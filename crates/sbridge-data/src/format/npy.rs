@@ -42,15 +42,7 @@ pub(crate) fn read_array(bytes: &[u8], reading: &Reading) -> Result<(Array, Opti
     let decoded = decode(data, header.dtype, header.endian);
     let note = decoded.note();
     let dims = header.dims.iter().map(|&side| side as usize).collect();
-    Ok((
-        Array {
-            dims,
-            order: header.order,
-            values: decoded.values,
-            dtype: header.dtype,
-        },
-        note,
-    ))
+    Ok((Array { dims, order: header.order, values: decoded.values, dtype: header.dtype }, note))
 }
 
 #[cfg(test)]
@@ -64,13 +56,7 @@ mod tests {
 
     fn read_bytes(bytes: &[u8]) -> Result<Contents> {
         let limits = Limits { max_bytes: 1 << 20 };
-        read(
-            bytes,
-            &Reading {
-                source: "x.npy",
-                limits: &limits,
-            },
-        )
+        read(bytes, &Reading { source: "x.npy", limits: &limits })
     }
 
     /// Writes with `npyz`, which shares nothing with the reader here.
@@ -113,38 +99,19 @@ mod tests {
             let contents = read_bytes(&file).unwrap();
             assert_eq!(contents.values, [1.0, 2.0], "{}", contents.dtype);
         }
-        assert_eq!(
-            read_bytes(&written(&[true, false], &[2], "|b1", c))
-                .unwrap()
-                .values,
-            [1.0, 0.0]
-        );
+        assert_eq!(read_bytes(&written(&[true, false], &[2], "|b1", c)).unwrap().values, [1.0, 0.0]);
     }
 
     #[test]
     fn fortran_order_gives_the_same_rows() {
-        let c_order = written(
-            &[1f32, 2.0, 3.0, 4.0, 5.0, 6.0],
-            &[2, 3],
-            "<f4",
-            npyz::Order::C,
-        );
-        let fortran = written(
-            &[1f32, 4.0, 2.0, 5.0, 3.0, 6.0],
-            &[2, 3],
-            "<f4",
-            npyz::Order::Fortran,
-        );
-        assert_eq!(
-            read_bytes(&c_order).unwrap().values,
-            read_bytes(&fortran).unwrap().values
-        );
+        let c_order = written(&[1f32, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3], "<f4", npyz::Order::C);
+        let fortran = written(&[1f32, 4.0, 2.0, 5.0, 3.0, 6.0], &[2, 3], "<f4", npyz::Order::Fortran);
+        assert_eq!(read_bytes(&c_order).unwrap().values, read_bytes(&fortran).unwrap().values);
     }
 
     #[test]
     fn a_list_of_numbers_is_a_column() {
-        let contents =
-            read_bytes(&written(&[1f32, 2.0, 3.0], &[3], "<f4", npyz::Order::C)).unwrap();
+        let contents = read_bytes(&written(&[1f32, 2.0, 3.0], &[3], "<f4", npyz::Order::C)).unwrap();
         assert_eq!(contents.shape, SampleShape::Vector { dim: 1 });
         assert_eq!(contents.values.len(), 3);
     }
@@ -163,15 +130,11 @@ mod tests {
 
     #[test]
     fn a_header_that_claims_two_to_the_sixty_elements_is_refused() {
-        let text =
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 16), }\n";
+        let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 16), }\n";
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
         bytes.extend((text.len() as u16).to_le_bytes());
         bytes.extend(text.as_bytes());
-        assert!(matches!(
-            read_bytes(&bytes),
-            Err(crate::DataError::TooLarge { .. })
-        ));
+        assert!(matches!(read_bytes(&bytes), Err(crate::DataError::TooLarge { .. })));
     }
 
     proptest! {

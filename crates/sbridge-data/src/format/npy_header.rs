@@ -34,25 +34,15 @@ pub(crate) fn split<'a>(bytes: &'a [u8], reading: &Reading) -> Result<(Header, &
             "check that the name fits the content",
         )
     })?;
-    let cut_short = || {
-        reading.malformed(
-            "the file ends inside its header",
-            "save or download it again",
-        )
-    };
+    let cut_short = || reading.malformed("the file ends inside its header", "save or download it again");
     let (&[major, _minor], rest) = rest.split_first_chunk().ok_or_else(cut_short)?;
     let (length, rest) = match major {
-        1 => rest
-            .split_first_chunk()
-            .map(|(length, rest)| (usize::from(u16::from_le_bytes(*length)), rest)),
-        2 | 3 => rest
-            .split_first_chunk()
-            .map(|(length, rest)| (u32::from_le_bytes(*length) as usize, rest)),
+        1 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_le_bytes(*length)), rest)),
+        2 | 3 => rest.split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length) as usize, rest)),
         _ => {
-            return Err(reading.unsupported(
-                format!("unknown .npy version {major}"),
-                "save it with numpy.save",
-            ));
+            return Err(
+                reading.unsupported(format!("unknown .npy version {major}"), "save it with numpy.save")
+            );
         }
     }
     .ok_or_else(cut_short)?;
@@ -65,27 +55,16 @@ pub(crate) fn split<'a>(bytes: &'a [u8], reading: &Reading) -> Result<(Header, &
 fn parse(text: &str, reading: &Reading) -> Result<Header> {
     let fields = Fields::scan(text).ok_or_else(|| {
         let shown: String = text.trim().chars().take(80).collect();
-        reading.malformed(
-            format!("cannot understand the header {shown}"),
-            "save a plain array with numpy.save",
-        )
+        reading
+            .malformed(format!("cannot understand the header {shown}"), "save a plain array with numpy.save")
     })?;
-    let missing = |key: &str| {
-        reading.malformed(
-            format!("the header has no '{key}'"),
-            "save it with numpy.save",
-        )
-    };
+    let missing =
+        |key: &str| reading.malformed(format!("the header has no '{key}'"), "save it with numpy.save");
     let descr = fields.descr.ok_or_else(|| missing("descr"))?;
     let (dtype, endian) = element_type(descr, reading)?;
     let order = fields.order.ok_or_else(|| missing("fortran_order"))?;
     let dims = fields.dims.ok_or_else(|| missing("shape"))?;
-    Ok(Header {
-        dtype,
-        endian,
-        order,
-        dims,
-    })
+    Ok(Header { dtype, endian, order, dims })
 }
 
 /// `<f4` and its like: byte order, kind, size.
@@ -114,11 +93,7 @@ fn element_type(descr: &str, reading: &Reading) -> Result<(ElementType, Endian)>
 }
 
 fn unreadable_type(descr: &str, reading: &Reading) -> DataError {
-    let kind = match descr
-        .trim_start_matches(['<', '>', '|', '='])
-        .as_bytes()
-        .first()
-    {
+    let kind = match descr.trim_start_matches(['<', '>', '|', '=']).as_bytes().first() {
         Some(b'[') => "a structured array",
         Some(b'O') => "Python objects",
         Some(b'c') => "complex numbers",
@@ -182,11 +157,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn string(&mut self) -> Option<&'a str> {
-        let quote = if self.accept('\'') {
-            '\''
-        } else {
-            self.expect('"').map(|()| '"')?
-        };
+        let quote = if self.accept('\'') { '\'' } else { self.expect('"').map(|()| '"')? };
         let (inside, rest) = self.rest.split_once(quote)?;
         self.rest = rest;
         Some(inside)
@@ -229,10 +200,7 @@ impl<'a> Scanner<'a> {
 
     fn integer(&mut self) -> Option<u64> {
         self.rest = self.rest.trim_start();
-        let end = self
-            .rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at(end);
         // Python 2 wrote long integers as `3L`.
         self.rest = rest.strip_prefix('L').unwrap_or(rest);
@@ -248,27 +216,15 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Header> {
         let limits = Limits::default();
-        parse(
-            text,
-            &Reading {
-                source: "x.npy",
-                limits: &limits,
-            },
-        )
+        parse(text, &Reading { source: "x.npy", limits: &limits })
     }
 
     #[test]
     fn the_usual_header_is_understood() {
-        let header =
-            parsed("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }    \n").unwrap();
+        let header = parsed("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }    \n").unwrap();
         assert_eq!(
             header,
-            Header {
-                dtype: ElementType::F32,
-                endian: Endian::Little,
-                order: Order::C,
-                dims: vec![3, 4]
-            }
+            Header { dtype: ElementType::F32, endian: Endian::Little, order: Order::C, dims: vec![3, 4] }
         );
     }
 
@@ -277,17 +233,10 @@ mod tests {
         let header = parsed(r#"{"shape":(5L,),"fortran_order":True,"descr":">i8"}"#).unwrap();
         assert_eq!(
             header,
-            Header {
-                dtype: ElementType::I64,
-                endian: Endian::Big,
-                order: Order::Fortran,
-                dims: vec![5]
-            }
+            Header { dtype: ElementType::I64, endian: Endian::Big, order: Order::Fortran, dims: vec![5] }
         );
         assert_eq!(
-            parsed("{'descr': '|u1', 'fortran_order': False, 'shape': ()}")
-                .unwrap()
-                .dims,
+            parsed("{'descr': '|u1', 'fortran_order': False, 'shape': ()}").unwrap().dims,
             Vec::<u64>::new()
         );
     }
@@ -295,11 +244,9 @@ mod tests {
     #[test]
     fn types_that_are_not_plain_numbers_are_named() {
         let message = |descr: &str| {
-            parsed(&format!(
-                "{{'descr': {descr}, 'fortran_order': False, 'shape': (3,), }}"
-            ))
-            .unwrap_err()
-            .to_string()
+            parsed(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (3,), }}"))
+                .unwrap_err()
+                .to_string()
         };
         assert!(message("'|O'").contains("Python objects"));
         assert!(message("'<c8'").contains("complex"));

@@ -22,10 +22,7 @@ type Archive<'a> = NpzArchive<Cursor<&'a [u8]>>;
 /// When the archive or the array is not sound, or the key does not decide on one array.
 pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result<Contents> {
     let mut archive = Archive::new(Cursor::new(bytes)).map_err(|cause| {
-        reading.malformed(
-            format!("not a sound NumPy archive: {cause}"),
-            "save it with numpy.savez",
-        )
+        reading.malformed(format!("not a sound NumPy archive: {cause}"), "save it with numpy.savez")
     })?;
     let names = array_names(&archive);
     let name = choose(&names, key, reading)?;
@@ -48,38 +45,25 @@ fn array_names(archive: &Archive) -> Vec<String> {
 fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Result<&'a str> {
     let listed = names.join(", ");
     match (key, names) {
-        (_, []) => {
-            Err(reading.malformed("the archive holds no arrays", "save some with numpy.savez"))
-        }
+        (_, []) => Err(reading.malformed("the archive holds no arrays", "save some with numpy.savez")),
         (None, [only]) => Ok(only),
         (None, [first, ..]) => Err(reading.unknown(
             format!("the archive holds {} arrays: {listed}", names.len()),
             format!("say which, for example #{first}"),
         )),
-        (Some(key), _) => names
-            .iter()
-            .find(|name| *name == key)
-            .map(String::as_str)
-            .ok_or_else(|| {
-                let suggestion = did_you_mean(key, names.iter().map(String::as_str));
-                reading.unknown(
-                    format!("the archive has no array '{key}'"),
-                    format!("{suggestion}It holds: {listed}"),
-                )
-            }),
+        (Some(key), _) => names.iter().find(|name| *name == key).map(String::as_str).ok_or_else(|| {
+            let suggestion = did_you_mean(key, names.iter().map(String::as_str));
+            reading.unknown(
+                format!("the archive has no array '{key}'"),
+                format!("{suggestion}It holds: {listed}"),
+            )
+        }),
     }
 }
 
-fn read_array(
-    archive: &mut Archive,
-    name: &str,
-    reading: &Reading,
-) -> Result<(Array, Option<String>)> {
+fn read_array(archive: &mut Archive, name: &str, reading: &Reading) -> Result<(Array, Option<String>)> {
     let damaged = |cause: String| {
-        reading.malformed(
-            format!("array '{name}' cannot be unpacked: {cause}"),
-            "save the archive again",
-        )
+        reading.malformed(format!("array '{name}' cannot be unpacked: {cause}"), "save the archive again")
     };
     let limit = reading.limits.max_file_bytes();
     let mut bytes = Vec::new();
@@ -92,10 +76,7 @@ fn read_array(
         .read_to_end(&mut bytes)
         .map_err(|cause| damaged(cause.to_string()))?;
     if bytes.len() as u64 > limit {
-        return Err(reading.too_large(
-            format!("array '{name}' expands further than is read"),
-            limit,
-        ));
+        return Err(reading.too_large(format!("array '{name}' expands further than is read"), limit));
     }
     npy::read_array(&bytes, reading)
 }
@@ -107,16 +88,10 @@ fn attach_labels(contents: &mut Contents, archive: &mut Archive, count: usize, r
             contents.labels = as_labels(&y.values, y.dtype);
             match contents.labels {
                 Some(_) => "labels read from array 'y'".to_owned(),
-                None => format!(
-                    "array 'y' ({}) is not whole numbers from 0 on: not used as labels",
-                    y.dtype
-                ),
+                None => format!("array 'y' ({}) is not whole numbers from 0 on: not used as labels", y.dtype),
             }
         }
-        Ok((y, _)) => format!(
-            "array 'y' has shape {:?}, not [{count}]: not used as labels",
-            y.dims
-        ),
+        Ok((y, _)) => format!("array 'y' has shape {:?}, not [{count}]: not used as labels", y.dims),
         Err(error) => format!("array 'y' not used as labels: {error}"),
     };
     contents.notes.push(note);
@@ -135,21 +110,15 @@ mod tests {
         let mut bytes = Vec::new();
         let mut writer = NpzWriter::new(Cursor::new(&mut bytes));
         for (name, values) in arrays {
-            let array = writer
-                .array(name, Default::default())
-                .unwrap()
-                .default_dtype()
-                .shape(&[values.len() as u64]);
+            let array =
+                writer.array(name, Default::default()).unwrap().default_dtype().shape(&[values.len() as u64]);
             let mut array = array.begin_nd().unwrap();
             array.extend(values.iter().copied()).unwrap();
             array.finish().unwrap();
         }
         if !labels.is_empty() {
-            let array = writer
-                .array("y", Default::default())
-                .unwrap()
-                .default_dtype()
-                .shape(&[labels.len() as u64]);
+            let array =
+                writer.array("y", Default::default()).unwrap().default_dtype().shape(&[labels.len() as u64]);
             let mut array = array.begin_nd().unwrap();
             array.extend(labels.iter().copied()).unwrap();
             array.finish().unwrap();
@@ -160,24 +129,14 @@ mod tests {
 
     fn read_bytes(bytes: &[u8], key: Option<&str>) -> Result<Contents> {
         let limits = Limits { max_bytes: 1 << 20 };
-        read(
-            bytes,
-            key,
-            &Reading {
-                source: "x.npz",
-                limits: &limits,
-            },
-        )
+        read(bytes, key, &Reading { source: "x.npz", limits: &limits })
     }
 
     #[test]
     fn the_only_array_needs_no_key() {
         let bytes = archive(&[("points", &[1.0, 2.0])], &[]);
         assert_eq!(read_bytes(&bytes, None).unwrap().values, [1.0, 2.0]);
-        assert_eq!(
-            read_bytes(&bytes, Some("points")).unwrap().values,
-            [1.0, 2.0]
-        );
+        assert_eq!(read_bytes(&bytes, Some("points")).unwrap().values, [1.0, 2.0]);
     }
 
     #[test]
@@ -191,10 +150,7 @@ mod tests {
     #[test]
     fn y_labels_x_when_it_fits() {
         assert_eq!(
-            read_bytes(&archive(&[("x", &[5.0, 6.0])], &[1, 0]), Some("x"))
-                .unwrap()
-                .labels
-                .unwrap(),
+            read_bytes(&archive(&[("x", &[5.0, 6.0])], &[1, 0]), Some("x")).unwrap().labels.unwrap(),
             [1, 0]
         );
         for misfit in [&[1, 0, 1][..], &[-1, 1]] {

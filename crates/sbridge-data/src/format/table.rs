@@ -44,9 +44,9 @@ pub(crate) fn parse(
 ) -> Result<Table> {
     let text = utf8(bytes, reading)?;
     let mut rows = Rows::new(text, reading);
-    let first = rows.next_row()?.ok_or_else(|| {
-        reading.malformed("the table is empty", "write at least one row of numbers")
-    })?;
+    let first = rows
+        .next_row()?
+        .ok_or_else(|| reading.malformed("the table is empty", "write at least one row of numbers"))?;
     let names = first.is_names(reading)?.then(|| first.cells());
     let kept = names.as_deref().and_then(keep_text);
     let mut columns: Vec<Column> = first.record.iter().map(|_| Column::new()).collect();
@@ -59,10 +59,9 @@ pub(crate) fn parse(
         check_limit(&columns, reading)?;
     }
     if columns[0].values.is_empty() {
-        return Err(reading.malformed(
-            "the table has a header and no rows",
-            "write at least one row of numbers",
-        ));
+        return Err(
+            reading.malformed("the table has a header and no rows", "write at least one row of numbers")
+        );
     }
     Ok(Table { names, columns })
 }
@@ -87,19 +86,15 @@ impl<'a> Rows<'a> {
             .flexible(true)
             .delimiter(separator(text))
             .from_reader(text.as_bytes());
-        Self {
-            text,
-            reader,
-            reading,
-        }
+        Self { text, reader, reading }
     }
 
     fn next_row(&mut self) -> Result<Option<Row>> {
         let mut record = csv::StringRecord::new();
-        let found = self.reader.read_record(&mut record).map_err(|cause| {
-            self.reading
-                .malformed(format!("not a table: {cause}"), "repair that line")
-        })?;
+        let found = self
+            .reader
+            .read_record(&mut record)
+            .map_err(|cause| self.reading.malformed(format!("not a table: {cause}"), "repair that line"))?;
         let line = line_of(&record, self.text);
         Ok(found.then_some(Row { record, line }))
     }
@@ -107,10 +102,7 @@ impl<'a> Rows<'a> {
 
 impl Row {
     fn cells(&self) -> Vec<String> {
-        self.record
-            .iter()
-            .map(|cell| cell.trim().to_owned())
-            .collect()
+        self.record.iter().map(|cell| cell.trim().to_owned()).collect()
     }
 
     fn is_names(&self, reading: &Reading) -> Result<bool> {
@@ -124,10 +116,7 @@ impl Row {
         }
         let Self { line, .. } = self;
         Err(reading.malformed(
-            format!(
-                "line {line} has {found} cells, but line {} has {expected}",
-                first.line
-            ),
+            format!("line {line} has {found} cells, but line {} has {expected}", first.line),
             "give every line the same number of cells",
         ))
     }
@@ -135,27 +124,20 @@ impl Row {
 
 impl Column {
     fn new() -> Self {
-        Self {
-            is_integer: true,
-            ..Self::default()
-        }
+        Self { is_integer: true, ..Self::default() }
     }
 }
 
 /// The text after a byte order mark, if it is UTF-8.
 fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(reading.unsupported(
-            "the text is UTF-16",
-            "save it as UTF-8 (\"CSV UTF-8\" in spreadsheets)",
-        ));
+        return Err(
+            reading.unsupported("the text is UTF-16", "save it as UTF-8 (\"CSV UTF-8\" in spreadsheets)")
+        );
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
         reading.malformed(format!("line {line} is not UTF-8 text"), "save it as UTF-8")
     })
 }
@@ -167,11 +149,7 @@ fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
 /// found and named later.
 fn separator(text: &str) -> u8 {
     const CANDIDATES: [u8; 3] = [b'\t', b';', b','];
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .take(20)
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(20).collect();
     let count = |line: &str, wanted: u8| {
         let mut quoted = false;
         line.bytes()
@@ -182,22 +160,10 @@ fn separator(text: &str) -> u8 {
             .count()
     };
     let first = |wanted| lines.first().map_or(0, |line| count(line, wanted));
-    let consistent = |wanted| {
-        first(wanted) > 0
-            && lines
-                .iter()
-                .all(|line| count(line, wanted) == first(wanted))
-    };
-    let most_frequent = || {
-        CANDIDATES
-            .into_iter()
-            .max_by_key(|&wanted| first(wanted))
-            .unwrap_or(b',')
-    };
-    CANDIDATES
-        .into_iter()
-        .find(|&wanted| consistent(wanted))
-        .unwrap_or_else(most_frequent)
+    let consistent =
+        |wanted| first(wanted) > 0 && lines.iter().all(|line| count(line, wanted) == first(wanted));
+    let most_frequent = || CANDIDATES.into_iter().max_by_key(|&wanted| first(wanted)).unwrap_or(b',');
+    CANDIDATES.into_iter().find(|&wanted| consistent(wanted)).unwrap_or_else(most_frequent)
 }
 
 /// Whether the first line holds names.
@@ -207,18 +173,12 @@ fn separator(text: &str) -> u8 {
 /// Anything else that mixes text and numbers is more likely a damaged row than a header.
 fn is_header(cells: &[String], line: u64, reading: &Reading) -> Result<bool> {
     let text = cells.iter().position(|cell| number(cell).is_none());
-    let numbers: Vec<f32> = cells
-        .iter()
-        .filter(|cell| !cell.is_empty())
-        .filter_map(|cell| number(cell))
-        .collect();
+    let numbers: Vec<f32> =
+        cells.iter().filter(|cell| !cell.is_empty()).filter_map(|cell| number(cell)).collect();
     let consecutive = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
     let Some(column) = text else {
         let above_index = cells[0].is_empty() && cells.len() > 1;
-        return Ok(above_index
-            && consecutive
-            && numbers.len() == cells.len() - 1
-            && numbers[0] == 0.0);
+        return Ok(above_index && consecutive && numbers.len() == cells.len() - 1 && numbers[0] == 0.0);
     };
     if consecutive {
         return Ok(true);
@@ -236,14 +196,8 @@ fn is_header(cells: &[String], line: u64, reading: &Reading) -> Result<bool> {
 /// A number as written; NaN for the usual marks of a missing value; `None` for other text.
 fn number(cell: &str) -> Option<f32> {
     let cell = cell.trim();
-    let missing = ["", "na", "n/a", "null", "none"]
-        .iter()
-        .any(|mark| cell.eq_ignore_ascii_case(mark));
-    if missing {
-        Some(f32::NAN)
-    } else {
-        cell.parse().ok()
-    }
+    let missing = ["", "na", "n/a", "null", "none"].iter().any(|mark| cell.eq_ignore_ascii_case(mark));
+    if missing { Some(f32::NAN) } else { cell.parse().ok() }
 }
 
 fn is_whole(cell: &str) -> bool {
@@ -258,10 +212,7 @@ fn push_row(columns: &mut [Column], row: &Row, kept: Option<usize>) {
         column.values.push(value.unwrap_or(f32::NAN));
         column.is_integer &= is_whole(cell);
         if value.is_none() && column.first_text.is_none() {
-            column.first_text = Some(TextCell {
-                line: row.line,
-                text: shown(cell),
-            });
+            column.first_text = Some(TextCell { line: row.line, text: shown(cell) });
         }
         if kept == Some(index) {
             column.cells.push(cell.to_owned());
@@ -320,14 +271,7 @@ mod tests {
         let limits = crate::Limits::default();
         let header = |line: &str| {
             let cells: Vec<String> = line.split(',').map(str::to_owned).collect();
-            is_header(
-                &cells,
-                1,
-                &Reading {
-                    source: "x.csv",
-                    limits: &limits,
-                },
-            )
+            is_header(&cells, 1, &Reading { source: "x.csv", limits: &limits })
         };
         assert!(header("x,y").unwrap());
         assert!(header(",0,1,2").unwrap());

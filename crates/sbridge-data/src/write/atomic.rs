@@ -18,10 +18,7 @@ pub(super) fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
-    let unwritable = |cause| DataError::Unwritable {
-        path: path.display().to_string(),
-        cause,
-    };
+    let unwritable = |cause| DataError::Unwritable { path: path.display().to_string(), cause };
     let temporary = neighbour(path).map_err(unwritable)?;
     let written = write_and_sync(&temporary, write).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -31,10 +28,7 @@ pub(super) fn write_atomically(
     written.map_err(unwritable)
 }
 
-fn write_and_sync(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
+fn write_and_sync(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut writer = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(path)?);
     write(&mut writer)?;
     writer.flush()?;

@@ -24,11 +24,7 @@ pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Res
     let sides: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
     let dtype = npyz::DType::Plain("<f4".parse().expect("<f4 is a NumPy type string"));
     write_atomically(path.as_ref(), |writer| {
-        let mut array = npyz::WriteOptions::new()
-            .dtype(dtype)
-            .shape(&sides)
-            .writer(writer)
-            .begin_nd()?;
+        let mut array = npyz::WriteOptions::new().dtype(dtype).shape(&sides).writer(writer).begin_nd()?;
         array.extend(values)?;
         array.finish()
     })

@@ -74,12 +74,7 @@ impl Axis {
             Scale::Linear => linear_ticks(low, high, num_ticks),
             Scale::Log => log_ticks(low, high, num_ticks),
         };
-        Some(Self {
-            scale,
-            low,
-            high,
-            ticks,
-        })
+        Some(Self { scale, low, high, ticks })
     }
 
     /// The length of the longest tick label, in characters.
@@ -130,24 +125,16 @@ fn linear_ticks(low: f64, high: f64, num_ticks: usize) -> Vec<(f64, String)> {
     let step = round_step((high - low) / num_ticks as f64);
     let indices = (low / step).ceil() as i64..=(high / step).floor() as i64;
     let values: Vec<f64> = indices.map(|index| index as f64 * step).collect();
-    let largest = values
-        .iter()
-        .fold(step, |largest, value| largest.max(value.abs()));
+    let largest = values.iter().fold(step, |largest, value| largest.max(value.abs()));
     let label = |value| linear_label(value, step, largest);
-    values
-        .into_iter()
-        .map(|value| (value, label(value)))
-        .collect()
+    values.into_iter().map(|value| (value, label(value))).collect()
 }
 
 /// The smallest of 1, 2 and 5 times a power of ten that is at least `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
     let multiples = [1.0, 2.0, 5.0].into_iter().map(|multiple| multiple * power);
-    multiples
-        .into_iter()
-        .find(|&rounded| rounded >= step)
-        .unwrap_or(10.0 * power)
+    multiples.into_iter().find(|&rounded| rounded >= step).unwrap_or(10.0 * power)
 }
 
 /// `value` with just the digits that tell multiples of `step` apart; very large or small axes in
@@ -178,26 +165,14 @@ fn log_ticks(low: f64, high: f64, num_ticks: usize) -> Vec<(f64, String)> {
 }
 
 /// Each multiple of every `stride`-th power of ten within `10^low..10^high`.
-fn multiples_of_decades(
-    low: f64,
-    high: f64,
-    stride: usize,
-    multiples: &[f64],
-) -> Vec<(f64, String)> {
+fn multiples_of_decades(low: f64, high: f64, stride: usize, multiples: &[f64]) -> Vec<(f64, String)> {
     let stride = stride as i32;
     let first = (low.floor() as i32).div_euclid(stride) * stride;
     (first..=high.floor() as i32)
         .step_by(stride as usize)
         .flat_map(|exponent| multiples.iter().map(move |&multiple| (multiple, exponent)))
-        .filter(|(multiple, exponent)| {
-            (low..=high).contains(&(f64::from(*exponent) + multiple.log10()))
-        })
-        .map(|(multiple, exponent)| {
-            (
-                multiple * 10f64.powi(exponent),
-                log_label(multiple, exponent),
-            )
-        })
+        .filter(|(multiple, exponent)| (low..=high).contains(&(f64::from(*exponent) + multiple.log10())))
+        .map(|(multiple, exponent)| (multiple * 10f64.powi(exponent), log_label(multiple, exponent)))
         .collect()
 }
 
@@ -245,34 +220,16 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round_numbers() {
-        assert_eq!(
-            labels(Scale::Linear, 0.0, 1.0),
-            ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-        );
-        assert_eq!(
-            labels(Scale::Linear, -2.0, 2.0),
-            ["−2", "−1", "0", "1", "2"]
-        );
-        assert_eq!(
-            labels(Scale::Linear, 0.0, 2e7),
-            ["0", "0.5×10⁷", "1.0×10⁷", "1.5×10⁷", "2.0×10⁷"]
-        );
+        assert_eq!(labels(Scale::Linear, 0.0, 1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(Scale::Linear, -2.0, 2.0), ["−2", "−1", "0", "1", "2"]);
+        assert_eq!(labels(Scale::Linear, 0.0, 2e7), ["0", "0.5×10⁷", "1.0×10⁷", "1.5×10⁷", "2.0×10⁷"]);
     }
 
     #[test]
     fn log_ticks_are_decades_or_finer() {
-        assert_eq!(
-            labels(Scale::Log, 1e-3, 10.0),
-            ["0.001", "0.01", "0.1", "1", "10"]
-        );
-        assert_eq!(
-            labels(Scale::Log, 0.1, 2.0),
-            ["0.1", "0.2", "0.5", "1", "2"]
-        );
-        assert_eq!(
-            labels(Scale::Log, 1e-9, 1e3),
-            ["10⁻⁹", "10⁻⁶", "0.001", "1", "1000"]
-        );
+        assert_eq!(labels(Scale::Log, 1e-3, 10.0), ["0.001", "0.01", "0.1", "1", "10"]);
+        assert_eq!(labels(Scale::Log, 0.1, 2.0), ["0.1", "0.2", "0.5", "1", "2"]);
+        assert_eq!(labels(Scale::Log, 1e-9, 1e3), ["10⁻⁹", "10⁻⁶", "0.001", "1", "1000"]);
     }
 
     #[test]

@@ -156,9 +156,7 @@ pub enum SeriesStyle {
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A row does not fit the columns of its table.
-    #[error(
-        "row `{row}` of table `{table}` has {found} cells, expected {expected} (one per column)"
-    )]
+    #[error("row `{row}` of table `{table}` has {found} cells, expected {expected} (one per column)")]
     RaggedRow {
         /// The caption of the table.
         table: String,

@@ -65,22 +65,15 @@ fn block(block: &Block) -> Result<Value, ReportError> {
 
 fn paragraphs(text: &str) -> Vec<String> {
     let paragraphs = text.split("\n\n").map(str::trim);
-    paragraphs
-        .filter(|paragraph| !paragraph.is_empty())
-        .map(str::to_owned)
-        .collect()
+    paragraphs.filter(|paragraph| !paragraph.is_empty()).map(str::to_owned).collect()
 }
 
 fn table(table: &Table) -> Result<Value, ReportError> {
     check_rows(table)?;
-    let alignments: Vec<&str> = (0..table.columns.len())
-        .map(|column| alignment(table, column))
-        .collect();
+    let alignments: Vec<&str> = (0..table.columns.len()).map(|column| alignment(table, column)).collect();
     let aligned = |texts: &[String]| -> Vec<Value> {
         let pairs = texts.iter().zip(&alignments);
-        pairs
-            .map(|(text, align)| context! { text, align => *align })
-            .collect()
+        pairs.map(|(text, align)| context! { text, align => *align }).collect()
     };
     let rows = table.rows.iter().map(|row| {
         let class = row_class(row.emphasis);
@@ -134,10 +127,8 @@ fn row_class(emphasis: Emphasis) -> &'static str {
 }
 
 fn picture(picture: &Picture) -> Result<Value, ReportError> {
-    let (width, height) = png_size(&picture.png).ok_or_else(|| ReportError::NotPng {
-        caption: picture.caption.clone(),
-        length: picture.png.len(),
-    })?;
+    let (width, height) = png_size(&picture.png)
+        .ok_or_else(|| ReportError::NotPng { caption: picture.caption.clone(), length: picture.png.len() })?;
     let source = format!("data:image/png;base64,{}", BASE64.encode(&picture.png));
     let enlargement = (PICTURE_SIZE / width.max(height)).max(1);
     Ok(context! {
@@ -161,10 +152,8 @@ fn png_size(png: &[u8]) -> Option<(u32, u32)> {
 }
 
 fn plot(plot: &Plot) -> Result<Value, ReportError> {
-    let svg = plot::svg(plot).map_err(|source| ReportError::Plot {
-        caption: plot.caption.clone(),
-        source,
-    })?;
+    let svg =
+        plot::svg(plot).map_err(|source| ReportError::Plot { caption: plot.caption.clone(), source })?;
     let legend: Vec<Value> = plot::legend(plot)
         .into_iter()
         .map(|(name, style, ink)| context! { name, mark => mark(style), ink => ink.hex() })
@@ -205,11 +194,7 @@ mod tests {
     }
 
     fn row(label: &str, cells: &[&str], emphasis: Emphasis) -> Row {
-        Row {
-            label: label.to_owned(),
-            cells: cells.iter().map(|cell| cell.to_string()).collect(),
-            emphasis,
-        }
+        Row { label: label.to_owned(), cells: cells.iter().map(|cell| cell.to_string()).collect(), emphasis }
     }
 
     fn example_table() -> Table {
@@ -228,21 +213,13 @@ mod tests {
         Plot {
             caption: "Loss".to_owned(),
             y_scale: Scale::Log,
-            series: vec![Series {
-                name: "forward".to_owned(),
-                points: points.to_vec(),
-                ..Series::default()
-            }],
+            series: vec![Series { name: "forward".to_owned(), points: points.to_vec(), ..Series::default() }],
             ..Plot::default()
         }
     }
 
     fn report_of(blocks: Vec<Block>) -> Report {
-        let section = Section {
-            title: "Results".to_owned(),
-            text: "One.\n\nTwo.".to_owned(),
-            blocks,
-        };
+        let section = Section { title: "Results".to_owned(), text: "One.\n\nTwo.".to_owned(), blocks };
         Report {
             title: "A bridge".to_owned(),
             summary: "It works.".to_owned(),
@@ -252,11 +229,7 @@ mod tests {
     }
 
     fn example() -> Report {
-        let picture = Picture {
-            caption: "Digits".to_owned(),
-            alt: "a grid".to_owned(),
-            png: png(28, 28),
-        };
+        let picture = Picture { caption: "Digits".to_owned(), alt: "a grid".to_owned(), png: png(28, 28) };
         report_of(vec![
             Block::Table(example_table()),
             Block::Picture(picture),
@@ -267,13 +240,8 @@ mod tests {
 
     #[test]
     fn pages_refer_to_nothing_outside() {
-        let page = example()
-            .render()
-            .unwrap()
-            .replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
-        for reference in [
-            "http://", "https://", "src=\"/", "<script", "<link", "@import", "url(",
-        ] {
+        let page = example().render().unwrap().replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+        for reference in ["http://", "https://", "src=\"/", "<script", "<link", "@import", "url("] {
             assert!(!page.contains(reference), "{reference}");
         }
     }
@@ -281,22 +249,9 @@ mod tests {
     #[test]
     fn text_is_escaped_wherever_it_appears() {
         let attack = || "\"><script>alert('x')</script>".to_owned();
-        let table = Table {
-            caption: attack(),
-            columns: vec![attack()],
-            rows: vec![],
-            note: attack(),
-        };
-        let picture = Picture {
-            caption: attack(),
-            alt: attack(),
-            png: png(1, 1),
-        };
-        let series = Series {
-            name: attack(),
-            points: vec![(0.0, 0.0)],
-            ..Series::default()
-        };
+        let table = Table { caption: attack(), columns: vec![attack()], rows: vec![], note: attack() };
+        let picture = Picture { caption: attack(), alt: attack(), png: png(1, 1) };
+        let series = Series { name: attack(), points: vec![(0.0, 0.0)], ..Series::default() };
         let plot = Plot {
             caption: attack(),
             x_label: attack(),
@@ -310,8 +265,7 @@ mod tests {
             Block::Plot(plot),
             Block::Text(attack()),
         ]);
-        (report.title, report.summary, report.facts) =
-            (attack(), attack(), vec![(attack(), attack())]);
+        (report.title, report.summary, report.facts) = (attack(), attack(), vec![(attack(), attack())]);
         (report.sections[0].title, report.sections[0].text) = (attack(), attack());
         let page = report.render().unwrap();
         assert!(!page.contains("<script"));
@@ -321,18 +275,13 @@ mod tests {
     #[test]
     fn every_element_is_closed() {
         let page = example().render().unwrap();
-        for tag in [
-            "html", "head", "body", "main", "section", "figure", "table", "tr", "td", "p", "dl",
-            "svg", "ul",
-        ] {
-            let opened = page.matches(&format!("<{tag}>")).count()
-                + page.matches(&format!("<{tag} ")).count();
+        for tag in
+            ["html", "head", "body", "main", "section", "figure", "table", "tr", "td", "p", "dl", "svg", "ul"]
+        {
+            let opened =
+                page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
             assert!(opened > 0, "no <{tag}>");
-            assert_eq!(
-                opened,
-                page.matches(&format!("</{tag}>")).count(),
-                "<{tag}>"
-            );
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "<{tag}>");
         }
     }
 
@@ -348,12 +297,8 @@ mod tests {
 
     #[test]
     fn a_plot_without_points_says_so() {
-        let page = report_of(vec![Block::Plot(example_plot(&[
-            (0.0, f64::NAN),
-            (1.0, 0.0),
-        ]))])
-        .render()
-        .unwrap();
+        let page =
+            report_of(vec![Block::Plot(example_plot(&[(0.0, f64::NAN), (1.0, 0.0)]))]).render().unwrap();
         assert!(page.contains("Nothing to plot"));
         assert!(!page.contains("<polyline"));
     }
@@ -361,19 +306,13 @@ mod tests {
     #[test]
     fn small_pictures_grow_by_whole_factors() {
         let page = example().render().unwrap();
-        assert!(
-            page.contains("width=\"420\" height=\"420\""),
-            "440 pixels hold 28 fifteen times"
-        );
+        assert!(page.contains("width=\"420\" height=\"420\""), "440 pixels hold 28 fifteen times");
     }
 
     #[test]
     fn columns_of_numbers_align_right() {
         let table = example_table();
-        assert_eq!(
-            [alignment(&table, 0), alignment(&table, 1)],
-            ["number", "word"]
-        );
+        assert_eq!([alignment(&table, 0), alignment(&table, 1)], ["number", "word"]);
     }
 
     #[test]
@@ -389,14 +328,8 @@ mod tests {
 
     #[test]
     fn pictures_must_be_png() {
-        let picture = Picture {
-            caption: "Digits".to_owned(),
-            png: b"GIF89a".to_vec(),
-            ..Picture::default()
-        };
-        let error = report_of(vec![Block::Picture(picture)])
-            .render()
-            .unwrap_err();
+        let picture = Picture { caption: "Digits".to_owned(), png: b"GIF89a".to_vec(), ..Picture::default() };
+        let error = report_of(vec![Block::Picture(picture)]).render().unwrap_err();
         assert!(matches!(error, ReportError::NotPng { length: 6, .. }));
     }
 }

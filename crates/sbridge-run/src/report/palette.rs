@@ -69,11 +69,7 @@ mod tests {
         // The style sheet finds an ink by its light colour, so two inks must not share one.
         let inks: Vec<_> = Ink::all().collect();
         for (index, ink) in inks.iter().enumerate() {
-            assert!(
-                inks[..index]
-                    .iter()
-                    .all(|other| other.light != ink.light && other.dark != ink.dark)
-            );
+            assert!(inks[..index].iter().all(|other| other.light != ink.light && other.dark != ink.dark));
         }
     }
 }

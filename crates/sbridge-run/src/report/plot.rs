@@ -13,8 +13,8 @@ use plotters::chart::ChartContext;
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::{
-    ChartBuilder, Circle, Color, DashedLineSeries, DrawingArea, IntoDrawingArea, IntoTextStyle,
-    LineSeries, SVGBackend, ShapeStyle, TRANSPARENT, TextStyle,
+    ChartBuilder, Circle, Color, DashedLineSeries, DrawingArea, IntoDrawingArea, IntoTextStyle, LineSeries,
+    SVGBackend, ShapeStyle, TRANSPARENT, TextStyle,
 };
 
 use super::axis::Axis;
@@ -43,11 +43,7 @@ type Run = Vec<(f64, f64)>;
 
 /// The plot as an `<svg>` element, or none if no point can be shown.
 pub(super) fn svg(plot: &Plot) -> Drawn<Option<String>> {
-    let series: Vec<Vec<Run>> = plot
-        .series
-        .iter()
-        .map(|series| runs(plot, series))
-        .collect();
+    let series: Vec<Vec<Run>> = plot.series.iter().map(|series| runs(plot, series)).collect();
     let points = || series.iter().flatten().flatten();
     let x_axis = Axis::covering(plot.x_scale, points().map(|point| point.0), NUM_X_TICKS);
     let y_axis = Axis::covering(plot.y_scale, points().map(|point| point.1), NUM_Y_TICKS);
@@ -56,8 +52,7 @@ pub(super) fn svg(plot: &Plot) -> Drawn<Option<String>> {
     };
 
     let mut svg = String::new();
-    let canvas =
-        SVGBackend::with_string(&mut svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
+    let canvas = SVGBackend::with_string(&mut svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
     let mut chart = draw_axes(&canvas, plot, x_axis, y_axis)?;
     for ((series, runs), ink) in plot.series.iter().zip(series).zip(inks(plot)) {
         draw_series(&mut chart, series.style, runs, ink)?;
@@ -151,11 +146,7 @@ fn draw_series(chart: &mut Chart<'_, '_>, style: SeriesStyle, runs: Vec<Run>, in
     Ok(())
 }
 
-fn draw_points(
-    chart: &mut Chart<'_, '_>,
-    points: impl Iterator<Item = (f64, f64)>,
-    ink: Ink,
-) -> Drawn {
+fn draw_points(chart: &mut Chart<'_, '_>, points: impl Iterator<Item = (f64, f64)>, ink: Ink) -> Drawn {
     let dot = ink.rgb().mix(0.6).filled();
     chart.draw_series(points.map(|point| Circle::new(point, units(2.0), dot)))?;
     Ok(())
@@ -167,9 +158,7 @@ fn stroke(ink: Ink, opacity: f64, pixels: f64) -> ShapeStyle {
 
 fn text_style(canvas: &Canvas<'_>) -> TextStyle<'static> {
     let size = FONT * FONT_SHRINKAGE * f64::from(UNITS);
-    ("sans-serif", size)
-        .with_color(palette::TEXT.rgb())
-        .into_text_style(canvas)
+    ("sans-serif", size).with_color(palette::TEXT.rgb()).into_text_style(canvas)
 }
 
 fn units(pixels: f64) -> i32 {
@@ -195,11 +184,7 @@ mod tests {
     }
 
     fn series(name: &str, style: SeriesStyle, points: &[(f64, f64)]) -> Series {
-        Series {
-            name: name.to_owned(),
-            style,
-            points: points.to_vec(),
-        }
+        Series { name: name.to_owned(), style, points: points.to_vec() }
     }
 
     /// The polylines of the first series' ink, as lists of positions.
@@ -211,14 +196,7 @@ mod tests {
         };
         svg.lines()
             .filter(|line| line.contains("<polyline") && line.contains(&ink))
-            .map(|line| {
-                line.split("points=\"")
-                    .nth(1)
-                    .unwrap()
-                    .split('"')
-                    .next()
-                    .unwrap()
-            })
+            .map(|line| line.split("points=\"").nth(1).unwrap().split('"').next().unwrap())
             .map(|points| points.split_whitespace().map(position).collect())
             .collect()
     }
@@ -234,40 +212,18 @@ mod tests {
             (4.0, 1.0),
             (5.0, 2.0),
         ];
-        let svg = svg(&plot(
-            Scale::Linear,
-            vec![series("", SeriesStyle::Line, &gap)],
-        ))
-        .unwrap()
-        .unwrap();
+        let svg = svg(&plot(Scale::Linear, vec![series("", SeriesStyle::Line, &gap)])).unwrap().unwrap();
         let lengths: Vec<usize> = lines(&svg).iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 2]);
-        assert_eq!(
-            svg.matches("<circle").count(),
-            1,
-            "the lonely point between two gaps is a dot"
-        );
+        assert_eq!(svg.matches("<circle").count(), 1, "the lonely point between two gaps is a dot");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 
     #[test]
     fn log_axes_leave_out_what_is_not_positive() {
-        let points = [
-            (0.0, 1.0),
-            (1.0, 10.0),
-            (2.0, 100.0),
-            (3.0, 0.0),
-            (4.0, -1.0),
-        ];
-        let svg = svg(&plot(
-            Scale::Log,
-            vec![series("", SeriesStyle::Line, &points)],
-        ))
-        .unwrap()
-        .unwrap();
-        let [line] = &lines(&svg)[..] else {
-            panic!("one line expected")
-        };
+        let points = [(0.0, 1.0), (1.0, 10.0), (2.0, 100.0), (3.0, 0.0), (4.0, -1.0)];
+        let svg = svg(&plot(Scale::Log, vec![series("", SeriesStyle::Line, &points)])).unwrap().unwrap();
+        let [line] = &lines(&svg)[..] else { panic!("one line expected") };
         assert_eq!(line.len(), 3);
         // Powers of ten are equally spaced, to within the rounding of each position to a whole
         // unit.
@@ -285,10 +241,7 @@ mod tests {
     #[test]
     fn series_of_one_name_share_ink_and_legend_entry() {
         let path = |name| series(name, SeriesStyle::PathLine, &[(0.0, 0.0), (1.0, 1.0)]);
-        let plot = plot(
-            Scale::Linear,
-            vec![path("model"), path("model"), path(""), path("exact")],
-        );
+        let plot = plot(Scale::Linear, vec![path("model"), path("model"), path(""), path("exact")]);
         let names: Vec<&str> = legend(&plot).iter().map(|(name, ..)| *name).collect();
         assert_eq!(names, ["model", "exact"]);
         let inks = inks(&plot);
@@ -298,31 +251,18 @@ mod tests {
 
     #[test]
     fn drawings_use_only_inks_that_dark_mode_exchanges() {
-        let styles = [
-            SeriesStyle::Line,
-            SeriesStyle::Points,
-            SeriesStyle::PathLine,
-            SeriesStyle::Dashed,
-        ];
-        let all =
-            styles.map(|style| series(&format!("{style:?}"), style, &[(0.0, 0.0), (1.0, 1.0)]));
+        let styles = [SeriesStyle::Line, SeriesStyle::Points, SeriesStyle::PathLine, SeriesStyle::Dashed];
+        let all = styles.map(|style| series(&format!("{style:?}"), style, &[(0.0, 0.0), (1.0, 1.0)]));
         let svg = svg(&plot(Scale::Linear, all.to_vec())).unwrap().unwrap();
         let known: Vec<String> = Ink::all().map(Ink::hex).collect();
-        for colour in svg
-            .split("=\"#")
-            .skip(1)
-            .map(|rest| format!("#{}", &rest[..6]))
-        {
+        for colour in svg.split("=\"#").skip(1).map(|rest| format!("#{}", &rest[..6])) {
             assert!(known.contains(&colour), "{colour} has no dark counterpart");
         }
     }
 
     #[test]
     fn axis_names_are_escaped() {
-        let mut plot = plot(
-            Scale::Linear,
-            vec![series("", SeriesStyle::Line, &[(0.0, 0.0), (1.0, 1.0)])],
-        );
+        let mut plot = plot(Scale::Linear, vec![series("", SeriesStyle::Line, &[(0.0, 0.0), (1.0, 1.0)])]);
         plot.x_label = "<script>".to_owned();
         assert!(!svg(&plot).unwrap().unwrap().contains("<script>"));
     }

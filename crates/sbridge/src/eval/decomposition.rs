@@ -1,7 +1,9 @@
 //! Where the end-to-end error comes from, term by term, all measured:
 //!
 //! W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, π_T) + W2(π_T, q_v) + W2(q_v, p)] + W2(D#p, p_data),
-//! W2(D#p, p_data) ≤ R(p_data) ≤ R(p̃) + (1 + L_D L_E) δ.                              [LSBDM]
+//! W2(D#p, p_data) ≤ R(p_data) ≤ R(p̃) + (1 + L_D L_E) δ.
+//!
+//! Both follow from the triangle inequality and the definition of a Lipschitz constant.
 //!
 //! Units: scaled data, normalised codes. W2 is exact on equal samples, and its floor is the W2 of
 //! two samples of the same law of that size: a value at its floor means no visible difference.
@@ -69,7 +71,8 @@ pub fn decompose(
     let decoder = decoder_lipschitz(model, &head(&unseen_codes, matched), &mut stream);
     let encoder = encoder_lipschitz(model, &head(&reference, matched), &mut stream);
     let start = start_law(model, settings.start, &mut stream)?.sample(matched, &mut stream);
-    let steps = step_error(&model.predictor, settings.denoiser(model.epsilon)?.variances(), start, &mut stream)?;
+    let steps =
+        step_error(&model.predictor, settings.denoiser(model.epsilon)?.variances(), start, &mut stream)?;
     let latent_floor = wasserstein2(&code_halves[0], &code_halves[1])?;
     let data_floor = wasserstein2(&unseen[0], &unseen[1])?;
     let learned = wasserstein2(&points(&codes)?, &shaken[0])?;
@@ -95,7 +98,12 @@ pub fn decompose(
             term("R(p̃)", "reconstruction error on the pre-training law", own, None),
             term("δ = W2(p_data, p̃)", "shift between pre-training and target law", delta, Some(data_floor)),
             term("L_E", "empirical Lipschitz constant of the encoder", encoder, None),
-            term("R(p̃) + (1 + L_D L_E) δ", "bound on R(p_data) from the shift", own + (1.0 + decoder * encoder) * delta, None),
+            term(
+                "R(p̃) + (1 + L_D L_E) δ",
+                "bound on R(p_data) from the shift",
+                own + (1.0 + decoder * encoder) * delta,
+                None,
+            ),
         ]);
     }
     Ok(Decomposition { terms, matched })

@@ -90,9 +90,7 @@ impl FeatureSpace {
         let blocks = rows.clone().split(BLOCK, 0).into_iter();
         let embedded = match self {
             Self::Scaled(scaling) => blocks.map(|x| scaling.apply(x)).collect(),
-            Self::Classifier { scaling, net, .. } => {
-                blocks.map(|x| net.features(scaling.apply(x))).collect()
-            }
+            Self::Classifier { scaling, net, .. } => blocks.map(|x| net.features(scaling.apply(x))).collect(),
         };
         super::points(&Tensor::cat(embedded, 0))
     }

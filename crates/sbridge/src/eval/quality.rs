@@ -1,7 +1,7 @@
 //! Quality of samples against a reference, in one feature space.
 //!
-//! Fréchet distance of Gaussian fits [Heu17], precision and recall of nearest-neighbour balls
-//! [Kyn19], sliced W2, and the ratio of nearest-neighbour distances, generated→train over
+//! Fréchet distance of Gaussian fits \[HRUNH17\], precision and recall of nearest-neighbour balls
+//! \[KKLLA19\], sliced W2, and the ratio of nearest-neighbour distances, generated→train over
 //! test→train, which falls below 1 where samples copy the training data.
 
 use sbridge_ot::{Gaussian, Points, SlicedSettings};

@@ -60,11 +60,7 @@ impl Adam {
 
     pub(super) fn state(&self) -> AdamState {
         let arrays = |tensors: &[Tensor<1>]| tensors.iter().cloned().map(to_vec).collect();
-        AdamState {
-            first: arrays(&self.first),
-            second: arrays(&self.second),
-            average: arrays(&self.average),
-        }
+        AdamState { first: arrays(&self.first), second: arrays(&self.second), average: arrays(&self.average) }
     }
 
     pub(super) fn restore(&mut self, state: AdamState) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! With reference √τ W on its own clock t ∈ [0, 1], f = q_ε/N(0, τI) and y = x + √(τ(1−t)) ξ,
 //!
-//! b(x, t) = E[f(y) (s(y, ε) + y/τ)] / E[f(y)],      x += τ b/N + √(τ/N) ξ′.      [DGLSB, Alg. 1]
+//! b(x, t) = E[f(y) (s(y, ε) + y/τ)] / E[f(y)],      x += τ b/N + √(τ/N) ξ′.      \[DGLSB\]
 //!
 //! Both expectations use the same draws: with separate ones the ratio has no finite mean where f
 //! varies much. Tests: Euler's exact variance for Gaussian q; quadrature for a mixture.
@@ -53,10 +53,7 @@ impl<R: LogRatio, S: SmoothedScore> FoellmerStart<R, S> {
         let log_f = self.ratio.log_ratio(y.clone()).reshape([self.draws, batch]);
         let weight = activation::softmax(log_f, 0).reshape([self.draws * batch]);
         let slope = self.score.score(y.clone(), per_row(self.epsilon, &y)) + y / self.tau;
-        (slope * column(weight))
-            .reshape([self.draws, batch, dim])
-            .sum_dim(0)
-            .reshape([batch, dim])
+        (slope * column(weight)).reshape([self.draws, batch, dim]).sum_dim(0).reshape([batch, dim])
     }
 
     /// Runs the bridge from the origin with the given noise, `[batch, dim]`, centred.

@@ -2,7 +2,7 @@
 //!
 //! Stage A trains an encoder and a decoder, possibly on other data than the target; stage B learns
 //! the score of the smoothed codes of the target; stage C runs the bridge from the start law and
-//! decodes.                                                                                [LSBDM]
+//! decodes. \[LSBDM\]
 
 mod foellmer;
 mod model;

@@ -31,12 +31,7 @@ impl DataScaling {
     /// `rows: [count, size]`.
     pub fn of_vectors(rows: &Tensor<2>) -> Self {
         let (mean, std) = column_moments(rows);
-        Self {
-            offset: mean,
-            scale: or_one(std),
-            low: rows.clone().min_dim(0),
-            high: rows.clone().max_dim(0),
-        }
+        Self { offset: mean, scale: or_one(std), low: rows.clone().min_dim(0), high: rows.clone().max_dim(0) }
     }
 
     /// Into the units the networks see, `[batch, size]`.
@@ -118,9 +113,7 @@ fn column_moments(rows: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         }
     }
     let std: Vec<f64> = squares.iter().map(|s| (s / count as f64).sqrt()).collect();
-    let row = |values| {
-        Tensor::from_data(TensorData::new(values, [1, size]), (&rows.device(), rows.dtype()))
-    };
+    let row = |values| Tensor::from_data(TensorData::new(values, [1, size]), (&rows.device(), rows.dtype()));
     (row(mean), row(std))
 }
 

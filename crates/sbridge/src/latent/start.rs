@@ -43,7 +43,9 @@ impl StartLaw {
             Self::Mixture { components: 0 } => {
                 Err(Error::setting("components", "at least 1", 0, "10 is a good start"))
             }
-            Self::DensityRatio { tau_over_epsilon, .. } if tau_over_epsilon.is_nan() || tau_over_epsilon <= 0.5 => {
+            Self::DensityRatio { tau_over_epsilon, .. }
+                if tau_over_epsilon.is_nan() || tau_over_epsilon <= 0.5 =>
+            {
                 let fix = "2 is safe where epsilon is at least the variance of the codes";
                 Err(Error::setting("tau_over_epsilon", "> 0.5", tau_over_epsilon, fix))
             }

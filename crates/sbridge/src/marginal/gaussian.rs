@@ -37,17 +37,13 @@ impl Gaussian {
     /// [`Error::Setting`] if the covariance has no eigendecomposition (it holds a non-finite value).
     pub fn new(law: &sbridge_ot::Gaussian, dtype: DType, device: &Device) -> Result<Self> {
         let dim = law.mean().len();
-        let eigen = law
-            .cov()
-            .self_adjoint_eigen(faer::Side::Lower)
-            .map_err(|e| {
-                Error::setting("covariance", "finite and symmetric", format!("{e:?}"), "check the samples")
-            })?;
+        let eigen = law.cov().self_adjoint_eigen(faer::Side::Lower).map_err(|e| {
+            Error::setting("covariance", "finite and symmetric", format!("{e:?}"), "check the samples")
+        })?;
         let variances: Vec<f64> = (0..dim).map(|j| eigen.S()[j].max(0.0)).collect();
         let axes: Vec<f64> = (0..dim * dim).map(|k| eigen.U()[(k / dim, k % dim)]).collect();
-        let tensor = |values, shape: [usize; 2]| {
-            Tensor::from_data(TensorData::new(values, shape), (device, dtype))
-        };
+        let tensor =
+            |values, shape: [usize; 2]| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
         Ok(Self {
             mean: tensor(law.mean().to_vec(), [1, dim]),
             variances: tensor(variances, [1, dim]),

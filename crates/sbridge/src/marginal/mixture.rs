@@ -56,7 +56,7 @@ impl Mixture {
                 "components",
                 format!("between 1 and the number of samples, {count}"),
                 components,
-                "lower sampler.components",
+                "lower sampler.start.components",
             ));
         }
         let first: Vec<usize> = rng.permutation(count).into_iter().take(components).collect();
@@ -107,11 +107,8 @@ impl Marginal for Mixture {
 
     fn sample(&self, batch: usize, rng: &mut Rng) -> Tensor<2> {
         let weights = crate::tensor::to_vec_f64(self.log_weights.clone().exp());
-        let chosen: Vec<usize> = rng
-            .uniform(batch, 0.0, 1.0)
-            .into_iter()
-            .map(|u| component_at(&weights, u))
-            .collect();
+        let chosen: Vec<usize> =
+            rng.uniform(batch, 0.0, 1.0).into_iter().map(|u| component_at(&weights, u)).collect();
         let means = select_rows(&self.means, &chosen);
         let std = select_rows(&self.variances, &chosen).sqrt();
         let noise = rng.normal_like(&means);
@@ -138,8 +135,8 @@ impl SmoothedScore for Mixture {
         let [batch, dim] = z.dims();
         let responsibility = self.responsibilities(z.clone(), v.clone());
         let components = responsibility.dims()[1];
-        let pull = (self.means.clone().unsqueeze_dim::<3>(0) - z.unsqueeze_dim::<3>(1))
-            / self.smoothed_variances(v);
+        let pull =
+            (self.means.clone().unsqueeze_dim::<3>(0) - z.unsqueeze_dim::<3>(1)) / self.smoothed_variances(v);
         let weighted = pull * responsibility.reshape([batch, components, 1]);
         weighted.sum_dim(1).reshape([batch, dim])
     }

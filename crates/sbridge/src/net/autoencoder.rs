@@ -31,7 +31,8 @@ pub enum AutoencoderKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoencoderSettings {
-    /// Dimension d* of a code. Default 16; between 1 and the size of a sample.
+    /// Dimension d* of a code, at most the size of a sample. Default 0: 16, or the size of a sample
+    /// if that is smaller.
     pub latent_dim: usize,
     /// Channels of the first convolution; the second has twice as many. Default 32. Images only.
     pub channels: usize,
@@ -41,11 +42,20 @@ pub struct AutoencoderSettings {
 
 impl Default for AutoencoderSettings {
     fn default() -> Self {
-        Self { latent_dim: 16, channels: 32, hidden: 256 }
+        Self { latent_dim: 0, channels: 32, hidden: 256 }
     }
 }
 
 impl AutoencoderSettings {
+    /// These settings with the dimension of a code decided for samples of `size` values.
+    #[must_use]
+    pub fn resolved(mut self, size: usize) -> Self {
+        if self.latent_dim == 0 {
+            self.latent_dim = size.min(16);
+        }
+        self
+    }
+
     /// Checks the sizes against a sample of `size` values.
     ///
     /// # Errors
@@ -53,12 +63,12 @@ impl AutoencoderSettings {
     pub fn check(&self, size: usize) -> Result<()> {
         if !(1..=size).contains(&self.latent_dim) {
             let requirement = format!("between 1 and the size of a sample, {size}");
-            let fix = "set autoencoder.latent_dim";
+            let fix = "set autoencoder.net.latent_dim, or --latent-dim";
             return Err(Error::setting("latent_dim", requirement, self.latent_dim, fix));
         }
         for (name, value) in [("channels", self.channels), ("hidden", self.hidden)] {
             if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, "see [autoencoder]"));
+                return Err(Error::setting(name, "at least 1", value, "see [autoencoder.net]"));
             }
         }
         Ok(())

@@ -33,10 +33,7 @@ pub struct Linear {
 impl Linear {
     /// An affine map from `inputs` to `outputs` features; `gain` 0 starts at zero.
     pub fn new(inputs: usize, outputs: usize, gain: f64, rng: &mut Rng, device: &Device) -> Self {
-        Self {
-            weight: normal([inputs, outputs], inputs, gain, rng, device),
-            bias: zeros(outputs, device),
-        }
+        Self { weight: normal([inputs, outputs], inputs, gain, rng, device), bias: zeros(outputs, device) }
     }
 
     /// # Shapes
@@ -162,10 +159,7 @@ const NORM_EPSILON: f64 = 1e-5;
 impl LayerNorm {
     /// Identity on normalised rows of `features` values.
     pub fn new(features: usize, device: &Device) -> Self {
-        Self {
-            scale: Param::from_tensor(Tensor::ones([features], device)),
-            shift: zeros(features, device),
-        }
+        Self { scale: Param::from_tensor(Tensor::ones([features], device)), shift: zeros(features, device) }
     }
 
     /// # Shapes

@@ -33,7 +33,7 @@ impl ResidualMlpSettings {
     /// [`Error::Setting`] for a size of zero or an odd number of time features.
     pub fn check(&self) -> Result<()> {
         if self.width == 0 {
-            return Err(Error::setting("width", "at least 1", self.width, "see [score.net]"));
+            return Err(Error::setting("width", "at least 1", self.width, "see [bridge.score.net]"));
         }
         if self.time_features == 0 || self.time_features % 2 == 1 {
             let fix = "features come as sine and cosine";
@@ -97,7 +97,7 @@ impl ResidualMlp {
 impl Block {
     fn forward(&self, x: Tensor<2>, level: &Tensor<2>) -> Tensor<2> {
         let inner = self.inward.forward(self.norm.forward(x.clone()));
-        let conditioned = activation::silu(inner + self.condition.forward(level.clone()));
+        let conditioned = activation::relu(inner + self.condition.forward(level.clone()));
         x + self.outward.forward(conditioned)
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::tensor::{
-    DType, Module, ModuleMapper, ModuleVisitor, Param, Tensor, TensorData, to_vec,
-};
+use crate::tensor::{DType, Module, ModuleMapper, ModuleVisitor, Param, Tensor, TensorData, to_vec};
 
 /// Named arrays: shape and values, row-major.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

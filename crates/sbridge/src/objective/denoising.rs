@@ -2,7 +2,7 @@
 //!
 //! L(θ) = E λ(v) ‖s_θ(z + √v ξ, v) + ξ/√v‖², which with λ = v is E ‖η_θ − ξ‖². Under `LogUniform`
 //! the excess of the loss over its minimum is, times ½ ln(ε/v_min), the divergence of the model's
-//! paths from the bridge's.                                                    [Vin11; Song21, Eq. 7]
+//! paths from the bridge's.                                                    [Vin11; Song21]
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Logistic estimation of a log-density ratio, ln q_ε / N(0, τI).
 //!
 //! min E softplus(−D(z + √ε ξ)) + E softplus(D(√τ ξ)); the minimiser is the log-ratio.
-//!                                                                              [DGLSB, §3.1]
+//! \[DGLSB\]
 
 use crate::net::{ResidualMlp, ResidualMlpSettings};
 use crate::objective::Objective;

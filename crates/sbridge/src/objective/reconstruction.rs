@@ -35,7 +35,7 @@ impl ReconstructionSettings {
     pub fn check(&self) -> Result<()> {
         for (name, value) in [("kl_weight", self.kl_weight), ("latent_noise", self.latent_noise)] {
             if !(0.0..=1.0).contains(&value) {
-                return Err(Error::setting(name, "in [0, 1]", value, "see [autoencoder]"));
+                return Err(Error::setting(name, "in [0, 1]", value, "see [autoencoder.loss]"));
             }
         }
         Ok(())
@@ -87,9 +87,7 @@ impl Objective for Reconstruction {
 
     fn held_out_loss(&self, model: &Autoencoder, _rng: &mut Rng) -> Option<f64> {
         self.held_out.as_ref().map(|rows| {
-            mean_over_blocks(rows, 256, |x| {
-                squared_error(model.decode(model.encode(x.clone()).mean), x)
-            })
+            mean_over_blocks(rows, 256, |x| squared_error(model.decode(model.encode(x.clone()).mean), x))
         })
     }
 }

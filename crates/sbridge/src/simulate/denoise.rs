@@ -110,12 +110,7 @@ impl Denoiser {
     ///
     /// # Shapes
     /// `start: [batch, dim]`, result the same.
-    pub fn run(
-        &self,
-        score: &dyn SmoothedScore,
-        start: Tensor<2>,
-        noise: &mut dyn Noise,
-    ) -> Tensor<2> {
+    pub fn run(&self, score: &dyn SmoothedScore, start: Tensor<2>, noise: &mut dyn Noise) -> Tensor<2> {
         self.run_observed(score, start, noise, &mut |_, _| {})
     }
 

@@ -42,15 +42,11 @@ impl VarGrid {
                 let last = (n * (1.0 - one_minus_t) + 1e-9).floor() as usize;
                 (0..=last).map(|k| epsilon * (1.0 - fraction(k))).collect()
             }
-            Self::Geometric => (0..=steps)
-                .map(|k| epsilon * one_minus_t.powf(fraction(k)))
-                .collect(),
+            Self::Geometric => (0..=steps).map(|k| epsilon * one_minus_t.powf(fraction(k))).collect(),
             Self::Power { rho } => {
                 let first = epsilon.powf(0.5 / rho);
                 let last = (epsilon * one_minus_t).powf(0.5 / rho);
-                (0..=steps)
-                    .map(|k| (first + fraction(k) * (last - first)).powf(2.0 * rho))
-                    .collect()
+                (0..=steps).map(|k| (first + fraction(k) * (last - first)).powf(2.0 * rho)).collect()
             }
         };
         Ok(variances)

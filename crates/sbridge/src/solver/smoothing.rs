@@ -6,7 +6,7 @@
 //! dZ = ε s(Z, ε(1−t)) dt + √ε dW,   Z₀ ~ q_ε   ⇒   Z_t ~ q_{ε(1−t)},   Z₁ ~ p,
 //!
 //! and the reversed process is Brownian: its drift is zero. One score regression, no iteration.
-//!                                                                         [Léo14, §2; LSBDM, §2]
+//! Schrödinger systems: \[Léo14\]; the two-stage sampler that ends with this SDE: \[DGLSB\].
 
 use crate::bridge::{Bridge, Direction};
 use crate::marginal::SmoothedScore;

@@ -1,13 +1,12 @@
 //! What the tests share: the two-bump law, derivatives by differences, and the exact law of what a
 //! linear sampler makes of a Gaussian.
-#![allow(dead_code)] // every test file uses its own part
+#![allow(dead_code, unreachable_pub)] // every test file uses its own part
 
 use faer::Mat;
 use sbridge::marginal::{Mixture, SmoothedScore};
 use sbridge::simulate::{Denoiser, Noise};
 use sbridge::tensor::{
-    DType, Device, Module, ModuleMapper, Param, Tensor, TensorData, from_rows_f64, per_row,
-    to_vec_f64,
+    DType, Device, Module, ModuleMapper, Param, Tensor, TensorData, from_rows_f64, per_row, to_vec_f64,
 };
 
 pub fn device() -> Device {
@@ -29,7 +28,11 @@ pub fn score_at(law: &dyn SmoothedScore, z: &[f64], v: f64) -> Vec<f64> {
 /// Whether `got` is within `tolerance` of `expected`, said with both.
 pub fn assert_close(got: f64, expected: f64, tolerance: f64, what: &str) {
     let gap = (got - expected).abs();
-    assert!(gap <= tolerance, "{what}: got {got:.10}, expected {expected:.10}, off by {gap:.2e} > {tolerance:.1e}");
+    println!("{what}: {got:.8}, expected {expected:.8} ± {tolerance:.1e}"); // shown where a test fails
+    assert!(
+        gap <= tolerance,
+        "{what}: got {got:.10}, expected {expected:.10}, off by {gap:.2e} > {tolerance:.1e}"
+    );
 }
 
 const BUMP_MEANS: [f64; 2] = [-0.6, 0.6];

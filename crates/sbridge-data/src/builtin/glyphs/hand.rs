@@ -56,23 +56,12 @@ impl Hand {
         // Scale, then slant to the right at the top (y points down), then turn.
         let slanted = [[wide, -shear * high], [0.0, high]];
         let linear = [
-            [
-                cos * slanted[0][0],
-                cos * slanted[0][1] - sin * slanted[1][1],
-            ],
-            [
-                sin * slanted[0][0],
-                sin * slanted[0][1] + cos * slanted[1][1],
-            ],
+            [cos * slanted[0][0], cos * slanted[0][1] - sin * slanted[1][1]],
+            [sin * slanted[0][0], sin * slanted[0][1] + cos * slanted[1][1]],
         ];
         let shift = [rng.random_range(-1.2..1.2), rng.random_range(-1.2..1.2)];
         let waves = std::array::from_fn(|_| Wave::draw(rng));
-        Self {
-            linear,
-            shift,
-            waves,
-            pen: Pen::draw(rng),
-        }
+        Self { linear, shift, waves, pen: Pen::draw(rng) }
     }
 
     /// The pen of this hand.
@@ -92,10 +81,7 @@ impl Hand {
             Stroke::Line(points) => subdivided(points),
             Stroke::Curve(points) => smooth(points),
         };
-        polyline
-            .into_iter()
-            .map(|point| self.transform(point))
-            .collect()
+        polyline.into_iter().map(|point| self.transform(point)).collect()
     }
 
     fn transform(&self, [x, y]: Point) -> Point {
@@ -164,9 +150,7 @@ fn subdivided(points: &[Point]) -> Vec<Point> {
         let t = k as f32 / PIECES as f32;
         [0, 1].map(|axis| pair[0][axis] + t * (pair[1][axis] - pair[0][axis]))
     };
-    let inner = points
-        .windows(2)
-        .flat_map(|pair| (0..PIECES).map(move |k| piece(pair, k)));
+    let inner = points.windows(2).flat_map(|pair| (0..PIECES).map(move |k| piece(pair, k)));
     inner.chain(points.last().copied()).collect()
 }
 
@@ -176,10 +160,7 @@ fn smooth(points: &[Point]) -> Vec<Point> {
     let closed = points[0] == points[last];
     let before = if closed { points[last - 1] } else { points[0] };
     let after = if closed { points[1] } else { points[last] };
-    let padded: Vec<Point> = std::iter::once(before)
-        .chain(points.iter().copied())
-        .chain([after])
-        .collect();
+    let padded: Vec<Point> = std::iter::once(before).chain(points.iter().copied()).chain([after]).collect();
     let inner = padded
         .windows(4)
         .flat_map(|four| (0..PIECES).map(move |k| catmull_rom(four, k as f32 / PIECES as f32)));
@@ -216,8 +197,7 @@ mod tests {
         let square = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]];
         let curve = smooth(&square);
         let direction = |a: Point, b: Point| (b[1] - a[1]).atan2(b[0] - a[0]);
-        let turn = direction(curve[0], curve[1])
-            - direction(curve[curve.len() - 2], curve[curve.len() - 1]);
+        let turn = direction(curve[0], curve[1]) - direction(curve[curve.len() - 2], curve[curve.len() - 1]);
         // One of 24 pieces of a full turn, with room for the uneven bend of the spline; a corner turns 90°.
         assert!(turn.abs() < 0.6, "{turn}");
     }
@@ -227,17 +207,10 @@ mod tests {
         let mut rng = super::super::stream(3, 0);
         for label in (0..36).cycle().take(360) {
             let hand = Hand::draw(&mut rng);
-            for &[x, y] in hand
-                .write(super::super::variants(label)[0])
-                .iter()
-                .flatten()
-            {
+            for &[x, y] in hand.write(super::super::variants(label)[0]).iter().flatten() {
                 // Rounding of f32 at values near 24.
                 let inside = MARGIN - 1e-4..=SIDE as f32 - 1.0 - MARGIN + 1e-4;
-                assert!(
-                    inside.contains(&x) && inside.contains(&y),
-                    "{label}: {x} {y}"
-                );
+                assert!(inside.contains(&x) && inside.contains(&y), "{label}: {x} {y}");
             }
         }
     }

@@ -41,11 +41,7 @@ impl Alphabet {
 ///
 /// # Errors
 /// When they pass the limits.
-pub(crate) fn generate(
-    alphabet: Alphabet,
-    request: &Request,
-    reading: &Reading,
-) -> Result<Contents> {
+pub(crate) fn generate(alphabet: Alphabet, request: &Request, reading: &Reading) -> Result<Contents> {
     let pixels = SIDE * SIDE;
     let size = reading.admit(&[request.count as u64, pixels as u64])?;
     let mut values = vec![0.0; size];
@@ -54,11 +50,7 @@ pub(crate) fn generate(
         .enumerate()
         .map(|(index, image)| draw(alphabet, request.seed, index, image))
         .collect();
-    let shape = SampleShape::Image {
-        channels: 1,
-        height: SIDE,
-        width: SIDE,
-    };
+    let shape = SampleShape::Image { channels: 1, height: SIDE, width: SIDE };
     let mut contents = Contents::new(shape, values, ElementType::U8);
     contents.labels = Some(labels);
     contents.label_names = Some(('0'..='9').chain('A'..='Z').map(String::from).collect());
@@ -86,15 +78,8 @@ mod tests {
         let limits = Limits::default();
         generate(
             alphabet,
-            &Request {
-                set: 0,
-                count,
-                seed: 2,
-            },
-            &Reading {
-                source: "builtin:…",
-                limits: &limits,
-            },
+            &Request { set: 0, count, seed: 2 },
+            &Reading { source: "builtin:…", limits: &limits },
         )
         .unwrap()
     }
@@ -103,11 +88,7 @@ mod tests {
     fn pixels_are_whole_levels_on_a_black_ground() {
         let contents = glyphs(Alphabet::DIGITS_AND_LETTERS, 300);
         for image in contents.values.chunks_exact(SIDE * SIDE) {
-            assert!(
-                image
-                    .iter()
-                    .all(|v| (0.0..=255.0).contains(v) && v.fract() == 0.0)
-            );
+            assert!(image.iter().all(|v| (0.0..=255.0).contains(v) && v.fract() == 0.0));
             let ink = image.iter().filter(|&&v| v > 0.0).count() as f32 / image.len() as f32;
             // MNIST inks 19 % of its pixels on average; a 1 far fewer, a wide pen on an M far more.
             assert!((0.03..0.65).contains(&ink), "{ink}");
@@ -116,16 +97,8 @@ mod tests {
 
     #[test]
     fn the_border_is_empty() {
-        for image in glyphs(Alphabet::DIGITS_AND_LETTERS, 300)
-            .values
-            .chunks_exact(SIDE * SIDE)
-        {
-            assert!(
-                image[..SIDE]
-                    .iter()
-                    .chain(&image[SIDE * (SIDE - 1)..])
-                    .all(|&v| v == 0.0)
-            );
+        for image in glyphs(Alphabet::DIGITS_AND_LETTERS, 300).values.chunks_exact(SIDE * SIDE) {
+            assert!(image[..SIDE].iter().chain(&image[SIDE * (SIDE - 1)..]).all(|&v| v == 0.0));
         }
     }
 
@@ -145,38 +118,18 @@ mod tests {
         let labels = train.labels.unwrap();
         let mut means = vec![vec![0.0f32; SIDE * SIDE]; 10];
         let mut counts = [0.0f32; 10];
-        for (image, &label) in train
-            .values
-            .chunks_exact(SIDE * SIDE)
-            .zip(&labels)
-            .take(700)
-        {
+        for (image, &label) in train.values.chunks_exact(SIDE * SIDE).zip(&labels).take(700) {
             counts[label as usize] += 1.0;
-            means[label as usize]
-                .iter_mut()
-                .zip(image)
-                .for_each(|(m, v)| *m += v);
+            means[label as usize].iter_mut().zip(image).for_each(|(m, v)| *m += v);
         }
         let distance = |image: &[f32], k: usize| -> f32 {
-            means[k]
-                .iter()
-                .zip(image)
-                .map(|(m, v)| (m / counts[k] - v).powi(2))
-                .sum()
+            means[k].iter().zip(image).map(|(m, v)| (m / counts[k] - v).powi(2)).sum()
         };
         let nearest = |image: &[f32]| {
-            (0..10)
-                .min_by(|&a, &b| distance(image, a).total_cmp(&distance(image, b)))
-                .unwrap()
+            (0..10).min_by(|&a, &b| distance(image, a).total_cmp(&distance(image, b))).unwrap()
         };
-        let test = train
-            .values
-            .chunks_exact(SIDE * SIDE)
-            .zip(&labels)
-            .skip(700);
-        let correct = test
-            .filter(|(image, label)| nearest(image) == **label as usize)
-            .count();
+        let test = train.values.chunks_exact(SIDE * SIDE).zip(&labels).skip(700);
+        let correct = test.filter(|(image, label)| nearest(image) == **label as usize).count();
         // On MNIST this classifier reaches 82 %; chance is 10 %. Varied and legible lies between.
         assert!(correct > 180, "{correct} of 300");
     }

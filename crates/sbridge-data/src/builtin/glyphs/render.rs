@@ -63,9 +63,7 @@ fn ink(cover: f32, full: f32, rng: &mut impl Rng) -> f32 {
         return 0.0;
     }
     let soft = cover * cover * (3.0 - 2.0 * cover);
-    (soft * full * rng.random_range(0.93f32..1.03))
-        .round()
-        .clamp(0.0, 255.0)
+    (soft * full * rng.random_range(0.93f32..1.03)).round().clamp(0.0, 255.0)
 }
 
 #[cfg(test)]
@@ -82,18 +80,11 @@ mod tests {
     #[test]
     fn ink_covers_the_stroke_and_nothing_else() {
         let mut image = vec![1.0; SIDE * SIDE];
-        let pen = Pen {
-            radius: 1.5,
-            pressure: 0.0,
-            phase: 0.0,
-        };
+        let pen = Pen { radius: 1.5, pressure: 0.0, phase: 0.0 };
         let stroke = vec![[14.0, 5.0], [14.0, 22.0]];
         render(&[stroke], pen, &mut super::super::stream(0, 0), &mut image);
         let level = |row: usize, column: usize| image[row * SIDE + column];
         assert!(level(12, 14) > 200.0 && level(12, 13) > 150.0);
-        assert_eq!(
-            [level(12, 17), level(12, 11), level(1, 14), level(26, 14)],
-            [0.0; 4]
-        );
+        assert_eq!([level(12, 17), level(12, 11), level(1, 14), level(26, 14)], [0.0; 4]);
     }
 }

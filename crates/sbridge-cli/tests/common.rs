@@ -1,0 +1,69 @@
+//! What the tests of the command share.
+
+#![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// The built binary.
+pub fn sbridge() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_sbridge"))
+}
+
+/// Settings that make a run take a second or two.
+pub const TINY: &[&str] = &[
+    "--set",
+    "autoencoder.fit.steps=30",
+    "--set",
+    "autoencoder.fit.batch_size=32",
+    "--set",
+    "autoencoder.net.channels=4",
+    "--set",
+    "autoencoder.net.hidden=32",
+    "--set",
+    "bridge.fit.steps=60",
+    "--set",
+    "bridge.fit.batch_size=64",
+    "--set",
+    "bridge.score.net.width=32",
+    "--set",
+    "bridge.score.net.blocks=1",
+    "--set",
+    "sampler.steps=20",
+    "--set",
+    "output.samples=60",
+    "--set",
+    "output.held_out=0.2",
+];
+
+/// A small run on built-in vectors.
+pub fn fit_moons(out: &Path) -> Command {
+    let mut command = sbridge();
+    command.args(["fit", "latent", "--target", "builtin:moons?n=400", "--encoder", "identity", "--out"]);
+    command.arg(out).args(TINY);
+    command
+}
+
+/// A small run on built-in images without labels to train a judge on: the images as an array.
+pub fn fit_images(out: &Path, images: &Path) -> Command {
+    let mut command = sbridge();
+    command
+        .args(["fit", "latent", "--latent-dim", "4", "--target"])
+        .arg(images)
+        .arg("--out")
+        .arg(out)
+        .args(TINY);
+    command
+}
+
+/// Writes `count` 8 × 8 images of bright squares as .npy.
+pub fn write_images(path: &Path, count: usize) {
+    let mut values = Vec::new();
+    for i in 0..count {
+        let (row, column) = (i % 5, i / 5 % 5);
+        let bright = |p: usize| (row..row + 3).contains(&(p / 8)) && (column..column + 3).contains(&(p % 8));
+        values.extend((0..64).map(|p| if bright(p) { 0.5 + 0.5 * (i % 7) as f32 / 7.0 } else { 0.0 }));
+    }
+    sbridge_data::write_npy(path, &values, &[count, 8, 8]).unwrap();
+}
