@@ -8,7 +8,7 @@ use sbridge::fit::StepInfo;
 use sbridge::latent::{DataScaling, LatentModel, SamplerSettings};
 use sbridge::marginal::{Convolved, Empirical, Gaussian, Marginal as _};
 use sbridge::rng::Rng;
-use sbridge::tensor::{Device, Tensor, from_rows, select_rows};
+use sbridge::tensor::{Device, Tensor, from_rows, head, select_rows};
 use sbridge_data::{Dataset, SampleShape};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,8 @@ use crate::watch::Progress;
 /// Samples compared, at most.
 const MAX_COMPARED: usize = 10_000;
 
-/// Gradient steps of the judging classifier.
-const CLASSIFIER_STEPS: usize = 1200;
+/// Gradient steps of the judging classifier: five rounds through the data, within these bounds.
+const CLASSIFIER_STEPS: (usize, usize) = (200, 900);
 
 /// What a row of the table stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ pub fn of_run(
     let (train, labels) = &run.train;
     let space = feature_space(train, labels.as_deref(), run.shape, &model.scaling, &rng.fork("classifier"))?;
     let count = samples.dims()[0].min(reference.dims()[0]).min(MAX_COMPARED);
-    let first = |rows: &Tensor<2>| rows.clone().narrow(0, 0, count.min(rows.dims()[0]));
+    let first = |rows: &Tensor<2>| head(rows, count);
     let judge = Judge::new(space.embed(&first(reference))?, space.embed(train)?)?;
     let mut stream = rng.fork("baselines");
     let gaussian = Gaussian::new(&moments(&model.codes)?, model.codes.dtype(), &model.codes.device())?;
@@ -141,7 +141,7 @@ pub fn of_samples(samples: &Dataset, reference: &Dataset, device: &Device, rng: 
     let space =
         feature_space(&train, labels.as_deref(), reference.shape(), &scaling, &rng.fork("classifier"))?;
     let count = samples.len().min(right.len()).min(MAX_COMPARED);
-    let first = |rows: &Tensor<2>| rows.clone().narrow(0, 0, count.min(rows.dims()[0]));
+    let first = |rows: &Tensor<2>| head(rows, count);
     let judge = Judge::new(space.embed(&first(&unseen))?, space.embed(&train)?)?;
     let given = from_rows(samples.values(), size, device);
     let mut table = Vec::new();
@@ -194,7 +194,9 @@ fn feature_space(
     if classes < 2 {
         return Ok(FeatureSpace::Scaled(scaling.clone()));
     }
-    let settings = ClassifierSettings { shape: [channels, height, width], classes, steps: CLASSIFIER_STEPS };
+    let (fewest, most) = CLASSIFIER_STEPS;
+    let steps = (5 * labels.len() / ClassifierSettings::BATCH_SIZE).clamp(fewest, most);
+    let settings = ClassifierSettings { shape: [channels, height, width], classes, steps };
     let mut watch = ClassifierProgress(Progress::new("judge", 0, settings.steps));
     let space = FeatureSpace::classifier(train, &labels, scaling.clone(), &settings, rng, &mut watch)?;
     watch.0.finish();
@@ -232,6 +234,11 @@ fn moments(codes: &Tensor<2>) -> Result<sbridge_ot::Gaussian> {
     Ok(sbridge_ot::Gaussian::fit(&sbridge::eval::points(codes)?)?)
 }
 
+/// A ratio of nearest-neighbour distances for people.
+pub fn show_ratio(ratio: Option<f64>) -> String {
+    ratio.map_or("–".into(), |ratio| format!("{ratio:.3}"))
+}
+
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} samples against {}, in {}", self.count, self.reference, self.feature_space)?;
@@ -244,8 +251,12 @@ impl fmt::Display for Evaluation {
         for Row { label, quality: q, .. } in &self.rows {
             writeln!(
                 f,
-                "{label:28} {:>10.3} {:>10.3} {:>8.3} {:>10.4} {:>10.3}",
-                q.frechet, q.precision, q.recall, q.sliced_w2, q.neighbour_ratio
+                "{label:28} {:>10.3} {:>10.3} {:>8.3} {:>10.4} {:>10}",
+                q.frechet,
+                q.precision,
+                q.recall,
+                q.sliced_w2,
+                show_ratio(q.neighbour_ratio)
             )?;
         }
         if let Some(share) = self.excess_share {

@@ -11,7 +11,7 @@ use sbridge_ot::Points;
 
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::evaluate::{Evaluation, RowKind};
+use crate::evaluate::{Evaluation, RowKind, show_ratio};
 use crate::finish::OpenRun;
 use crate::report::{
     Block, Emphasis, Picture, Plot, Report, Row, Scale, Section, Series, SeriesStyle, Table,
@@ -51,10 +51,14 @@ pub fn write(run: &OpenRun) -> Result<()> {
 
 fn summary(evaluation: &Evaluation) -> String {
     let model = &evaluation.rows[0].quality;
-    let copying = if model.neighbour_ratio < COPYING {
-        "Samples lie closer to the training data than unseen data do: the score may have memorised it."
-    } else {
-        "Samples keep the distance from the training data that unseen data keep: no sign of memorising."
+    let copying = match model.neighbour_ratio {
+        None => "The reference repeats training samples, so copying cannot be told from novelty.",
+        Some(ratio) if ratio < COPYING => {
+            "Samples lie closer to the training data than unseen data do: the score may have memorised it."
+        }
+        Some(_) => {
+            "Samples keep the distance from the training data that unseen data keep: no sign of memorising."
+        }
     };
     let share = evaluation.excess_share.map_or(String::new(), |share| {
         format!(" Of the Fréchet distance that Gaussian codes would add to the autoencoder's own, {:.1} % is left.", 100.0 * share)
@@ -148,13 +152,32 @@ pub fn write_neighbours(run: &OpenRun, samples: &Tensor<2>, train: &Tensor<2>) -
         return Ok(());
     }
     let shown = samples.clone().narrow(0, 0, STRIP.min(samples.dims()[0]));
-    let found = sbridge_ot::nearest_neighbours(&points(&shown)?, &points(train)?, 1)?;
-    let nearest = select_rows(train, &found.indices);
+    let nearest = select_rows(train, &nearest_rows(&shown, train)?);
     let columns = shown.dims()[0];
     let both = to_vec(Tensor::cat(vec![shown, nearest], 0));
     let values = unit_range(&both, run.range());
     Ok(sbridge_data::write_png_grid(run.folder.file("neighbours.png"), &values, run.shape(), columns, 2)?)
 }
+
+/// The row of `train` nearest to each of `shown`, searched block by block to bound the memory.
+fn nearest_rows(shown: &Tensor<2>, train: &Tensor<2>) -> Result<Vec<usize>> {
+    let queries = points(shown)?;
+    let mut best = vec![(f64::INFINITY, 0); queries.len()];
+    let mut first = 0;
+    for block in train.clone().split(SEARCHED, 0) {
+        let found = sbridge_ot::nearest_neighbours(&queries, &points(&block)?, 1)?;
+        for (best, (distance, index)) in best.iter_mut().zip(found.distances.iter().zip(&found.indices)) {
+            if *distance < best.0 {
+                *best = (*distance, first + index);
+            }
+        }
+        first += block.dims()[0];
+    }
+    Ok(best.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Training rows searched at once.
+const SEARCHED: usize = 4000;
 
 fn quality_section(evaluation: &Evaluation) -> Section {
     let rows = evaluation.rows.iter().map(|row| Row {
@@ -164,7 +187,7 @@ fn quality_section(evaluation: &Evaluation) -> Section {
             format!("{:.3}", row.quality.precision),
             format!("{:.3}", row.quality.recall),
             format!("{:.4}", row.quality.sliced_w2),
-            format!("{:.3}", row.quality.neighbour_ratio),
+            show_ratio(row.quality.neighbour_ratio),
         ],
         emphasis: match row.kind {
             RowKind::Model => Emphasis::Model,
@@ -215,8 +238,7 @@ fn error_section(decomposition: &Decomposition) -> Section {
     };
     Section {
         title: "Where the error comes from".into(),
-        text: "W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, π_T) + W2(π_T, q_v) + W2(q_v, p)] + R(p_data), every term measured."
-            .into(),
+        text: "W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, q_v) + W2(q_v, p)] + R(p_data), every term measured.".into(),
         blocks: vec![Block::Table(table)],
     }
 }

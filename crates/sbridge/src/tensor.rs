@@ -108,3 +108,8 @@ pub fn select_rows(rows: &Tensor<2>, indices: &[usize]) -> Tensor<2> {
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &rows.device());
     rows.clone().select(0, indices)
 }
+
+/// At most the first `count` rows.
+pub fn head(rows: &Tensor<2>, count: usize) -> Tensor<2> {
+    rows.clone().narrow(0, 0, count.min(rows.dims()[0]))
+}

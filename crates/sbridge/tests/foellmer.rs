@@ -6,19 +6,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
-// `LogRatio` is not exported by the crate, so its file is compiled here against the public modules.
-#[allow(unreachable_pub)]
-#[path = "../src/latent/foellmer.rs"]
-mod foellmer;
-
-use sbridge::{marginal, objective, rng, simulate, tensor};
 
 use common::{UnitInputs, assert_close, device, line, normal_density, two_bumps, two_bumps_density};
-use foellmer::{FoellmerStart, LogRatio};
-use marginal::{Gaussian, Marginal, Mixture, SmoothedScore};
-use rng::Rng;
-use simulate::Noise;
-use tensor::{DType, Tensor, TensorData, to_vec_f64};
+use sbridge::latent::{FoellmerStart, LogRatio};
+use sbridge::marginal::{Gaussian, Marginal, Mixture, SmoothedScore};
+use sbridge::rng::Rng;
+use sbridge::simulate::Noise;
+use sbridge::tensor::{DType, Tensor, TensorData, to_vec_f64};
 
 const EPSILON: f64 = 1.0;
 const TAU: f64 = 2.0;

@@ -312,7 +312,7 @@ fn measured_decomposition_of_a_linear_model_has_the_known_terms() {
     assert!(term("R(p_data)") <= term("R(p̃) + (1 + L_D L_E) δ"));
     // The score is exact here, which leaves the start, the steps, and the distance of two samples of
     // 300 points, the floor.
-    let learned = measured.terms.iter().find(|term| term.name == "W2(π_T, q_v)").unwrap();
+    let learned = measured.terms.iter().find(|term| term.name == "W2(π̃_T, q_v)").unwrap();
     assert!(learned.value < 2.0 * learned.floor.unwrap(), "{learned:?}");
 }
 
@@ -322,7 +322,7 @@ fn samples_of_a_linear_model_have_the_codes_law() {
     let settings = SamplerSettings { one_minus_t: 1e-3, ..SamplerSettings::default() };
     let mut done = Vec::new();
     let codes = model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| done.push(count)).unwrap();
-    assert_eq!(done, [500, 1000, 1500, 2000]);
+    assert_eq!(done, [1000, 2000]);
     let cov = cloud(&codes).covariance().unwrap();
     for j in 0..2 {
         // 4.5 standard errors √(2/2000) of the samples and as much of the codes that set the start;

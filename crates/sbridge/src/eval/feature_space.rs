@@ -35,8 +35,13 @@ pub struct ClassifierSettings {
     pub shape: [usize; 3],
     /// Number of classes.
     pub classes: usize,
-    /// Gradient steps of 128 images.
+    /// Gradient steps.
     pub steps: usize,
+}
+
+impl ClassifierSettings {
+    /// Images in a gradient step.
+    pub const BATCH_SIZE: usize = 128;
 }
 
 /// Images set aside to measure the classifier's accuracy, at most.
@@ -66,7 +71,7 @@ impl FeatureSpace {
         let net = Classifier::new(settings.shape, settings.classes, &mut init, &device);
         let fit = FitSettings {
             steps: settings.steps,
-            batch_size: 128,
+            batch_size: ClassifierSettings::BATCH_SIZE,
             learning_rate: 2e-3,
             weight_decay: 1e-2,
             clip_norm: 5.0,

@@ -22,8 +22,3 @@ use crate::tensor::{Tensor, to_vec};
 pub fn points(rows: &Tensor<2>) -> Result<sbridge_ot::Points> {
     Ok(sbridge_ot::Points::from_f32(&to_vec(rows.clone()), rows.dims()[1])?)
 }
-
-/// At most the first `count` rows.
-pub(crate) fn head(rows: &Tensor<2>, count: usize) -> Tensor<2> {
-    rows.clone().narrow(0, 0, count.min(rows.dims()[0]))
-}

@@ -23,8 +23,9 @@ pub struct Quality {
     pub recall: f64,
     /// Sliced W2.
     pub sliced_w2: f64,
-    /// Median distance to the nearest training sample, over that of the reference.
-    pub neighbour_ratio: f64,
+    /// Median distance to the nearest training sample, over that of the reference; nothing where
+    /// half of the reference repeats training samples.
+    pub neighbour_ratio: Option<f64>,
 }
 
 /// A reference sample and the training sample, to judge others by.
@@ -32,6 +33,8 @@ pub struct Judge {
     reference: Points,
     train: Points,
     gaussian: Gaussian,
+    /// Median distance of the reference to its nearest training samples.
+    reference_distance: f64,
 }
 
 impl Judge {
@@ -41,7 +44,8 @@ impl Judge {
     /// [`Error::Transport`](crate::Error::Transport) for fewer than two reference samples.
     pub fn new(reference: Points, train: Points) -> Result<Self> {
         let gaussian = Gaussian::fit(&reference)?;
-        Ok(Self { reference, train, gaussian })
+        let reference_distance = median_distance(&reference, &train)?;
+        Ok(Self { reference, train, gaussian, reference_distance })
     }
 
     /// The quality of `samples`.
@@ -56,7 +60,21 @@ impl Judge {
             precision: fidelity.precision,
             recall: fidelity.recall,
             sliced_w2: sbridge_ot::sliced_wasserstein2(&self.reference, samples, &sliced)?,
-            neighbour_ratio: sbridge_ot::nearest_neighbour_ratio(samples, &self.reference, &self.train)?,
+            neighbour_ratio: self.neighbour_ratio(samples)?,
         })
     }
+
+    fn neighbour_ratio(&self, samples: &Points) -> Result<Option<f64>> {
+        if self.reference_distance == 0.0 {
+            return Ok(None);
+        }
+        Ok(Some(median_distance(samples, &self.train)? / self.reference_distance))
+    }
+}
+
+/// Median distance of `points` to their nearest neighbours in `train`.
+fn median_distance(points: &Points, train: &Points) -> Result<f64> {
+    let mut distances = sbridge_ot::nearest_neighbours(points, train, 1)?.distances;
+    let middle = distances.len() / 2;
+    Ok(*distances.select_nth_unstable_by(middle, f64::total_cmp).1)
 }

@@ -10,7 +10,7 @@ mod scaling;
 mod settings;
 mod start;
 
-pub use foellmer::FoellmerStart;
+pub use foellmer::{FoellmerStart, LogRatio};
 pub use model::{LatentModel, encode, start_law};
 pub use scaling::{DataScaling, Normalisation, Normaliser};
 pub use settings::{BridgeSettings, SamplerSettings};

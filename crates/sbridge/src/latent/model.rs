@@ -16,6 +16,10 @@ use crate::tensor::{Tensor, to_vec};
 /// Rows encoded, simulated or decoded at once.
 const BLOCK: usize = 500;
 
+/// Blocks simulated in threads of their own. Every block has its own stream, so this changes no
+/// result.
+const SIDE_BY_SIDE: usize = 2;
+
 /// Iterations of the mixture fit; it is a start law, so near enough is enough.
 const MIXTURE_ITERATIONS: usize = 50;
 
@@ -51,7 +55,7 @@ impl LatentModel {
         Ok(SmoothingBridge::new(self.predictor.clone(), reference))
     }
 
-    /// `count` normalised codes, simulated block by block with `after_block(done)` in between.
+    /// `count` normalised codes, simulated in blocks with `after_block(done)` in between.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings out of range, or that ask for noise levels the score was not
@@ -66,13 +70,23 @@ impl LatentModel {
         let denoiser = settings.denoiser(self.epsilon)?;
         self.check_levels(denoiser.smallest_query())?;
         let start = start_law(self, settings.start, &mut rng.fork("start-law"))?;
-        let mut blocks = Vec::new();
-        for first in (0..count).step_by(BLOCK) {
-            let batch = BLOCK.min(count - first);
-            let mut stream = rng.fork(&format!("block={}", first / BLOCK));
+        let block = &|index: usize| {
+            let batch = BLOCK.min(count - index * BLOCK);
+            let mut stream = rng.fork(&format!("block={index}"));
             let z0 = start.sample(batch, &mut stream);
-            blocks.push(denoiser.run(&self.predictor, z0, &mut stream));
-            after_block(first + batch);
+            denoiser.run(&self.predictor, z0, &mut stream)
+        };
+        let indices: Vec<usize> = (0..count.div_ceil(BLOCK)).collect();
+        let mut blocks = Vec::new();
+        for together in indices.chunks(SIDE_BY_SIDE) {
+            blocks.extend(std::thread::scope(|scope| {
+                let workers: Vec<_> =
+                    together.iter().map(|&index| scope.spawn(move || block(index))).collect();
+                let join =
+                    |w: std::thread::ScopedJoinHandle<'_, _>| w.join().expect("sampling does not panic");
+                workers.into_iter().map(join).collect::<Vec<Tensor<2>>>()
+            }));
+            after_block(count.min(blocks.len() * BLOCK));
         }
         Ok(Tensor::cat(blocks, 0))
     }
@@ -116,7 +130,7 @@ fn in_blocks(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2
 /// # Errors
 /// [`Error::Setting`] if the model lacks what the law needs: held-out codes, enough codes for the
 /// mixture, a density ratio.
-pub fn start_law(model: &LatentModel, law: StartLaw, rng: &mut Rng) -> Result<Box<dyn Marginal>> {
+pub fn start_law(model: &LatentModel, law: StartLaw, rng: &mut Rng) -> Result<Box<dyn Marginal + Sync>> {
     let (codes, epsilon) = (&model.codes, model.epsilon);
     let (device, dtype) = (codes.device(), codes.dtype());
     match law {

@@ -1,6 +1,6 @@
 //! A residual multilayer perceptron conditioned on the noise level.
 //!
-//! x ← x + W₂ silu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
+//! x ← x + W₂ relu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
 
 use serde::{Deserialize, Serialize};
 

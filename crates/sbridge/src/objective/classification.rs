@@ -43,17 +43,9 @@ impl Objective for Classification {
         cross_entropy(model, images, &labels)
     }
 
-    fn held_out_loss(&self, model: &Classifier, _rng: &mut Rng) -> Option<f64> {
-        let (images, labels) = &self.held_out;
-        let mut start = 0;
-        (!labels.is_empty()).then(|| {
-            mean_over_blocks(images, 256, |block| {
-                let end = start + block.dims()[0];
-                let loss = cross_entropy(model, block, &labels[start..end]);
-                start = end;
-                loss
-            })
-        })
+    /// Nothing stops a judge early, and its accuracy is what counts.
+    fn held_out_loss(&self, _model: &Classifier, _rng: &mut Rng) -> Option<f64> {
+        None
     }
 }
 
