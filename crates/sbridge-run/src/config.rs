@@ -82,7 +82,7 @@ pub struct AutoencoderConfig {
     pub net: AutoencoderSettings,
     /// Regularisation of the codes.
     pub loss: ReconstructionSettings,
-    /// Training. Default 2500 steps of 128, learning rate 2e-3.
+    /// Training. Default 2200 steps of 128, learning rate 2e-3.
     pub fit: FitSettings,
 }
 
@@ -93,7 +93,7 @@ impl Default for AutoencoderConfig {
             net: AutoencoderSettings::default(),
             loss: ReconstructionSettings::default(),
             fit: FitSettings {
-                steps: 2500,
+                steps: 2200,
                 batch_size: 128,
                 learning_rate: 2e-3,
                 weight_decay: 1e-4,
@@ -111,7 +111,7 @@ impl Default for AutoencoderConfig {
 pub struct BridgeConfig {
     /// What is learned.
     pub score: BridgeSettings,
-    /// Training of the score. Default 6000 steps of 512, learning rate 1e-3.
+    /// Training of the score. Default 5000 steps of 512, learning rate 1e-3.
     pub fit: FitSettings,
     /// Training of the density ratio, for the `density-ratio` start law only.
     pub ratio_fit: FitSettings,
@@ -120,7 +120,7 @@ pub struct BridgeConfig {
 impl Default for BridgeConfig {
     fn default() -> Self {
         let fit = FitSettings {
-            steps: 6000,
+            steps: 5000,
             batch_size: 512,
             learning_rate: 1e-3,
             weight_decay: 0.0,

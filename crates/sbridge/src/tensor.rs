@@ -32,8 +32,8 @@ pub fn open_device(name: &str) -> Result<Device> {
 }
 
 #[cfg(feature = "cuda")]
-fn open_cuda(_name: &str, index: usize) -> Result<Device> {
-    Ok(Device::cuda(index))
+fn open_cuda(name: &str, index: usize) -> Result<Device> {
+    probe(name, move || Device::cuda(index))
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -43,12 +43,29 @@ fn open_cuda(name: &str, _index: usize) -> Result<Device> {
 
 #[cfg(feature = "wgpu")]
 fn open_wgpu() -> Result<Device> {
-    Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
+    probe("wgpu", || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
 }
 
 #[cfg(not(feature = "wgpu"))]
 fn open_wgpu() -> Result<Device> {
     Err(not_built("wgpu", "wgpu"))
+}
+
+/// Opens a device and waits for it once: a driver tells of a missing device by a panic.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn probe(name: &str, open: impl FnOnce() -> Device + std::panic::UnwindSafe) -> Result<Device> {
+    let answered = std::panic::catch_unwind(|| {
+        let device = open();
+        device.sync().map(|()| device)
+    });
+    match answered {
+        Ok(Ok(device)) => Ok(device),
+        _ => Err(Error::Device {
+            device: name.into(),
+            reason: "this machine does not have it, or its driver does not answer".into(),
+            fix: "check the driver, or use --device cpu".into(),
+        }),
+    }
 }
 
 #[cfg(not(all(feature = "cuda", feature = "wgpu")))]

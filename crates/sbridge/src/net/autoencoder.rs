@@ -31,7 +31,7 @@ pub enum AutoencoderKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoencoderSettings {
-    /// Dimension d* of a code, at most the size of a sample. Default 0: 16, or the size of a sample
+    /// Dimension d* of a code, at most the size of a sample. Default 0: 20, or the size of a sample
     /// if that is smaller.
     pub latent_dim: usize,
     /// Channels of the first convolution; the second has twice as many. Default 32. Images only.
@@ -51,7 +51,7 @@ impl AutoencoderSettings {
     #[must_use]
     pub fn resolved(mut self, size: usize) -> Self {
         if self.latent_dim == 0 {
-            self.latent_dim = size.min(16);
+            self.latent_dim = size.min(20);
         }
         self
     }

@@ -19,13 +19,13 @@ pub struct ReconstructionSettings {
     /// Weight of ½ Σ (μ² + s² − ln s² − 1), against squared errors summed over a sample.
     /// Default 1e-6; in [0, 1].
     pub kl_weight: f64,
-    /// Noise added to codes in training, in standard deviations of the codes. Default 0.05; in [0, 1].
+    /// Noise added to codes in training, in standard deviations of the codes. Default 0.02; in [0, 1].
     pub latent_noise: f64,
 }
 
 impl Default for ReconstructionSettings {
     fn default() -> Self {
-        Self { kl_weight: 1e-6, latent_noise: 0.05 }
+        Self { kl_weight: 1e-6, latent_noise: 0.02 }
     }
 }
 
