@@ -1,7 +1,7 @@
 //! What a run will cost, said before it starts.
 //!
 //! Time: a few steps of each stage are taken on the real batch sizes and thrown away. Memory: the
-//! arrays a run holds at its widest moment.
+//! arrays training holds at its widest moment. The evaluation that follows is not counted.
 
 use std::time::Instant;
 
@@ -73,7 +73,7 @@ fn trial<O: Objective>(net: O::Model, objective: &O, fit: &FitSettings, rng: &Rn
     Ok(started.elapsed().as_secs_f64() / TRIAL_STEPS as f64 * fit.steps as f64)
 }
 
-/// Bytes held at the widest moment of a run.
+/// Bytes held at the widest moment of training.
 fn memory(config: &Config, data: &RunData) -> usize {
     let float = size_of::<f32>();
     let size = data.target.shape().size();
