@@ -8,6 +8,8 @@ use flate2::{Compression, write::GzEncoder};
 use npyz::WriterBuilder;
 use proptest::prelude::*;
 use sbridge_data::{Limits, SampleShape, inspect_with, load_with, write_npy, write_png_grid};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// Small enough that no damaged header can cost time or memory.
 const LIMITS: Limits = Limits { max_bytes: 1 << 20 };
@@ -40,16 +42,15 @@ fn npy() -> Vec<u8> {
 }
 
 fn npz() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = npyz::npz::NpzWriter::new(Cursor::new(&mut bytes));
-    for name in ["x", "y"] {
-        let mut array =
-            writer.array(name, Default::default()).unwrap().default_dtype().shape(&[3]).begin_nd().unwrap();
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["x.npy", "y.npy"] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        let options = npyz::WriteOptions::new().default_dtype().shape(&[3]);
+        let mut array = options.writer(&mut zip).begin_nd().unwrap();
         array.extend([1i32, 2, 3]).unwrap();
         array.finish().unwrap();
     }
-    drop(writer);
-    bytes
+    zip.finish().unwrap().into_inner()
 }
 
 fn png() -> Vec<u8> {

@@ -37,15 +37,21 @@ pub fn precision_recall(real: &Points, generated: &Points, k: usize) -> Result<P
 /// # Errors
 /// If the dimensions differ or the median test distance is zero.
 pub fn nearest_neighbour_ratio(generated: &Points, test: &Points, train: &Points) -> Result<f64> {
-    let median_distance =
-        |points: &Points| nearest_neighbours(points, train, 1).map(|found| median(found.distances));
-    let reference = median_distance(test)?;
+    let reference = median_nearest_distance(test, train)?;
     crate::error::require_positive(
         "the median test distance",
         reference,
         " (test points repeat training points)",
     )?;
-    Ok(median_distance(generated)? / reference)
+    Ok(median_nearest_distance(generated, train)? / reference)
+}
+
+/// Median distance from `points` to their nearest neighbours in `base`.
+///
+/// # Errors
+/// If the dimensions differ.
+pub fn median_nearest_distance(points: &Points, base: &Points) -> Result<f64> {
+    nearest_neighbours(points, base, 1).map(|found| median(found.distances))
 }
 
 /// Share of `points` inside the union of k-neighbour balls of `manifold`.

@@ -48,7 +48,7 @@ pub use bridge::{Affine, GaussianBridge};
 pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
 pub use energy::energy_distance;
 pub use error::{OtError, Result};
-pub use fidelity::{PrecisionRecall, nearest_neighbour_ratio, precision_recall};
+pub use fidelity::{PrecisionRecall, median_nearest_distance, nearest_neighbour_ratio, precision_recall};
 pub use gaussian::Gaussian;
 pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};

@@ -99,18 +99,18 @@ pub fn of_run(
     let v_end = run.sampler.v_min(model.epsilon)?;
     let memorising = Convolved::new(Empirical::new(model.codes.clone()), v_end);
     let real = select_rows(train, &stream.permutation(train.dims()[0])[..count.min(train.dims()[0])]);
-    let candidates = [
-        ("model", RowKind::Model, first(samples)),
-        ("training data", RowKind::Floor, real),
-        ("decode(encode(reference))", RowKind::Floor, model.decode(&model.encode(&first(reference)))),
-        ("Gaussian codes, decoded", RowKind::Baseline, model.decode(&gaussian.sample(count, &mut stream))),
-        ("memorising sampler", RowKind::Baseline, model.decode(&memorising.sample(count, &mut stream))),
-    ];
     let mut rows = Vec::new();
-    for (label, kind, candidate) in candidates {
+    // One candidate at a time, so that only one is held in memory.
+    let mut add = |label: &str, kind: RowKind, candidate: Tensor<2>| -> Result<()> {
         let quality = judge.judge(&space.embed(&candidate)?)?;
         rows.push(Row { label: label.into(), kind, quality });
-    }
+        Ok(())
+    };
+    add("model", RowKind::Model, first(samples))?;
+    add("training data", RowKind::Floor, real)?;
+    add("decode(encode(reference))", RowKind::Floor, model.decode(&model.encode(&first(reference))))?;
+    add("Gaussian codes, decoded", RowKind::Baseline, model.decode(&gaussian.sample(count, &mut stream)))?;
+    add("memorising sampler", RowKind::Baseline, model.decode(&memorising.sample(count, &mut stream)))?;
     let excess = |i: usize| rows[i].quality.frechet - rows[2].quality.frechet;
     let excess_share = Some(excess(0) / excess(3));
     let decomposition =

@@ -116,11 +116,14 @@ pub fn evaluate(run: &OpenRun, reference: Option<&DataConfig>) -> Result<Evaluat
         pretrain: data.pretrain.as_ref().map(|d| on_device(d, &run.device)),
         shape: run.shape(),
     };
+    drop(data);
     let generated = on_device(&samples, &run.device);
+    drop(samples);
     let evaluation = evaluate::of_run(&under_test, &generated, &rows, name, &rng.fork("evaluation"))?;
     let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
     atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
     run_report::write_neighbours(run, &generated, &under_test.train.0)?;
+    drop((under_test, generated, rows));
     run_report::write(run)?;
     Ok(evaluation)
 }

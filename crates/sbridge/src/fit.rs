@@ -8,6 +8,8 @@ mod adam;
 
 pub use adam::{Adam, AdamState};
 
+use rayon::prelude::*;
+use sbridge_kernels::{AdamStep, gradient_norm};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_positive};
@@ -37,10 +39,9 @@ pub struct FitSettings {
     pub patience: usize,
 }
 
-/// Part batches whose gradients are computed in threads of their own. A constant, so that results
-/// do not depend on the machine: on the CPU most tensor operations run on one thread, so this is
-/// what uses two cores.
-const SHARDS: usize = 2;
+/// Part batches whose gradients are computed side by side. A constant, so that results do not depend
+/// on the machine: kernels run on one thread each, so this is what uses two cores.
+const PARTS: usize = 2;
 
 /// Assessments on held-out data in a full run.
 const ASSESSMENTS: usize = 40;
@@ -121,7 +122,8 @@ pub struct Best {
 /// A model in training: weights, their average, the optimiser's moments, and its random stream.
 pub struct Trainer<M> {
     settings: FitSettings,
-    model: M,
+    /// Absent only while a step moves it, so that its weights are updated in place.
+    model: Option<M>,
     adam: Adam,
     rng: Rng,
     step: usize,
@@ -152,7 +154,11 @@ impl<M: Module> Trainer<M> {
         settings.check()?;
         let model = model.train();
         let adam = Adam::new(&model);
-        Ok(Self { settings, model, adam, rng, step: 0, best: None })
+        Ok(Self { settings, model: Some(model), adam, rng, step: 0, best: None })
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("a model between steps")
     }
 
     /// Steps taken so far.
@@ -185,7 +191,7 @@ impl<M: Module> Trainer<M> {
         if self.step % self.assessment_interval() != 0 {
             return None;
         }
-        let averaged = self.adam.averaged(self.model.valid());
+        let averaged = self.adam.averaged(self.model().valid());
         let loss = objective.held_out_loss(&averaged, &mut self.rng.fork("assessment"))?;
         let improves = self.best.as_ref().is_none_or(|best| loss < best.loss);
         if self.settings.patience > 0 && improves {
@@ -197,60 +203,51 @@ impl<M: Module> Trainer<M> {
     /// Takes one step.
     pub fn step<O: Objective<Model = M>>(&mut self, objective: &O) -> StepInfo {
         let (loss, gradients) = self.gradient(objective);
-        let grad_norm = adam::norm(&gradients);
+        let grad_norm = gradient_norm(&gradients);
         let step = self.step + 1;
         if !(loss.is_finite() && grad_norm.is_finite()) {
             let reason = format!("step {step}: loss {loss}, gradient norm {grad_norm}");
             return StepInfo { step, loss, grad_norm, status: Status::Diverged { reason } };
         }
-        let rule = adam::StepRule {
+        let rule = AdamStep {
             learning_rate: self.settings.learning_rate_at(self.step),
             weight_decay: self.settings.weight_decay,
             gradient_scale: (self.settings.clip_norm / grad_norm).min(1.0),
-            ema_decay: self.settings.ema_decay_at(self.step),
+            average_decay: self.settings.ema_decay_at(self.step),
             step,
         };
-        self.model = self.adam.step(self.model.clone(), gradients, rule);
+        let model = self.model.take().expect("a model between steps");
+        self.model = Some(self.adam.step(model, &gradients, rule));
         self.step = step;
         StepInfo { step, loss, grad_norm, status: Status::Running }
     }
 
-    /// Loss and gradient of a batch, computed as [`SHARDS`] part batches side by side.
-    fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Tensor<1>>) {
+    /// Loss of a batch, and its gradient in parts that are computed side by side.
+    fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Vec<Tensor<1>>>) {
         let batch_size = self.settings.batch_size;
-        let shards = SHARDS.min(batch_size);
-        let parts: Vec<(M, Rng, usize)> = (0..shards)
+        let parts = PARTS.min(batch_size);
+        let parts: Vec<(M, Rng, usize)> = (0..parts)
             .map(|i| {
                 // Fresh leaves, so that no two graphs share a node and both can be walked at once.
-                let model = self.model.valid().train();
+                let model = self.model().valid().train();
                 let rng = Rng::new(self.rng.seed());
-                let rows = (i + 1) * batch_size / shards - i * batch_size / shards;
+                let rows = (i + 1) * batch_size / parts - i * batch_size / parts;
                 (model, rng, rows)
             })
             .collect();
-        let results: Vec<(f64, Vec<Tensor<1>>)> = std::thread::scope(|scope| {
-            let spawn = |(model, mut rng, rows): (M, Rng, usize)| {
-                scope.spawn(move || {
-                    let weight = rows as f64 / batch_size as f64;
-                    let loss = objective.loss(&model, rows, &mut rng) * weight;
-                    let gradients = loss.backward();
-                    let loss = f64::from(loss.into_scalar::<f32>());
-                    (loss, adam::gradients_of(&model, &gradients))
-                })
-            };
-            let workers: Vec<_> = parts.into_iter().map(spawn).collect();
-            let join = |w: std::thread::ScopedJoinHandle<'_, _>| w.join().expect("a loss does not panic");
-            workers.into_iter().map(join).collect()
-        });
-        let add = |(loss, sum): (f64, Vec<Tensor<1>>), (other, part): (f64, Vec<Tensor<1>>)| {
-            (loss + other, sum.into_iter().zip(part).map(|(a, b)| a + b).collect())
+        let of_part = |(model, mut rng, rows): (M, Rng, usize)| {
+            let weight = rows as f64 / batch_size as f64;
+            let loss = objective.loss(&model, rows, &mut rng) * weight;
+            let gradients = loss.backward();
+            (f64::from(loss.into_scalar::<f32>()), adam::gradients_of(&model, &gradients))
         };
-        results.into_iter().reduce(add).expect("at least one shard")
+        let (losses, gradients): (Vec<f64>, Vec<_>) = parts.into_par_iter().map(of_part).unzip();
+        (losses.into_iter().sum(), gradients)
     }
 
     /// The model for use: the best averaged weights where early stopping kept them, else the last.
     pub fn finished(&self) -> M {
-        let averaged = self.adam.averaged(self.model.valid());
+        let averaged = self.adam.averaged(self.model().valid());
         match &self.best {
             Some(best) => load_weights(averaged, best.weights.clone())
                 .expect("the best weights come from this very model"),
@@ -261,7 +258,7 @@ impl<M: Module> Trainer<M> {
     /// Everything needed to continue.
     pub fn state(&self) -> TrainerState {
         TrainerState {
-            weights: weights_of(&self.model),
+            weights: weights_of(self.model()),
             adam: self.adam.state(),
             step: self.step,
             rng_position: self.rng.position(),
@@ -275,7 +272,7 @@ impl<M: Module> Trainer<M> {
     /// [`Error::Weights`] if the state belongs to another model.
     pub fn restore(&mut self, state: TrainerState) -> Result<()> {
         self.adam.restore(state.adam)?;
-        self.model = load_weights(self.model.clone(), state.weights)?;
+        self.model = Some(load_weights(self.model().clone(), state.weights)?);
         self.step = state.step;
         self.rng.seek(state.rng_position);
         self.best = state.best;

@@ -1,13 +1,13 @@
 //! Named random streams from one seed.
 //!
-//! A stream is ChaCha8 keyed by `SHA-256(parent key ‖ name)`. Forking by name means that adding a
+//! A stream is ChaCha8 keyed by `SHA-256(parent key ‖ name)`; normal numbers come from a counter-based
+//! generator that it seeds. Forking by name means that adding a
 //! consumer of randomness never shifts the numbers another one sees, and a stream's place is one
 //! integer, so a run resumes where it stopped. The tensor library's own generator is global and is
 //! never used.
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use sha2::{Digest as _, Sha256};
 
 use crate::tensor::{DType, Device, Tensor, TensorData};
@@ -71,11 +71,9 @@ impl Rng {
         Tensor::from_data(TensorData::new(values, shape), (device, dtype))
     }
 
-    /// Fills `values` with standard normal numbers.
+    /// Fills `values` with standard normal numbers, which take one place of the stream together.
     pub fn fill_normal(&mut self, values: &mut [f32]) {
-        for value in values {
-            *value = self.stream.sample(StandardNormal);
-        }
+        sbridge_kernels::fill_normal(self.seed(), values);
     }
 
     /// Numbers uniform on `[low, high)`.

@@ -4,10 +4,9 @@
 //! f32 on a GPU and in f64 in a test against a closed form.
 
 pub use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-pub use burn::tensor::{
-    DType, Device, Gradients, Int, Slice, Tensor, TensorData, activation, module,
-    ops::{ConvOptions, ConvTransposeOptions},
-};
+pub use burn::tensor::{DType, Device, Gradients, Int, Slice, Tensor, TensorData, activation};
+
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -129,4 +128,20 @@ pub fn select_rows(rows: &Tensor<2>, indices: &[usize]) -> Tensor<2> {
 /// At most the first `count` rows.
 pub fn head(rows: &Tensor<2>, count: usize) -> Tensor<2> {
     rows.clone().narrow(0, 0, count.min(rows.dims()[0]))
+}
+
+/// Rows worked on at once by [`map_rows`], at most, and how few are not worth splitting.
+const BLOCK: usize = 500;
+const SMALL: usize = 64;
+
+/// `map` of all rows, in blocks that run side by side on the processor's cores.
+///
+/// # Shapes
+/// `map` keeps the number of rows.
+pub fn map_rows(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2> + Send + Sync) -> Tensor<2> {
+    let [count, _] = rows.dims();
+    // Decided by the number of rows alone, so that results do not depend on the machine.
+    let blocks = if count < 2 * SMALL { 1 } else { count.div_ceil(BLOCK).max(2) };
+    let blocks = rows.clone().split(count.div_ceil(blocks).max(1), 0);
+    Tensor::cat(blocks.into_par_iter().map(map).collect(), 0)
 }

@@ -1,11 +1,11 @@
 //! One array of a NumPy archive, `.npz#key`.
 //!
-//! The archive is opened by `npyz`; its members are inflated here, one byte past the limit at most,
-//! and read by the same reader as `.npy` files. An array `x` brings integer labels `y` along.
+//! The archive is a ZIP file of `.npy` files. Its members are inflated one byte past the limit at
+//! most, and read by the same reader as `.npy` files. An array `x` brings integer labels `y` along.
 
 use std::io::{Cursor, Read};
 
-use npyz::npz::{NpzArchive, file_name_from_array_name};
+use zip::ZipArchive;
 
 use super::idx::as_labels;
 use super::npy;
@@ -14,7 +14,10 @@ use crate::layout::{Array, Contents, arrange};
 use crate::reading::Reading;
 use crate::suggest::did_you_mean;
 
-type Archive<'a> = NpzArchive<Cursor<&'a [u8]>>;
+type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+
+/// What every member's name ends in, after that of its array.
+const SUFFIX: &str = ".npy";
 
 /// Reads the array named `key`, or the only one if no key is given.
 ///
@@ -37,7 +40,11 @@ pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result
 }
 
 fn array_names(archive: &Archive) -> Vec<String> {
-    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let mut names: Vec<String> = archive
+        .file_names()
+        .flatten()
+        .filter_map(|file| file.strip_suffix(SUFFIX).map(str::to_owned))
+        .collect();
     names.sort();
     names
 }
@@ -67,14 +74,9 @@ fn read_array(archive: &mut Archive, name: &str, reading: &Reading) -> Result<(A
     };
     let limit = reading.limits.max_file_bytes();
     let mut bytes = Vec::new();
-    let member = archive
-        .zip_archive()
-        .by_name(&file_name_from_array_name(name))
-        .map_err(|cause| damaged(cause.to_string()))?;
-    member
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|cause| damaged(cause.to_string()))?;
+    let member = archive.by_name(&format!("{name}{SUFFIX}")).map_err(|cause| damaged(cause.to_string()))?;
+    let inflated = member.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    inflated.map_err(|cause| damaged(cause.to_string()))?;
     if bytes.len() as u64 > limit {
         return Err(reading.too_large(format!("array '{name}' expands further than is read"), limit));
     }
@@ -100,30 +102,37 @@ fn attach_labels(contents: &mut Contents, archive: &mut Archive, count: usize, r
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
     use npyz::WriterBuilder;
-    use npyz::npz::NpzWriter;
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
 
     use super::*;
     use crate::Limits;
 
+    /// An archive as `numpy.savez_compressed` makes it.
     fn archive(arrays: &[(&str, &[f32])], labels: &[i64]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut writer = NpzWriter::new(Cursor::new(&mut bytes));
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let mut member = |name: &str, bytes: Vec<u8>| {
+            zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+            zip.write_all(&bytes).unwrap();
+        };
         for (name, values) in arrays {
-            let array =
-                writer.array(name, Default::default()).unwrap().default_dtype().shape(&[values.len() as u64]);
-            let mut array = array.begin_nd().unwrap();
-            array.extend(values.iter().copied()).unwrap();
-            array.finish().unwrap();
+            member(name, npy_bytes(values));
         }
         if !labels.is_empty() {
-            let array =
-                writer.array("y", Default::default()).unwrap().default_dtype().shape(&[labels.len() as u64]);
-            let mut array = array.begin_nd().unwrap();
-            array.extend(labels.iter().copied()).unwrap();
-            array.finish().unwrap();
+            member("y", npy_bytes(labels));
         }
-        drop(writer);
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn npy_bytes<T: npyz::AutoSerialize + Copy>(values: &[T]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().shape(&[values.len() as u64]);
+        let mut array = options.writer(&mut bytes).begin_nd().unwrap();
+        array.extend(values.iter().copied()).unwrap();
+        array.finish().unwrap();
         bytes
     }
 

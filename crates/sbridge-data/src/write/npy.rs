@@ -1,8 +1,7 @@
 //! Writing `.npy` files, little-endian `f32` in C order.
 
+use std::io::Write;
 use std::path::Path;
-
-use npyz::WriterBuilder;
 
 use super::atomic::write_atomically;
 use crate::{DataError, Result};
@@ -21,11 +20,43 @@ pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Res
             fix: "give as many values as the product of the sides".to_owned(),
         });
     }
-    let sides: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-    let dtype = npyz::DType::Plain("<f4".parse().expect("<f4 is a NumPy type string"));
     write_atomically(path.as_ref(), |writer| {
-        let mut array = npyz::WriteOptions::new().dtype(dtype).shape(&sides).writer(writer).begin_nd()?;
-        array.extend(values)?;
-        array.finish()
+        writer.write_all(&header(shape))?;
+        values.iter().try_for_each(|value| writer.write_all(&value.to_le_bytes()))
     })
+}
+
+/// Magic number, version 1.0, and a dictionary padded so that data start at a multiple of 64 bytes.
+fn header(shape: &[usize]) -> Vec<u8> {
+    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
+    let prefix = 10;
+    let length = (prefix + text.len() + 1).next_multiple_of(64) - prefix;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((length as u16).to_le_bytes());
+    bytes.extend(format!("{text:width$}\n", width = length - 1).into_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_independent_reader_reads_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for shape in [&[6][..], &[2, 3], &[1, 3, 2, 1], &[0, 4]] {
+            let path = folder.path().join("x.npy");
+            let values: Vec<f32> = (0..shape.iter().product()).map(|i| i as f32 - 0.5).collect();
+            write_npy(&path, &values, shape).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            let file = npyz::NpyFile::new(&bytes[..]).unwrap();
+            let sides: Vec<usize> = file.shape().iter().map(|&side| side as usize).collect();
+            assert_eq!(sides, shape);
+            assert_eq!(file.into_vec::<f32>().unwrap(), values);
+            // The format wants data to start at a multiple of 64 bytes.
+            assert_eq!((bytes.len() - 4 * values.len()) % 64, 0);
+        }
+    }
 }

@@ -44,7 +44,7 @@ impl Judge {
     /// [`Error::Transport`](crate::Error::Transport) for fewer than two reference samples.
     pub fn new(reference: Points, train: Points) -> Result<Self> {
         let gaussian = Gaussian::fit(&reference)?;
-        let reference_distance = median_distance(&reference, &train)?;
+        let reference_distance = sbridge_ot::median_nearest_distance(&reference, &train)?;
         Ok(Self { reference, train, gaussian, reference_distance })
     }
 
@@ -68,13 +68,6 @@ impl Judge {
         if self.reference_distance == 0.0 {
             return Ok(None);
         }
-        Ok(Some(median_distance(samples, &self.train)? / self.reference_distance))
+        Ok(Some(sbridge_ot::median_nearest_distance(samples, &self.train)? / self.reference_distance))
     }
-}
-
-/// Median distance of `points` to their nearest neighbours in `train`.
-fn median_distance(points: &Points, train: &Points) -> Result<f64> {
-    let mut distances = sbridge_ot::nearest_neighbours(points, train, 1)?.distances;
-    let middle = distances.len() / 2;
-    Ok(*distances.select_nth_unstable_by(middle, f64::total_cmp).1)
 }

@@ -1,5 +1,7 @@
 //! A trained latent bridge: what is needed to sample, and nothing of how it was trained.
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::latent::foellmer::FoellmerStart;
 use crate::latent::scaling::{DataScaling, Normaliser};
@@ -11,14 +13,10 @@ use crate::objective::RatioNet;
 use crate::reference::Brownian;
 use crate::rng::Rng;
 use crate::solver::SmoothingBridge;
-use crate::tensor::{Tensor, to_vec};
+use crate::tensor::{Tensor, map_rows, to_vec};
 
-/// Rows encoded, simulated or decoded at once.
+/// Codes simulated at once.
 const BLOCK: usize = 500;
-
-/// Blocks simulated in threads of their own. Every block has its own stream, so this changes no
-/// result.
-const SIDE_BY_SIDE: usize = 2;
 
 /// Iterations of the mixture fit; it is a start law, so near enough is enough.
 const MIXTURE_ITERATIONS: usize = 50;
@@ -78,14 +76,9 @@ impl LatentModel {
         };
         let indices: Vec<usize> = (0..count.div_ceil(BLOCK)).collect();
         let mut blocks = Vec::new();
-        for together in indices.chunks(SIDE_BY_SIDE) {
-            blocks.extend(std::thread::scope(|scope| {
-                let workers: Vec<_> =
-                    together.iter().map(|&index| scope.spawn(move || block(index))).collect();
-                let join =
-                    |w: std::thread::ScopedJoinHandle<'_, _>| w.join().expect("sampling does not panic");
-                workers.into_iter().map(join).collect::<Vec<Tensor<2>>>()
-            }));
+        // Every block has its own stream, so how many run side by side changes no result.
+        for together in indices.chunks(rayon::current_num_threads()) {
+            blocks.par_extend(together.par_iter().map(|&index| block(index)));
             after_block(count.min(blocks.len() * BLOCK));
         }
         Ok(Tensor::cat(blocks, 0))
@@ -111,18 +104,13 @@ impl LatentModel {
 
     /// Samples in the data's units from normalised codes, `[count, size]`.
     pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
-        in_blocks(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
+        map_rows(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
     }
 }
 
 /// The encoder's means for samples in the data's units, `[count, latent_dim]`.
 pub fn encode(autoencoder: &Autoencoder, scaling: &DataScaling, rows: &Tensor<2>) -> Tensor<2> {
-    in_blocks(rows, |x| autoencoder.encode(scaling.apply(x)).mean)
-}
-
-fn in_blocks(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
-    let blocks = rows.clone().split(BLOCK, 0).into_iter();
-    Tensor::cat(blocks.map(map).collect(), 0)
+    map_rows(rows, |x| autoencoder.encode(scaling.apply(x)).mean)
 }
 
 /// The law of the first state, for a trained model.

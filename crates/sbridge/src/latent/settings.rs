@@ -46,7 +46,7 @@ pub struct SamplerSettings {
     pub start: StartLaw,
     /// Variance grid. Default `power` with rho 7.
     pub grid: VarGrid,
-    /// Steps K. Default 100; 10 to 5000.
+    /// Steps K. Default 200; 10 to 5000.
     pub steps: usize,
     /// Share 1 − T of ε left at the end. Default 1e-4; in [0, 0.5].
     pub one_minus_t: f64,
@@ -61,7 +61,7 @@ impl Default for SamplerSettings {
         Self {
             start: StartLaw::GaussianMoment,
             grid: VarGrid::Power { rho: 7.0 },
-            steps: 100,
+            steps: 200,
             one_minus_t: 1e-4,
             step: StepRule::Euler,
             end: EndRule::Tweedie,

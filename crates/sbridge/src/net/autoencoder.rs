@@ -3,12 +3,12 @@
 //! The encoder gives a Gaussian N(μ, diag s²) over codes; only its mean is used once trained.
 //! Tests: shapes for odd image sizes; the identity is exact.
 
+use sbridge_kernels::Activation::{Relu, Sigmoid};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::net::layers::{Doubling, Halving, Linear, RECTIFIER_GAIN, from_nhwc, to_nhwc};
 use crate::rng::Rng;
-use crate::tensor::activation::{relu, sigmoid};
 use crate::tensor::{Device, Module, Tensor};
 
 /// Shape of one sample: `[channels, height, width]`, or `[dim]` for a vector.
@@ -190,12 +190,12 @@ impl DenseAutoencoder {
 
     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
         let [first, second, code] = &self.encoder;
-        code.forward(relu(second.forward(relu(first.forward(x)))))
+        code.forward(second.activated(first.activated(x, Relu), Relu))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<2> {
         let [first, second, output] = &self.decoder;
-        output.forward(relu(second.forward(relu(first.forward(z)))))
+        output.forward(second.activated(first.activated(z, Relu), Relu))
     }
 }
 
@@ -244,20 +244,19 @@ impl ConvAutoencoder {
 
     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
         let image = to_nhwc(x, self.shape);
-        let deep = relu(self.coarse.forward(relu(self.fine.forward(image))));
-        let flat = deep.flatten::<2>(1, 3);
-        self.code.forward(relu(self.inward.forward(flat)))
+        let deep = self.coarse.forward(self.fine.forward(image, Relu), Relu);
+        self.code.forward(self.inward.activated(deep.flatten::<2>(1, 3), Relu))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<2> {
         let [_, height, width] = self.shape;
         let [batch, _] = z.dims();
         let (rows, columns) = (height.div_ceil(4), width.div_ceil(4));
-        let flat = relu(self.spread.forward(relu(self.outward.forward(z))));
+        let flat = self.spread.activated(self.outward.activated(z, Relu), Relu);
         let channels = flat.dims()[1] / (rows * columns);
         let deep = flat.reshape([batch, rows, columns, channels]);
-        let painted = self.paint.forward(relu(self.refine.forward(deep)));
-        sigmoid(from_nhwc(painted, self.shape))
+        let painted = self.paint.forward(self.refine.forward(deep, Relu), Sigmoid);
+        from_nhwc(painted, self.shape)
     }
 }
 

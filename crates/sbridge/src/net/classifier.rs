@@ -1,8 +1,9 @@
 //! A small convolutional classifier, whose features judge generated images.
 
+use sbridge_kernels::Activation::Relu;
+
 use crate::net::layers::{Halving, Linear, RECTIFIER_GAIN, to_nhwc};
 use crate::rng::Rng;
-use crate::tensor::activation::relu;
 use crate::tensor::{Device, Module, Tensor};
 
 /// Two strided convolutions, a dense feature layer, and one logit per class.
@@ -43,8 +44,8 @@ impl Classifier {
     /// `x: [batch, channels · height · width]`, result `[batch, 128]`.
     pub fn features(&self, x: Tensor<2>) -> Tensor<2> {
         let image = to_nhwc(x, self.shape);
-        let deep = relu(self.coarse.forward(relu(self.fine.forward(image))));
-        relu(self.dense.forward(deep.flatten::<2>(1, 3)))
+        let deep = self.coarse.forward(self.fine.forward(image, Relu), Relu);
+        self.dense.activated(deep.flatten::<2>(1, 3), Relu)
     }
 
     /// One logit per class.

@@ -35,7 +35,7 @@ impl LogVarianceEmbedding {
     /// `v: [batch]`, result `[batch, features]`.
     pub fn forward(&self, v: Tensor<1>) -> Tensor<2> {
         let angles = column(v.clone().log()) * self.row(&v.device(), v.dtype());
-        Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1)
+        sbridge_kernels::sin_cos(angles)
     }
 
     fn row(&self, device: &Device, dtype: DType) -> Tensor<2> {

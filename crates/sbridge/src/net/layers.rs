@@ -2,8 +2,10 @@
 //!
 //! Weights start as N(0, gain²/fan_in), biases at zero.                               [He15, Eq. 10]
 
+use sbridge_kernels::{self as kernels, Activation, Window};
+
 use crate::rng::Rng;
-use crate::tensor::{Device, Module, Param, Tensor, module};
+use crate::tensor::{Device, Module, Param, Tensor};
 
 /// Gain that keeps the variance of activations through a rectifier.
 pub(super) const RECTIFIER_GAIN: f64 = std::f64::consts::SQRT_2;
@@ -23,7 +25,7 @@ fn zeros(size: usize, device: &Device) -> Param<Tensor<1>> {
     Param::from_tensor(Tensor::zeros([size], device))
 }
 
-/// `y = x W + b`.
+/// `y = f(x W + b)`.
 #[derive(Module, Debug)]
 pub struct Linear {
     weight: Param<Tensor<2>>,
@@ -36,46 +38,76 @@ impl Linear {
         Self { weight: normal([inputs, outputs], inputs, gain, rng, device), bias: zeros(outputs, device) }
     }
 
+    /// x W + b.
+    ///
     /// # Shapes
     /// `x: [batch, inputs]`, result `[batch, outputs]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        module::linear(x, self.weight.val(), Some(self.bias.val()))
+        self.activated(x, Activation::Identity)
+    }
+
+    /// f(x W + b).
+    pub fn activated(&self, x: Tensor<2>, f: Activation) -> Tensor<2> {
+        kernels::linear(x, self.weight.val(), self.bias.val(), f)
+    }
+
+    /// f(x W + b + r).
+    ///
+    /// # Shapes
+    /// `r` as the result.
+    pub fn added_to(&self, r: Tensor<2>, x: Tensor<2>, f: Activation) -> Tensor<2> {
+        kernels::linear_add(x, self.weight.val(), self.bias.val(), r, f)
     }
 }
 
+/// A convolution with kernel 3 and stride 1 that keeps height and width.
+#[derive(Module, Debug)]
+pub struct Convolution {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Convolution {
+    /// From `inputs` to `outputs` channels; `gain` 0 starts at zero.
+    pub fn new(inputs: usize, outputs: usize, gain: f64, rng: &mut Rng, device: &Device) -> Self {
+        let fan_in = 9 * inputs;
+        Self { weight: normal([fan_in, outputs], fan_in, gain, rng, device), bias: zeros(outputs, device) }
+    }
+
+    /// # Shapes
+    /// `x: [batch, height, width, inputs]`, result `[batch, height, width, outputs]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let window = Window { side: 3, stride: 1, padding: 1 };
+        kernels::conv2d(x, self.weight.val(), self.bias.val(), window, Activation::Identity)
+    }
+}
+
+/// The window of [`Halving`] and [`Doubling`].
+const WINDOW: Window = Window { side: 4, stride: 2, padding: 1 };
+
 /// Halves height and width: a convolution with kernel 4, stride 2 and padding 1.
-///
-/// An image is cut into cells of 2 × 2 pixels; a window of the kernel is a square of four cells, so
-/// the convolution is one matrix product over gathered windows, which uses every core.
 #[derive(Module, Debug)]
 pub struct Halving {
-    map: Linear,
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
 }
 
 impl Halving {
     /// From `inputs` to `outputs` channels.
     pub fn new(inputs: usize, outputs: usize, rng: &mut Rng, device: &Device) -> Self {
-        Self { map: Linear::new(16 * inputs, outputs, RECTIFIER_GAIN, rng, device) }
+        let fan_in = 16 * inputs;
+        let weight = normal([fan_in, outputs], fan_in, RECTIFIER_GAIN, rng, device);
+        Self { weight, bias: zeros(outputs, device) }
     }
 
     /// # Shapes
     /// `x: [batch, height, width, inputs]` with even sides, result `[batch, height/2, width/2, outputs]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, height, width, _] = x.dims();
-        let (rows, columns) = (height / 2, width / 2);
-        let cells = space_to_depth(x.pad([(1, 1), (1, 1), (0, 0)], 0.0));
-        let corner = |(a, b)| cells.clone().narrow(1, a, rows).narrow(2, b, columns);
-        let windows = Tensor::cat(CORNERS.map(corner).to_vec(), 3);
-        let flat = windows.flatten::<2>(0, 2);
-        let mapped = self.map.forward(flat);
-        let outputs = mapped.dims()[1];
-        mapped.reshape([batch, rows, columns, outputs])
+    pub fn forward(&self, x: Tensor<4>, f: Activation) -> Tensor<4> {
+        kernels::conv2d(x, self.weight.val(), self.bias.val(), WINDOW, f)
     }
 }
 
 /// Doubles height and width: the transposed convolution with kernel 4, stride 2 and padding 1.
-///
-/// Every pixel paints a window of four cells of 2 × 2 pixels; overlapping windows add up.
 #[derive(Module, Debug)]
 pub struct Doubling {
     weight: Param<Tensor<2>>,
@@ -92,19 +124,8 @@ impl Doubling {
 
     /// # Shapes
     /// `x: [batch, height, width, inputs]`, result `[batch, 2·height, 2·width, outputs]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, height, width, inputs] = x.dims();
-        let painted = x.reshape([batch * height * width, inputs]).matmul(self.weight.val());
-        let windows = painted.dims()[1];
-        let painted = painted.reshape([batch, height, width, windows]);
-        let placed = CORNERS.iter().enumerate().map(|(k, &(a, b))| {
-            let window = painted.clone().narrow(3, k * windows / 4, windows / 4);
-            window.pad([(a, 1 - a), (b, 1 - b), (0, 0)], 0.0)
-        });
-        let cells = placed.reduce(|sum, window| sum + window).expect("four corners");
-        let image = depth_to_space(cells);
-        let cropped = image.narrow(1, 1, 2 * height).narrow(2, 1, 2 * width);
-        cropped + self.bias.val().reshape([1, 1, 1, windows / 16])
+    pub fn forward(&self, x: Tensor<4>, f: Activation) -> Tensor<4> {
+        kernels::conv_transpose2d(x, self.weight.val(), self.bias.val(), WINDOW, f)
     }
 }
 
@@ -128,24 +149,6 @@ pub(super) fn from_nhwc(x: Tensor<4>, [channels, height, width]: [usize; 3]) -> 
     image.permute([0, 3, 1, 2]).reshape([batch, channels * height * width])
 }
 
-/// Places of the four cells of a window.
-const CORNERS: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
-
-/// `[batch, 2h, 2w, c]` → `[batch, h, w, 4c]`.
-fn space_to_depth(x: Tensor<4>) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    let (rows, columns) = (height / 2, width / 2);
-    let split = x.reshape([batch, rows, 2, columns, 2, channels]);
-    split.permute([0, 1, 3, 2, 4, 5]).reshape([batch, rows, columns, 4 * channels])
-}
-
-/// `[batch, h, w, 4c]` → `[batch, 2h, 2w, c]`, the inverse of [`space_to_depth`].
-fn depth_to_space(x: Tensor<4>) -> Tensor<4> {
-    let [batch, rows, columns, depth] = x.dims();
-    let split = x.reshape([batch, rows, columns, 2, 2, depth / 4]);
-    split.permute([0, 1, 3, 2, 4, 5]).reshape([batch, 2 * rows, 2 * columns, depth / 4])
-}
-
 /// Layer normalisation over the features of a row, then an affine map per feature.
 #[derive(Module, Debug)]
 pub struct LayerNorm {
@@ -153,60 +156,46 @@ pub struct LayerNorm {
     shift: Param<Tensor<1>>,
 }
 
-/// Added to the variance of a row before its root.
-const NORM_EPSILON: f64 = 1e-5;
-
 impl LayerNorm {
     /// Identity on normalised rows of `features` values.
     pub fn new(features: usize, device: &Device) -> Self {
         Self { scale: Param::from_tensor(Tensor::ones([features], device)), shift: zeros(features, device) }
     }
 
+    /// f of the normalised rows.
+    ///
     /// # Shapes
     /// `x: [batch, features]`, result the same.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        module::layer_norm(x, self.scale.val(), Some(self.shift.val()), NORM_EPSILON)
+    pub fn forward(&self, x: Tensor<2>, f: Activation) -> Tensor<2> {
+        kernels::layer_norm(x, self.scale.val(), self.shift.val(), f)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tensor::{ConvOptions, ConvTransposeOptions, Device, to_vec};
+/// Channels of a group of [`GroupNorm`], where they divide its width.
+const GROUP: usize = 8;
 
-    /// Weights `[16 · inputs, outputs]`, rows in the order cell row, cell column, pixel row, pixel
-    /// column, channel, as the kernel `[4, 4, inputs, outputs]` of the textbook.
-    fn kernel(weight: Tensor<2>, inputs: usize, outputs: usize) -> Tensor<4> {
-        let split = weight.reshape([2, 2, 2, 2, inputs, outputs]);
-        split.permute([0, 2, 1, 3, 4, 5]).reshape([4, 4, inputs, outputs])
+/// Normalisation of groups of channels over all pixels, then an affine map per channel.
+#[derive(Module, Debug)]
+pub struct GroupNorm {
+    scale: Param<Tensor<1>>,
+    shift: Param<Tensor<1>>,
+}
+
+impl GroupNorm {
+    /// Groups of eight channels, or one group if eight does not divide their number.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self { scale: Param::from_tensor(Tensor::ones([channels], device)), shift: zeros(channels, device) }
     }
 
-    fn largest_difference(a: Tensor<4>, b: Tensor<4>) -> f32 {
-        to_vec((a - b).abs()).into_iter().fold(0.0, f32::max)
-    }
-
-    #[test]
-    fn halving_is_the_strided_convolution() {
-        let (device, mut rng) = (Device::flex(), Rng::new(1));
-        let layer = Halving::new(3, 5, &mut rng, &device);
-        let x = rng.normal([2, 6, 8, 3], &device);
-        let weight = kernel(layer.map.weight.val(), 3, 5).permute([3, 2, 0, 1]);
-        let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
-        let expected = module::conv2d(x.clone().permute([0, 3, 1, 2]), weight, None, options);
-        // Sums of 48 products in f32.
-        assert!(largest_difference(layer.forward(x), expected.permute([0, 2, 3, 1])) < 1e-5);
-    }
-
-    #[test]
-    fn doubling_is_the_transposed_convolution() {
-        let (device, mut rng) = (Device::flex(), Rng::new(2));
-        let layer = Doubling::new(3, 2, &mut rng, &device);
-        let x = rng.normal([2, 3, 4, 3], &device);
-        let columns = layer.weight.val().transpose().reshape([16, 2, 3]);
-        let weight = kernel(columns.permute([0, 2, 1]).reshape([48, 2]), 3, 2).permute([2, 3, 0, 1]);
-        let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
-        let expected = module::conv_transpose2d(x.clone().permute([0, 3, 1, 2]), weight, None, options);
-        // Sums of 12 products in f32.
-        assert!(largest_difference(layer.forward(x), expected.permute([0, 2, 3, 1])) < 1e-5);
+    /// f of the normalised image.
+    ///
+    /// # Shapes
+    /// `x: [batch, height, width, channels]`, result the same.
+    pub fn forward(&self, x: Tensor<4>, f: Activation) -> Tensor<4> {
+        let [batch, height, width, channels] = x.dims();
+        let groups = if channels % GROUP == 0 { channels / GROUP } else { 1 };
+        let pixels = x.reshape([batch, height * width, channels]);
+        let normal = kernels::group_norm(pixels, groups, self.scale.val(), self.shift.val(), f);
+        normal.reshape([batch, height, width, channels])
     }
 }

@@ -6,12 +6,14 @@ mod embedding;
 mod layers;
 mod noise_predictor;
 mod residual_mlp;
+mod unet;
 mod weights;
 
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
 pub use embedding::LogVarianceEmbedding;
-pub use layers::{Doubling, Halving, LayerNorm, Linear};
+pub use layers::{Convolution, Doubling, GroupNorm, Halving, LayerNorm, Linear};
 pub use noise_predictor::{NoisePredictor, Parametrisation};
 pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
+pub use unet::UNet;
 pub use weights::{Weights, load_weights, weights_of};

@@ -2,13 +2,14 @@
 //!
 //! x ← x + W₂ relu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
 
+use sbridge_kernels::Activation::{Identity, Relu, Silu};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::net::embedding::LogVarianceEmbedding;
 use crate::net::layers::{LayerNorm, Linear, RECTIFIER_GAIN};
 use crate::rng::Rng;
-use crate::tensor::{Device, Module, Tensor, activation};
+use crate::tensor::{Device, Module, Tensor};
 
 /// Size of a residual network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,17 +88,17 @@ impl ResidualMlp {
     /// # Shapes
     /// `x: [batch, dim]`, `v: [batch]`, result `[batch, dim]`.
     pub fn forward(&self, x: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        let level = activation::silu(self.time.forward(self.embedding.forward(v)));
+        let level = self.time.activated(self.embedding.forward(v), Silu);
         let lifted = self.lift.forward(x);
         let stream = self.blocks.iter().fold(lifted, |x, block| block.forward(x, &level));
-        self.output.forward(activation::silu(self.norm.forward(stream)))
+        self.output.forward(self.norm.forward(stream, Silu))
     }
 }
 
 impl Block {
     fn forward(&self, x: Tensor<2>, level: &Tensor<2>) -> Tensor<2> {
-        let inner = self.inward.forward(self.norm.forward(x.clone()));
-        let conditioned = activation::relu(inner + self.condition.forward(level.clone()));
-        x + self.outward.forward(conditioned)
+        let condition = self.condition.forward(level.clone());
+        let inner = self.inward.added_to(condition, self.norm.forward(x.clone(), Identity), Relu);
+        self.outward.added_to(x, inner, Identity)
     }
 }

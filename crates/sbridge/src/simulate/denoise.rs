@@ -86,9 +86,8 @@ impl Denoiser {
     /// The smallest variance the score is asked for.
     pub fn smallest_query(&self) -> f64 {
         let last = self.variances.len() - 1;
-        if self.variances[last] > 0.0 && self.end == EndRule::Tweedie {
-            self.variances[last]
-        } else if self.step == StepRule::OdeHeun && self.variances[last] > 0.0 {
+        let asks_at_the_end = self.end == EndRule::Tweedie || self.step == StepRule::OdeHeun;
+        if asks_at_the_end && self.variances[last] > 0.0 {
             self.variances[last]
         } else {
             self.variances[last - 1]

@@ -1,0 +1,207 @@
+"""The work of sbridge-work in other libraries: a name and sizes in, a function to be timed out."""
+
+import math
+
+
+def torch_setup(threads):
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return torch
+
+
+class AdamWithAverage:
+    """What a training step of ours includes: clipping, AdamW and averaged weights, fused where possible."""
+
+    def __init__(self, torch, net):
+        self.torch, self.parameters = torch, list(net.parameters())
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=1e-4, weight_decay=0.0, fused=True)
+        self.average = [p.detach().clone() for p in self.parameters]
+
+    def step(self):
+        torch = self.torch
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0, foreach=True)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self.parameters, 0.001)
+
+
+def mlp(torch, width):
+    layers, inputs = [], 34
+    for _ in range(4):
+        layers += [torch.nn.Linear(inputs, width), torch.nn.SiLU()]
+        inputs = width
+    return torch.nn.Sequential(*layers, torch.nn.Linear(width, 2))
+
+
+def mlp_step(batch, width, threads, compiled):
+    torch = torch_setup(threads)
+    net = mlp(torch, width)
+    x, y = torch.randn(batch, 34), torch.randn(batch, 2)
+    optimiser = AdamWithAverage(torch, net)
+    forward = torch.compile(net) if compiled else net
+
+    def work():
+        loss = ((forward(x) - y) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+
+    return work
+
+
+def mlp_forward(batch, width, threads, compiled):
+    torch = torch_setup(threads)
+    net = mlp(torch, width)
+    x = torch.randn(batch, 34)
+    forward = torch.compile(net) if compiled else net
+
+    def work():
+        with torch.inference_mode():
+            forward(x)
+
+    return work
+
+
+def simulate(paths, steps, width, threads, compiled):
+    torch = torch_setup(threads)
+    net = mlp(torch, width)
+    forward = torch.compile(net) if compiled else net
+    frequencies = 0.25 * (8.0 / 0.25) ** (torch.arange(16) / 15)
+    start = torch.randn(paths, 2)
+    variances = torch.linspace(1.0, 1e-3, steps + 1).tolist()
+
+    def work():
+        with torch.inference_mode():
+            z = start
+            for v, after in zip(variances, variances[1:]):
+                angles = (frequencies * math.log(v)).expand(paths, 16)
+                score = forward(torch.cat([z, angles.sin(), angles.cos()], 1))
+                z = z + (v - after) * score + math.sqrt(v - after) * torch.randn_like(z)
+
+    return work
+
+
+def autoencoder_step(batch, threads, compiled):
+    torch = torch_setup(threads)
+    nn = torch.nn
+    encoder = nn.Sequential(
+        nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten(),
+        nn.Linear(64 * 49, 256), nn.ReLU(), nn.Linear(256, 32),
+    )
+    decoder = nn.Sequential(
+        nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 64 * 49), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Sigmoid(),
+    )
+    net = nn.ModuleList([encoder, decoder])
+    rows = torch.randn(10 * batch, 784).clamp(0, 1)
+    optimiser = AdamWithAverage(torch, net)
+
+    def loss_of(x):
+        code = encoder(x.view(-1, 1, 28, 28))[:, :16]
+        return ((decoder(code).flatten(1) - x) ** 2).sum(1).mean()
+
+    loss_of = torch.compile(loss_of) if compiled else loss_of
+
+    def work():
+        x = rows[torch.randint(0, len(rows), (batch,))]
+        loss_of(x).backward()
+        optimiser.step()
+
+    return work
+
+
+def unet_step(batch, channels, threads, compiled):
+    torch = torch_setup(threads)
+    nn = torch.nn
+    features = 64
+
+    class Residual(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.first_norm, self.second_norm = (nn.GroupNorm(width // 8, width) for _ in range(2))
+            self.first, self.second = (nn.Conv2d(width, width, 3, 1, 1) for _ in range(2))
+            self.condition = nn.Linear(features, width)
+
+        def forward(self, x, level):
+            inner = self.first(nn.functional.silu(self.first_norm(x)))
+            inner = inner + self.condition(level)[:, :, None, None]
+            return x + self.second(nn.functional.silu(self.second_norm(inner)))
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.frequencies = 0.25 * 32 ** (torch.arange(features // 2) / (features // 2 - 1))
+            self.time = nn.Linear(features, features)
+            self.lift = nn.Conv2d(1, channels, 3, 1, 1)
+            self.down, self.up = Residual(channels), Residual(channels)
+            self.halve = nn.Conv2d(channels, 2 * channels, 4, 2, 1)
+            self.middle = nn.ModuleList(Residual(2 * channels) for _ in range(2))
+            self.enlarge = nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1)
+            self.norm, self.output = nn.GroupNorm(channels // 8, channels), nn.Conv2d(channels, 1, 3, 1, 1)
+
+        def forward(self, x, v):
+            angles = v.log()[:, None] * self.frequencies
+            level = nn.functional.silu(self.time(torch.cat([angles.sin(), angles.cos()], 1)))
+            fine = self.down(self.lift(x), level)
+            coarse = self.halve(fine)
+            for block in self.middle:
+                coarse = block(coarse, level)
+            out = self.up(self.enlarge(coarse) + fine, level)
+            return self.output(nn.functional.silu(self.norm(out)))
+
+    net = UNet().to(memory_format=torch.channels_last)
+    x, y = (torch.randn(batch, 1, 28, 28).to(memory_format=torch.channels_last) for _ in range(2))
+    v = torch.ones(batch)
+    optimiser = AdamWithAverage(torch, net)
+    forward = torch.compile(net) if compiled else net
+
+    def work():
+        ((forward(x, v) - y) ** 2).mean().backward()
+        optimiser.step()
+
+    return work
+
+
+def clouds(count, dim):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((count, dim)), rng.standard_normal((count, dim)) + 1.0
+
+
+def assignment(count, library):
+    from scipy.spatial.distance import cdist
+
+    x, y = clouds(count, 16)
+    if library == "scipy":
+        from scipy.optimize import linear_sum_assignment
+
+        return lambda: linear_sum_assignment(cdist(x, y, "sqeuclidean"))
+    import ot
+
+    return lambda: ot.emd2([], [], cdist(x, y, "sqeuclidean"), numItermax=10**7)
+
+
+def sinkhorn(count):
+    import ot
+
+    x, y = clouds(count, 2)
+    # Our cost is half the squared distance, our marginal error a sum where POT's is a Euclidean norm.
+    return lambda: ot.bregman.empirical_sinkhorn(
+        x, y, reg=0.4, isLazy=True, batchSize=1000, stopThr=1e-3 / math.sqrt(count), numIterMax=1000
+    )
+
+
+def prepare(name, peer, threads):
+    kind, *sizes = name.split()
+    sizes = [int(size) for size in sizes]
+    compiled = peer == "torch-compiled"
+    networks = {
+        "mlp-step": mlp_step, "mlp-forward": mlp_forward, "simulate": simulate,
+        "autoencoder-step": autoencoder_step, "unet-step": unet_step,
+    }
+    if kind in networks:
+        return networks[kind](*sizes, threads, compiled)
+    return assignment(*sizes, peer) if kind == "assignment" else sinkhorn(*sizes)

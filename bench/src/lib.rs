@@ -1,0 +1,205 @@
+//! The work that is timed, by name, with shapes that another library can repeat.
+//!
+//! | name | work |
+//! |-|-|
+//! | `mlp-step B W` | a training step of a 34-W-W-W-W-2 network with SiLU on a batch of B, Adam included |
+//! | `mlp-forward B W` | the same network on a batch of B, no gradient |
+//! | `simulate N K W` | N paths of K Euler steps of a bridge in the plane with this network as its score |
+//! | `autoencoder-step B` | a training step of the convolutional autoencoder of 28 × 28 images |
+//! | `unet-step B C` | a training step of a U-Net of C channels on 28 × 28 images |
+//! | `assignment N` | exact matching of N points in 16 dimensions |
+//! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
+
+use sbridge::fit::{FitSettings, Trainer};
+use sbridge::marginal::SmoothedScore;
+use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Linear, LogVarianceEmbedding, UNet};
+use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
+use sbridge::rng::Rng;
+use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
+use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
+use sbridge_kernels::Activation::Silu;
+use sbridge_ot::{Points, SinkhornSettings};
+
+/// A piece of work to be run again and again.
+pub type Work = Box<dyn FnMut()>;
+
+/// Prepares the work called `name`, with its sizes.
+///
+/// # Errors
+/// For a name or sizes that are not in the table above.
+pub fn work(name: &str) -> Result<Work, String> {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let size = |text: &str| text.parse::<usize>().map_err(|_| format!("'{text}' is not a size"));
+    match words[..] {
+        ["mlp-step", batch, width] => Ok(mlp_step(size(batch)?, size(width)?)),
+        ["mlp-forward", batch, width] => Ok(mlp_forward(size(batch)?, size(width)?)),
+        ["simulate", paths, steps, width] => Ok(simulate(size(paths)?, size(steps)?, size(width)?)),
+        ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
+        ["unet-step", batch, channels] => Ok(unet_step(size(batch)?, size(channels)?)),
+        ["assignment", count] => Ok(assignment(size(count)?)),
+        ["sinkhorn", count] => Ok(sinkhorn(size(count)?)),
+        _ => Err(format!("no work is called '{name}'")),
+    }
+}
+
+const HERE: &str = "sizes of the table above are within range";
+
+/// 34-W-W-W-W-2 with SiLU: two coordinates and 32 features of the noise level.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    embedding: LogVarianceEmbedding,
+    hidden: Vec<Linear>,
+    output: Linear,
+}
+
+impl Mlp {
+    fn new(width: usize, rng: &mut Rng, device: &Device) -> Self {
+        let sizes = [34, width, width, width, width];
+        let hidden = sizes.windows(2).map(|s| Linear::new(s[0], s[1], 1.0, rng, device)).collect();
+        let output = Linear::new(width, 2, 1.0, rng, device);
+        Self { embedding: LogVarianceEmbedding::new(32), hidden, output }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.output.forward(self.hidden.iter().fold(x, |x, layer| layer.activated(x, Silu)))
+    }
+}
+
+impl SmoothedScore for Mlp {
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn score(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
+        self.forward(Tensor::cat(vec![z, self.embedding.forward(v)], 1))
+    }
+}
+
+/// Mean squared error on one fixed batch.
+struct Regression {
+    x: Tensor<2>,
+    y: Tensor<2>,
+}
+
+impl Objective for Regression {
+    type Model = Mlp;
+
+    fn loss(&self, model: &Mlp, batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
+        let error = model.forward(head(&self.x, batch_size).autodiff()) - head(&self.y, batch_size).autodiff();
+        (error.clone() * error).mean()
+    }
+
+    fn held_out_loss(&self, _model: &Mlp, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
+}
+
+fn settings(batch_size: usize) -> FitSettings {
+    FitSettings {
+        steps: 1_000_000,
+        batch_size,
+        learning_rate: 1e-4,
+        weight_decay: 0.0,
+        clip_norm: 1.0,
+        ema_decay: 0.999,
+        patience: 0,
+    }
+}
+
+fn mlp_step(batch: usize, width: usize) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let objective = Regression { x: rng.normal([batch, 34], &device), y: rng.normal([batch, 2], &device) };
+    let net = Mlp::new(width, &mut rng, &device);
+    let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
+    Box::new(move || {
+        trainer.step(&objective);
+    })
+}
+
+fn mlp_forward(batch: usize, width: usize) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let net = Mlp::new(width, &mut rng, &device);
+    let x = rng.normal([batch, 34], &device);
+    Box::new(move || drop(map_rows(&x, |x| net.forward(x))))
+}
+
+fn simulate(paths: usize, steps: usize, width: usize) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let net = Mlp::new(width, &mut rng, &device);
+    let grid = VarGrid::Uniform.variances(1.0, 1e-3, steps).expect(HERE);
+    let denoiser = Denoiser::new(grid, StepRule::Euler, EndRule::Plain).expect(HERE);
+    let start = rng.normal([paths, 2], &device);
+    Box::new(move || {
+        let seed = rng.seed();
+        drop(map_rows(&start, |z| denoiser.run(&net, z, &mut Rng::new(seed))));
+    })
+}
+
+fn autoencoder_step(batch: usize) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let kind = AutoencoderKind::Image { shape: [1, 28, 28] };
+    let sizes = AutoencoderSettings { latent_dim: 16, ..AutoencoderSettings::default() };
+    let net = Autoencoder::new(&kind, &sizes, &mut rng, &device);
+    let rows = rng.normal([10 * batch, 784], &device).clamp(0.0, 1.0);
+    let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
+    let objective = Reconstruction::new(rows, None, loss);
+    let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
+    Box::new(move || {
+        trainer.step(&objective);
+    })
+}
+
+/// Mean squared error of a U-Net on one fixed batch.
+struct Images {
+    x: Tensor<2>,
+    y: Tensor<2>,
+    v: Tensor<1>,
+}
+
+impl Objective for Images {
+    type Model = UNet;
+
+    fn loss(&self, model: &UNet, batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
+        let v = self.v.clone().narrow(0, 0, batch_size);
+        let error = model.forward(head(&self.x, batch_size).autodiff(), v) - head(&self.y, batch_size).autodiff();
+        (error.clone() * error).mean()
+    }
+
+    fn held_out_loss(&self, _model: &UNet, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
+}
+
+fn unet_step(batch: usize, channels: usize) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let mut images = || rng.normal([batch, 784], &device);
+    let objective = Images { x: images(), y: images(), v: Tensor::ones([batch], &device) };
+    let net = UNet::new([1, 28, 28], channels, &mut rng, &device);
+    let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
+    Box::new(move || {
+        trainer.step(&objective);
+    })
+}
+
+fn cloud(count: usize, dim: usize, shift: f64, rng: &mut Rng) -> Points {
+    let mut values = vec![0.0; count * dim];
+    rng.fill_normal(&mut values);
+    Points::new(values.into_iter().map(|x| f64::from(x) + shift).collect(), dim).expect(HERE)
+}
+
+fn assignment(count: usize) -> Work {
+    let mut rng = Rng::new(0);
+    let (x, y) = (cloud(count, 16, 0.0, &mut rng), cloud(count, 16, 1.0, &mut rng));
+    Box::new(move || {
+        sbridge_ot::wasserstein2(&x, &y).expect(HERE);
+    })
+}
+
+fn sinkhorn(count: usize) -> Work {
+    let mut rng = Rng::new(0);
+    let (x, y) = (cloud(count, 2, 0.0, &mut rng), cloud(count, 2, 1.0, &mut rng));
+    let settings = SinkhornSettings { epsilon: 0.2, tolerance: 1e-3, ..SinkhornSettings::default() };
+    Box::new(move || {
+        sbridge_ot::sinkhorn(&x, &y, &settings).expect(HERE);
+    })
+}

@@ -1,0 +1,84 @@
+//! The same operations from basic tensor operations: what other devices compute, and what tests
+//! compare with.
+
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Tensor, activation, module};
+
+use crate::activation::{Activation, LEAK};
+use crate::convolution::Window;
+use crate::normalise::NORM_EPSILON;
+
+/// f of every element.
+pub fn activate<const D: usize>(x: Tensor<D>, f: Activation) -> Tensor<D> {
+    match f {
+        Activation::Identity => x,
+        Activation::Relu => activation::relu(x),
+        Activation::LeakyRelu => activation::leaky_relu(x, f64::from(LEAK)),
+        Activation::Silu => activation::silu(x),
+        Activation::Gelu => activation::gelu(x),
+        Activation::Tanh => activation::tanh(x),
+        Activation::Sigmoid => activation::sigmoid(x),
+    }
+}
+
+/// [`linear`](crate::linear()).
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, f: Activation) -> Tensor<2> {
+    activate(module::linear(x, weight, Some(bias)), f)
+}
+
+/// [`linear_add`](crate::linear_add).
+pub fn linear_add(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    r: Tensor<2>,
+    f: Activation,
+) -> Tensor<2> {
+    activate(module::linear(x, weight, Some(bias)) + r, f)
+}
+
+/// [`group_norm`](crate::group_norm).
+pub fn group_norm(
+    x: Tensor<3>,
+    groups: usize,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    f: Activation,
+) -> Tensor<3> {
+    let [batch, positions, channels] = x.dims();
+    let grouped = x.reshape([batch, positions, groups, channels / groups]);
+    let mean = |x: Tensor<4>| x.mean_dim(1).mean_dim(3);
+    let centred = grouped.clone() - mean(grouped);
+    let var = mean(centred.clone() * centred.clone());
+    let normal = (centred / (var + f64::from(NORM_EPSILON)).sqrt()).reshape([batch, positions, channels]);
+    let per_channel = |values: Tensor<1>| values.reshape([1, 1, channels]);
+    activate(normal * per_channel(scale) + per_channel(shift), f)
+}
+
+/// [`conv2d`](crate::conv2d).
+pub fn conv2d(x: Tensor<4>, weight: Tensor<2>, bias: Tensor<1>, window: Window, f: Activation) -> Tensor<4> {
+    let [.., inputs] = x.dims();
+    let [_, outputs] = weight.dims();
+    let Window { side, stride, padding } = window;
+    let kernel = weight.reshape([side, side, inputs, outputs]).permute([3, 2, 0, 1]);
+    let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+    let y = module::conv2d(x.permute([0, 3, 1, 2]), kernel, Some(bias), options);
+    activate(y.permute([0, 2, 3, 1]), f)
+}
+
+/// [`conv_transpose2d`](crate::conv_transpose2d).
+pub fn conv_transpose2d(
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    window: Window,
+    f: Activation,
+) -> Tensor<4> {
+    let [.., inputs] = x.dims();
+    let Window { side, stride, padding } = window;
+    let [outputs] = bias.dims();
+    let kernel = weight.reshape([inputs, side, side, outputs]).permute([0, 3, 1, 2]);
+    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
+    let y = module::conv_transpose2d(x.permute([0, 3, 1, 2]), kernel, Some(bias), options);
+    activate(y.permute([0, 2, 3, 1]), f)
+}
