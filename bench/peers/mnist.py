@@ -119,7 +119,7 @@ def main():
         return ((net(z + v.sqrt()[:, None] * xi, v) - xi) ** 2).mean()
 
     encoding = time.perf_counter() - started
-    score, seconds_b = train(Score(), denoising, 12_000, arguments.share, 1e-3, 0.0, 1.0, 0.999)
+    score, seconds_b = train(Score(), denoising, 10_000, arguments.share, 1e-3, 0.0, 1.0, 0.999)
     ends = EPSILON ** (1 / RHO), V_END ** (1 / RHO)
     grid = [(ends[0] + k / SAMPLER_STEPS * (ends[1] - ends[0])) ** RHO for k in range(SAMPLER_STEPS + 1)]
     started = time.perf_counter()

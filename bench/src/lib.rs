@@ -3,6 +3,7 @@
 //! | name | work |
 //! |-|-|
 //! | `mlp-step B W` | a training step of a 34-W-W-W-W-2 network with SiLU on a batch of B, Adam included |
+//! | `mlp-products B W` | only the matrix products of that step: its floor |
 //! | `mlp-forward B W` | the same network on a batch of B, no gradient |
 //! | `simulate N K W` | N paths of K Euler steps of a bridge in the plane with this network as its score |
 //! | `autoencoder-step B` | a training step of the convolutional autoencoder of 28 × 28 images |
@@ -32,6 +33,7 @@ pub fn work(name: &str) -> Result<Work, String> {
     let size = |text: &str| text.parse::<usize>().map_err(|_| format!("'{text}' is not a size"));
     match words[..] {
         ["mlp-step", batch, width] => Ok(mlp_step(size(batch)?, size(width)?)),
+        ["mlp-products", batch, width] => Ok(mlp_products(size(batch)?, size(width)?)),
         ["mlp-forward", batch, width] => Ok(mlp_forward(size(batch)?, size(width)?)),
         ["simulate", paths, steps, width] => Ok(simulate(size(paths)?, size(steps)?, size(width)?)),
         ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
@@ -116,6 +118,54 @@ fn mlp_step(batch: usize, width: usize) -> Work {
     })
 }
 
+/// One layer's arrays: rows of inputs, weights, rows of outputs.
+struct Layer {
+    x: Vec<f32>,
+    w: Vec<f32>,
+    y: Vec<f32>,
+}
+
+fn mlp_products(batch: usize, width: usize) -> Work {
+    let rows = batch / 2;
+    let sizes = [34, width, width, width, width, 2];
+    let layer = |s: &[usize]| Layer {
+        x: vec![1.0; rows * s[0]],
+        w: vec![1.0; s[0] * s[1]],
+        y: vec![1.0; rows * s[1]],
+    };
+    let part = || sizes.windows(2).map(layer).collect::<Vec<Layer>>();
+    let mut parts = [part(), part()];
+    let products = move |part: &mut Vec<Layer>| {
+        for (i, (s, Layer { x, w, y })) in sizes.windows(2).zip(part).enumerate() {
+            let (inputs, outputs) = (s[0], s[1]);
+            product(y, (rows, outputs), (&*x, [inputs, 1]), (&*w, [outputs, 1]), inputs);
+            product(w, (inputs, outputs), (&*x, [1, inputs]), (&*y, [outputs, 1]), rows);
+            if i > 0 {
+                product(x, (rows, inputs), (&*y, [outputs, 1]), (&*w, [1, outputs]), outputs);
+            }
+        }
+    };
+    Box::new(move || {
+        let [first, second] = &mut parts;
+        rayon::join(|| products(first), || products(second));
+    })
+}
+
+/// Values of a factor and how far apart its rows and columns lie.
+type Factor<'a> = (&'a [f32], [usize; 2]);
+
+fn product(out: &mut [f32], (rows, columns): (usize, usize), a: Factor<'_>, b: Factor<'_>, inner: usize) {
+    let stride = |length: usize| length as isize;
+    // SAFETY: the callers' strides and sizes are those of the arrays they pass.
+    unsafe {
+        gemm::gemm(
+            rows, columns, inner, out.as_mut_ptr(), 1, stride(columns), false,
+            a.0.as_ptr(), stride(a.1[1]), stride(a.1[0]), b.0.as_ptr(), stride(b.1[1]), stride(b.1[0]),
+            0.0, 1e-6, false, false, false, gemm::Parallelism::None,
+        );
+    }
+}
+
 fn mlp_forward(batch: usize, width: usize) -> Work {
     let (device, mut rng) = (Device::flex(), Rng::new(0));
     let net = Mlp::new(width, &mut rng, &device);
@@ -198,7 +248,8 @@ fn assignment(count: usize) -> Work {
 fn sinkhorn(count: usize) -> Work {
     let mut rng = Rng::new(0);
     let (x, y) = (cloud(count, 2, 0.0, &mut rng), cloud(count, 2, 1.0, &mut rng));
-    let settings = SinkhornSettings { epsilon: 0.2, tolerance: 1e-3, ..SinkhornSettings::default() };
+    // 0.05 standard deviations of the cost between the two clouds.
+    let settings = SinkhornSettings { epsilon: 0.1414, tolerance: 1e-3, ..SinkhornSettings::default() };
     Box::new(move || {
         sbridge_ot::sinkhorn(&x, &y, &settings).expect(HERE);
     })

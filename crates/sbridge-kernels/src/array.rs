@@ -67,6 +67,16 @@ impl<'a> Matrix<'a> {
         Self { values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// Rows that begin `row_stride` values after one another and may overlap.
+    ///
+    /// # Panics
+    /// If the last row reaches beyond the values.
+    pub(crate) fn overlapping(values: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        let reach = rows.saturating_sub(1) * row_stride + columns;
+        assert!(reach <= values.len(), "{rows} rows of {columns}, {row_stride} apart, in {}", values.len());
+        Self { values, rows, columns, row_stride, column_stride: 1 }
+    }
+
     pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -102,8 +112,8 @@ pub(crate) fn multiply_into(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, accum
     assert_eq!(a.columns, b.rows, "columns of the left factor, rows of the right one");
     assert_eq!(out.len(), a.rows * b.columns, "size of the product");
     let stride = |length: usize| isize::try_from(length).expect("a slice is shorter than isize::MAX");
-    // SAFETY: element (i, j) of each matrix lies at i · row_stride + j · column_stride. `Matrix::new`
-    // checked that this stays inside `values` for all i and j, and transposing swaps the two; `out`
+    // SAFETY: element (i, j) of each matrix lies at i · row_stride + j · column_stride. The constructors
+    // of `Matrix` checked that this stays inside `values` for all i and j, and transposing swaps the two; `out`
     // is row-major and of the size of the product. `out` is borrowed mutably, so it overlaps neither
     // factor. With `Accum::Replace`, `gemm` does not read its destination.
     unsafe {

@@ -111,7 +111,7 @@ impl Default for AutoencoderConfig {
 pub struct BridgeConfig {
     /// What is learned.
     pub score: BridgeSettings,
-    /// Training of the score. Default 12000 steps of 512, learning rate 1e-3.
+    /// Training of the score. Default 10000 steps of 512, learning rate 1e-3.
     pub fit: FitSettings,
     /// Training of the density ratio, for the `density-ratio` start law only.
     pub ratio_fit: FitSettings,
@@ -120,7 +120,7 @@ pub struct BridgeConfig {
 impl Default for BridgeConfig {
     fn default() -> Self {
         let fit = FitSettings {
-            steps: 12_000,
+            steps: 10_000,
             batch_size: 512,
             learning_rate: 1e-3,
             weight_decay: 0.0,

@@ -2,7 +2,11 @@
 //!
 //! A window of the input is one row of a matrix C; then y = f(C W + b). C is never held whole: a few
 //! lines of output at a time are gathered, multiplied and, on the way back, scattered. The
-//! transposed convolution swaps the two: C = x W is scattered, y = f(scatter(C) + b).
+//! transposed convolution swaps the two: C = x W is scattered, y = f(scatter(C) + b). Windows that move
+//! by one pixel are not gathered at all ([`sliding`]).
+
+mod sliding;
+mod windows;
 
 use burn::tensor::Tensor;
 
@@ -10,6 +14,8 @@ use crate::activation::Activation;
 use crate::array::{Accum, Array, Matrix, buffer, multiply_into, product};
 use crate::operation::{Operation, are_on_cpu, run};
 use crate::reference;
+
+use self::windows::Windows;
 
 /// A square window that moves over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,98 +71,50 @@ pub fn conv_transpose2d(
     reference::conv_transpose2d(Tensor::from_dispatch(x), weight, bias, window, f)
 }
 
-/// Floats of windows held at once, so that they stay in a core's own cache.
-const BLOCK: usize = 1 << 16;
-
-/// Windows over a batch of images `[batch, height, width, channels]`.
-struct Windows {
-    window: Window,
-    batch: usize,
-    height: usize,
-    width: usize,
-    channels: usize,
-    /// Windows along each side.
-    rows: usize,
-    columns: usize,
-}
-
-impl Windows {
-    fn over(window: Window, [batch, height, width, channels]: [usize; 4]) -> Self {
-        let Window { side, stride, padding } = window;
-        let count = |length: usize| {
-            let padded = length + 2 * padding;
-            assert!(padded >= side, "a window of {side} in an image of {length} padded by {padding}");
-            (padded - side) / stride + 1
-        };
-        let (rows, columns) = (count(height), count(width));
-        Self { window, batch, height, width, channels, rows, columns }
-    }
-
-    /// Floats in a window.
-    fn size(&self) -> usize {
-        self.window.side * self.window.side * self.channels
-    }
-
-    /// Lines of windows in the batch.
-    fn lines(&self) -> usize {
-        self.batch * self.rows
-    }
-
-    /// Ranges of lines that are worked on at once.
-    fn blocks(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
-        let step = (BLOCK / (self.columns * self.size()).max(1)).max(1);
-        let lines = self.lines();
-        (0..lines).step_by(step).map(move |first| first..(first + step).min(lines))
-    }
-
-    /// Calls `each(place in the windows, place in the image, floats)` for every stretch of a window
-    /// row that lies inside the image, windows counted from the first of `lines`.
-    #[inline(always)]
-    fn for_each_stretch(&self, lines: std::ops::Range<usize>, mut each: impl FnMut(usize, usize, usize)) {
-        let Window { side, stride, padding } = self.window;
-        let first = lines.start;
-        for line in lines {
-            let (image, row) = (line / self.rows, line % self.rows);
-            for column in 0..self.columns {
-                let window = ((line - first) * self.columns + column) * self.size();
-                // Columns of the window that lie inside the image.
-                let left = column * stride;
-                let from = padding.saturating_sub(left).min(side);
-                let to = (self.width + padding).saturating_sub(left).min(side).max(from);
-                for k in 0..side {
-                    let y = row * stride + k;
-                    if y < padding || y >= self.height + padding || from == to {
-                        continue;
-                    }
-                    let pixel = (image * self.height + y - padding) * self.width + left + from - padding;
-                    let place = window + (k * side + from) * self.channels;
-                    each(place, pixel * self.channels, (to - from) * self.channels);
-                }
-            }
-        }
-    }
-
-    /// Windows of `lines` as rows of a matrix.
-    fn gather(&self, image: &[f32], lines: std::ops::Range<usize>, windows: &mut [f32]) {
-        windows.fill(0.0);
-        self.for_each_stretch(lines, |window, pixel, count| {
-            windows[window..window + count].copy_from_slice(&image[pixel..pixel + count]);
-        });
-    }
-
-    /// Adds windows of `lines` to the image, where they overlap.
-    fn scatter(&self, windows: &[f32], lines: std::ops::Range<usize>, image: &mut [f32]) {
-        self.for_each_stretch(lines, |window, pixel, count| {
-            let (to, from) = (&mut image[pixel..pixel + count], &windows[window..window + count]);
-            to.iter_mut().zip(from).for_each(|(sum, x)| *sum += x);
-        });
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Convolution {
     window: Window,
     f: Activation,
+}
+
+impl Convolution {
+    /// C W.
+    fn product(&self, x: &Array, weight: &Array, windows: &Windows) -> Vec<f32> {
+        let [size, outputs] = weight.dims();
+        let mut values = buffer(windows.lines() * windows.columns * outputs);
+        let mut gathered = Vec::new();
+        for lines in windows.blocks() {
+            let (first, count) = (lines.start * windows.columns, lines.len() * windows.columns);
+            gathered.resize(count * size, 0.0);
+            windows.gather(x.values(), lines, &mut gathered);
+            let out = &mut values[first * outputs..(first + count) * outputs];
+            let (c, w) = (Matrix::new(&gathered, count, size), Matrix::new(weight.values(), size, outputs));
+            multiply_into(out, c, w, Accum::Replace);
+        }
+        values
+    }
+
+    /// W̄ = Cᵀ ā, and x̄ from ā Wᵀ if it is wanted.
+    fn pull_back(&self, x: &Array, weight: &Array, a: &[f32], wants_x: bool) -> (Vec<f32>, Option<Vec<f32>>) {
+        let windows = Windows::over(self.window, x.dims());
+        let [size, outputs] = weight.dims();
+        let mut of_weight = vec![0.0; size * outputs];
+        let mut of_x = wants_x.then(|| vec![0.0; x.values().len()]);
+        let mut gathered = Vec::new();
+        for lines in windows.blocks() {
+            let (first, count) = (lines.start * windows.columns, lines.len() * windows.columns);
+            gathered.resize(count * size, 0.0);
+            windows.gather(x.values(), lines.clone(), &mut gathered);
+            let a = Matrix::new(&a[first * outputs..(first + count) * outputs], count, outputs);
+            multiply_into(&mut of_weight, Matrix::new(&gathered, count, size).transposed(), a, Accum::Add);
+            if let Some(of_x) = &mut of_x {
+                let w = Matrix::new(weight.values(), size, outputs);
+                multiply_into(&mut gathered, a, w.transposed(), Accum::Replace);
+                windows.scatter(&gathered, lines, of_x);
+            }
+        }
+        (of_weight, of_x)
+    }
 }
 
 impl Operation<3> for Convolution {
@@ -167,17 +125,10 @@ impl Operation<3> for Convolution {
         let windows = Windows::over(self.window, x.dims());
         let [size, outputs] = weight.dims();
         assert_eq!(size, windows.size(), "rows of the weight");
-        let mut values = buffer(windows.lines() * windows.columns * outputs);
-        let mut gathered = Vec::new();
-        for lines in windows.blocks() {
-            let count = lines.len() * windows.columns;
-            gathered.resize(count * size, 0.0);
-            windows.gather(x.values(), lines.clone(), &mut gathered);
-            let first = lines.start * windows.columns * outputs;
-            let out = &mut values[first..first + count * outputs];
-            let (c, w) = (Matrix::new(&gathered, count, size), Matrix::new(weight.values(), size, outputs));
-            multiply_into(out, c, w, Accum::Replace);
-        }
+        let values = match self.window.stride {
+            1 => sliding::product(x, weight, self.window),
+            _ => self.product(x, weight, &windows),
+        };
         let dims = [windows.batch, windows.rows, windows.columns, outputs];
         self.f.finish(values, bias.values(), dims, save)
     }
@@ -189,26 +140,13 @@ impl Operation<3> for Convolution {
         gradient: Array,
         wanted: [bool; 3],
     ) -> [Option<Array>; 3] {
-        let windows = Windows::over(self.window, x.dims());
         let [size, outputs] = weight.dims();
         let (a, of_bias) = self.f.pull_back_array(&gradient, &saved, outputs);
-        let mut of_weight = vec![0.0; size * outputs];
-        let mut of_x = vec![0.0; if wanted[0] { x.values().len() } else { 0 }];
-        let mut gathered = Vec::new();
-        for lines in windows.blocks() {
-            let count = lines.len() * windows.columns;
-            gathered.resize(count * size, 0.0);
-            windows.gather(x.values(), lines.clone(), &mut gathered);
-            let first = lines.start * windows.columns * outputs;
-            let a = Matrix::new(&a[first..first + count * outputs], count, outputs);
-            multiply_into(&mut of_weight, Matrix::new(&gathered, count, size).transposed(), a, Accum::Add);
-            if wanted[0] {
-                let w = Matrix::new(weight.values(), size, outputs);
-                multiply_into(&mut gathered, a, w.transposed(), Accum::Replace);
-                windows.scatter(&gathered, lines, &mut of_x);
-            }
-        }
-        let of_x = wanted[0].then(|| Array::new(of_x, x.dims::<4>()));
+        let (of_weight, of_x) = match self.window.stride {
+            1 => sliding::pull_back(x, weight, &a, self.window, wanted[0]),
+            _ => self.pull_back(x, weight, &a, wanted[0]),
+        };
+        let of_x = of_x.map(|values| Array::new(values, x.dims::<4>()));
         [of_x, Some(Array::new(of_weight, [size, outputs])), Some(of_bias)]
     }
 }
