@@ -111,7 +111,7 @@ impl Default for AutoencoderConfig {
 pub struct BridgeConfig {
     /// What is learned.
     pub score: BridgeSettings,
-    /// Training of the score. Default 10000 steps of 512, learning rate 1e-3.
+    /// Training of the score. Default 10000 steps of 512, learning rate 1e-3, patience 8.
     pub fit: FitSettings,
     /// Training of the density ratio, for the `density-ratio` start law only.
     pub ratio_fit: FitSettings,
@@ -126,7 +126,7 @@ impl Default for BridgeConfig {
             weight_decay: 0.0,
             clip_norm: 1.0,
             ema_decay: 0.999,
-            patience: 0,
+            patience: 8,
         };
         let ratio_fit = FitSettings { steps: 2000, learning_rate: 3e-4, weight_decay: 1e-2, ..fit.clone() };
         Self { score: BridgeSettings::default(), fit, ratio_fit }
