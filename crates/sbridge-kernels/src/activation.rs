@@ -222,7 +222,7 @@ pub(crate) fn gelu(a: f32) -> f32 {
 
 #[inline(always)]
 pub(crate) fn gelu_slope(a: f32) -> f32 {
-    const DENSITY_AT_ZERO: f32 = 0.398_942_28;
+    const DENSITY_AT_ZERO: f32 = 0.398_942_3;
     normal_distribution(a) + a * DENSITY_AT_ZERO * exp(-0.5 * a * a)
 }
 

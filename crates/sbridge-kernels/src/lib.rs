@@ -11,7 +11,7 @@
 //!
 //! They are plain functions on [`Tensor`](burn::tensor::Tensor)s with gradients of their own. In f32
 //! on the CPU they run here; on another device, or in f64, they are composed of Burn's operations
-//! ([`reference`]), which is also what the tests compare with.
+//! ([`mod@reference`]), which is also what the tests compare with.
 //!
 //! Kernels run on the calling thread: a batch is cut into parts that run side by side, so a network
 //! is entered and left once per part, not once per layer. Loops are compiled for AVX-512, AVX2, NEON

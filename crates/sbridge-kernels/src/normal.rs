@@ -62,14 +62,14 @@ fn philox(first: u64, [mut k0, mut k1]: [u32; 2]) -> [Lanes<u32>; 4] {
         [0; LANES],
     ];
     for _ in 0..ROUNDS {
-        for lane in 0..LANES {
-            let p0 = u64::from(MULTIPLIERS[0]) * u64::from(x[0][lane]);
-            let p1 = u64::from(MULTIPLIERS[1]) * u64::from(x[2][lane]);
-            let (x1, x3) = (x[1][lane], x[3][lane]);
-            x[0][lane] = (p1 >> 32) as u32 ^ x1 ^ k0;
-            x[1][lane] = p1 as u32;
-            x[2][lane] = (p0 >> 32) as u32 ^ x3 ^ k1;
-            x[3][lane] = p0 as u32;
+        let [x0, x1, x2, x3] = &mut x;
+        for (((x0, x1), x2), x3) in x0.iter_mut().zip(x1).zip(x2).zip(x3) {
+            let p0 = u64::from(MULTIPLIERS[0]) * u64::from(*x0);
+            let p1 = u64::from(MULTIPLIERS[1]) * u64::from(*x2);
+            *x0 = (p1 >> 32) as u32 ^ *x1 ^ k0;
+            *x1 = p1 as u32;
+            *x2 = (p0 >> 32) as u32 ^ *x3 ^ k1;
+            *x3 = p0 as u32;
         }
         k0 = k0.wrapping_add(INCREMENTS[0]);
         k1 = k1.wrapping_add(INCREMENTS[1]);

@@ -1,7 +1,7 @@
 //! What a run will cost, said before it starts.
 //!
 //! Time: a few steps of each stage are taken on the real batch sizes and thrown away. Memory: the
-//! arrays training holds at its widest moment. The evaluation that follows is not counted.
+//! arrays held at the widest moment of training or of the evaluation after it.
 
 use std::time::Instant;
 
@@ -73,8 +73,23 @@ fn trial<O: Objective>(net: O::Model, objective: &O, fit: &FitSettings, rng: &Rn
     Ok(started.elapsed().as_secs_f64() / TRIAL_STEPS as f64 * fit.steps as f64)
 }
 
-/// Bytes held at the widest moment of training.
+/// Features of the judging classifier, in f64 and twice while they are converted.
+const FEATURE_BYTES: usize = 2 * 128 * size_of::<f64>();
+
+/// Bytes held at the widest moment.
 fn memory(config: &Config, data: &RunData) -> usize {
+    BASE_BYTES + training_memory(config, data).max(evaluation_memory(config, data))
+}
+
+fn evaluation_memory(config: &Config, data: &RunData) -> usize {
+    let sample = data.target.shape().size() * size_of::<f32>();
+    let target = data.target.len() * (3 * sample + FEATURE_BYTES);
+    let pretrain = data.pretrain.as_ref().map_or(0, |d| d.len() * sample);
+    // Samples, reference, and a baseline with its decoded values.
+    target + pretrain + 4 * config.output.samples * sample
+}
+
+fn training_memory(config: &Config, data: &RunData) -> usize {
     let float = size_of::<f32>();
     let size = data.target.shape().size();
     let target = data.target.len() * size * float;
@@ -89,7 +104,7 @@ fn memory(config: &Config, data: &RunData) -> usize {
     };
     let net = &config.bridge.score.net;
     let stream = 16 * config.bridge.fit.batch_size * net.width * net.blocks * float;
-    BASE_BYTES + sets + activations.max(stream)
+    sets + activations.max(stream)
 }
 
 /// Seconds in the unit a person would use.

@@ -105,7 +105,7 @@ impl Observer for Watch {
         let smoothed = self.smoothed_loss.map_or(info.loss, |old| 0.98 * old + 0.02 * info.loss);
         self.smoothed_loss = Some(smoothed);
         self.progress.advance(info.step, smoothed);
-        if info.step % METRICS_INTERVAL == 0 {
+        if info.step.is_multiple_of(METRICS_INTERVAL) {
             self.log(info.step, "loss", info.loss);
             self.log(info.step, "grad_norm", info.grad_norm);
         }

@@ -188,7 +188,7 @@ impl<M: Module> Trainer<M> {
 
     /// Every so many steps, the held-out loss of the averaged weights, on the same noise each time.
     pub fn assess<O: Objective<Model = M>>(&mut self, objective: &O) -> Option<f64> {
-        if self.step % self.assessment_interval() != 0 {
+        if !self.step.is_multiple_of(self.assessment_interval()) {
             return None;
         }
         let averaged = self.adam.averaged(self.model().valid());

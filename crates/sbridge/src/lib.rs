@@ -43,3 +43,8 @@ pub use bridge::{Bridge, Direction};
 pub use error::{Error, Result};
 pub use problem::Problem;
 pub use rng::Rng;
+
+/// The examples of the README, compiled and run as tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -63,9 +63,9 @@ impl FeatureSpace {
         let device = images.device();
         let count = images.dims()[0];
         let aside = (count / 20).min(MAX_ASSESSED);
-        let scaled = scaling.apply(images.clone());
-        let held_out = (scaled.clone().narrow(0, 0, aside), labels[..aside].to_vec());
-        let rest = scaled.narrow(0, aside, count - aside);
+        let scaled = |first, count| scaling.apply(images.clone().narrow(0, first, count));
+        let held_out = (scaled(0, aside), labels[..aside].to_vec());
+        let rest = scaled(aside, count - aside);
         let objective = Classification::new(rest, labels[aside..].to_vec(), held_out);
         let mut init = rng.fork("init");
         let net = Classifier::new(settings.shape, settings.classes, &mut init, &device);

@@ -25,8 +25,8 @@ impl Gaussian {
         let dim = mean.len();
         let options = (device, dtype);
         Self {
-            mean: Tensor::from_data(TensorData::new(mean.to_vec(), [1, dim]), options.clone()),
-            variances: Tensor::full([1, dim], var, options.clone()),
+            mean: Tensor::from_data(TensorData::new(mean.to_vec(), [1, dim]), options),
+            variances: Tensor::full([1, dim], var, options),
             axes: Tensor::<2>::eye(dim, device).cast(dtype),
         }
     }
