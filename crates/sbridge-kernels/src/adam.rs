@@ -8,7 +8,7 @@ use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
 use rayon::prelude::*;
 
-use crate::operation::are_on_cpu;
+use crate::operation::{are_on_cpu, plain};
 use crate::vectorise::{sum, vectorise};
 
 /// Decay of the first and second moments, and the term that keeps the division finite.
@@ -61,8 +61,7 @@ impl AdamStep {
             return self.apply_reference(weight, moments, gradients);
         }
         let Moments { first, second, average } = moments;
-        let gradients: Vec<Tensor<1>> = gradients.to_vec();
-        let gradients: Vec<_> = gradients.into_iter().map(flex).collect();
+        let gradients: Vec<_> = gradients.iter().cloned().map(flex).collect();
         let gradients: Vec<&[f32]> = gradients.iter().map(|g| g.as_slice().expect("contiguous")).collect();
         let mut taken = [weight, take(first), take(second), take(average)].map(flex);
         {
@@ -179,7 +178,7 @@ fn is_on_cpu(tensor: &Tensor<1>) -> bool {
 
 /// Storage that covers exactly the tensor.
 fn flex(tensor: Tensor<1>) -> burn::backend::flex::FlexTensor {
-    let tensor = tensor.try_into_primitive::<Flex>().expect("an f32 tensor on the CPU");
+    let tensor = plain(tensor.into_dispatch());
     let whole = tensor.is_contiguous() && tensor.storage::<f32>().len() == tensor.layout().num_elements();
     if whole { tensor } else { tensor.to_contiguous() }
 }
@@ -195,6 +194,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
+    use crate::vectorise::forced::on_every_path;
 
     /// More than one chunk, and not a whole number of them.
     const COUNT: usize = 2 * CHUNK + 5;
@@ -240,6 +240,31 @@ mod tests {
         let expected = squares(tensor(0.0), tensor(2.0)) + squares(tensor(1.0), tensor(3.0));
         // Sums of 65 000 squares in f32, added up in two orders.
         assert!((gradient_norm(&parts) / f64::from(expected).sqrt() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let wave = |phase: f32| -> Vec<f32> { (0..100).map(|i| (0.37 * i as f32 + phase).sin()).collect() };
+        let rule = AdamStep {
+            learning_rate: 0.1,
+            weight_decay: 0.2,
+            gradient_scale: 0.7,
+            average_decay: 0.5,
+            step: 3,
+        };
+        let results = on_every_path(|| {
+            let (mut weight, mut first, mut mean) = (wave(0.0), wave(1.0), wave(2.0));
+            let mut second: Vec<f32> = wave(3.0).iter().map(|x| x * x).collect();
+            let gradients = [wave(4.0), wave(5.0)];
+            let parts = [&gradients[0][..], &gradients[1][..]];
+            rule.update(&mut weight, [&mut first, &mut second, &mut mean], &parts);
+            let norm = vectorise(|| sum(&total(&parts), |g| g * g));
+            let all = [weight, first, second, mean, vec![norm]].concat();
+            all.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        });
+        for (path, bits) in &results {
+            assert_eq!(bits, &results[0].1, "{path:?}");
+        }
     }
 
     #[test]

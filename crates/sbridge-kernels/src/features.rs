@@ -34,3 +34,24 @@ pub fn sin_cos(angles: Tensor<2>) -> Tensor<2> {
     );
     Tensor::from_primitive::<burn::backend::Flex>(Array::new(out, [batch, 2 * count]).into_tensor())
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::vectorise::forced::on_every_path;
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let angles: Vec<f32> = (0..60).map(|i| 0.71 * i as f32 - 20.0).collect();
+        let angles = Tensor::<2>::from_data(TensorData::new(angles, [3, 20]), &Device::flex());
+        let results = on_every_path(|| {
+            let values = sin_cos(angles.clone()).try_into_vec_as::<f32>().expect("f32");
+            values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        });
+        for (path, bits) in &results {
+            assert_eq!(bits, &results[0].1, "{path:?}");
+        }
+    }
+}

@@ -1,10 +1,9 @@
 //! Named random streams from one seed.
 //!
 //! A stream is ChaCha8 keyed by `SHA-256(parent key ‖ name)`; normal numbers come from a counter-based
-//! generator that it seeds. Forking by name means that adding a
-//! consumer of randomness never shifts the numbers another one sees, and a stream's place is one
-//! integer, so a run resumes where it stopped. The tensor library's own generator is global and is
-//! never used.
+//! generator that it seeds. Forking by name means that adding a consumer of randomness never shifts the
+//! numbers another one sees, and a stream's place is one integer, so a run resumes where it stopped. The
+//! tensor library's own generator is global and is never used.
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

@@ -321,7 +321,11 @@ fn samples_of_a_linear_model_have_the_codes_law() {
     let model = linear_model(1.0, Rng::new(7).normal([2000, 2], &device()), 4.0);
     let settings = SamplerSettings { one_minus_t: 1e-3, ..SamplerSettings::default() };
     let mut done = Vec::new();
-    let codes = model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| done.push(count)).unwrap();
+    // As many blocks are drawn between two calls as there are threads.
+    let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let codes = two_threads
+        .install(|| model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| done.push(count)))
+        .unwrap();
     assert_eq!(done, [1000, 2000]);
     let cov = cloud(&codes).covariance().unwrap();
     for j in 0..2 {

@@ -8,10 +8,7 @@ use crate::latent::DataScaling;
 use crate::net::Classifier;
 use crate::objective::Classification;
 use crate::rng::Rng;
-use crate::tensor::Tensor;
-
-/// Rows embedded at once.
-const BLOCK: usize = 500;
+use crate::tensor::{Tensor, map_rows};
 
 /// A space in which distances between samples mean something.
 pub enum FeatureSpace {
@@ -92,11 +89,10 @@ impl FeatureSpace {
     /// # Errors
     /// [`Error::Transport`](crate::Error::Transport) if a value is not finite.
     pub fn embed(&self, rows: &Tensor<2>) -> Result<sbridge_ot::Points> {
-        let blocks = rows.clone().split(BLOCK, 0).into_iter();
         let embedded = match self {
-            Self::Scaled(scaling) => blocks.map(|x| scaling.apply(x)).collect(),
-            Self::Classifier { scaling, net, .. } => blocks.map(|x| net.features(scaling.apply(x))).collect(),
+            Self::Scaled(scaling) => map_rows(rows, |x| scaling.apply(x)),
+            Self::Classifier { scaling, net, .. } => map_rows(rows, |x| net.features(scaling.apply(x))),
         };
-        super::points(&Tensor::cat(embedded, 0))
+        super::points(&embedded)
     }
 }
