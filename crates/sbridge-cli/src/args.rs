@@ -1,6 +1,7 @@
 //! What a user can type.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -29,6 +30,10 @@ pub(crate) enum Command {
     Report(Report),
     /// Say what a data set is and what is wrong with it
     Inspect(Inspect),
+    /// Compare two data sets by optimal transport
+    Ot(Ot),
+    /// Repeat experiments whose outcome is known: measured beside expected
+    Reproduce(Reproduce),
 }
 
 #[derive(Subcommand, Debug)]
@@ -155,4 +160,71 @@ pub(crate) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Reproduce {
+    /// Which experiment
+    #[arg(value_enum)]
+    pub(crate) experiment: ExperimentChoice,
+    /// Fewer sizes and repeats: under two minutes on two cores
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Folder of the report; must be new
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+    /// Seed of every random stream
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExperimentChoice {
+    /// Latent Schrödinger bridge diffusion
+    Lsbdm,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ot {
+    /// One data set: a file, a folder or builtin:NAME
+    pub(crate) source: String,
+    /// The other
+    pub(crate) target: String,
+    /// Regularisation for the cost ½|x − y|²: a variance in data units, or auto
+    #[arg(long, default_value = "auto")]
+    pub(crate) epsilon: EpsilonChoice,
+    /// Match as many points exactly as can be matched (4096), however long it takes
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Write the entropic plan and its potentials: an .npz file with plan, f and g
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Use at most N random samples of each set; time grows with the square
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    pub(crate) limit: usize,
+    /// Seed of that choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A variance, or the program's own choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum EpsilonChoice {
+    Auto,
+    Value(f64),
+}
+
+impl FromStr for EpsilonChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "auto" => Ok(Self::Auto),
+            Ok(value) if f64::is_finite(value) && value > 0.0 => Ok(Self::Value(value)),
+            _ => Err("must be a finite number > 0, or auto".into()),
+        }
+    }
 }

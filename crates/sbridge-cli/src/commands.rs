@@ -6,11 +6,14 @@ use std::time::Instant;
 use sbridge_run::config::DataConfig;
 use sbridge_run::evaluate::Evaluation;
 use sbridge_run::finish::{self, OpenRun};
+use sbridge_run::ot::{self, OtSettings};
+use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
 use sbridge_run::{Config, Result, RunError, RunFolder, estimate, fit_latent, run_report};
 
 use crate::args::{
-    Arguments, Command, Demo, EncoderChoice, Eval, FitLatent, Inspect, Method, Report, Sample,
+    Arguments, Command, Demo, EncoderChoice, EpsilonChoice, Eval, ExperimentChoice, FitLatent, Inspect,
+    Method, Ot, Report, Reproduce, Sample,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -24,6 +27,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Eval(eval) => judge(&eval),
         Command::Report(report) => write_report(&report),
         Command::Inspect(inspect) => say_what_it_is(&inspect),
+        Command::Ot(ot) => compare(&ot),
+        Command::Reproduce(reproduce) => repeat(&reproduce),
     }
 }
 
@@ -164,4 +169,33 @@ fn say_what_it_is(args: &Inspect) -> Result<()> {
         println!("{inspection}");
     }
     Ok(())
+}
+
+fn compare(args: &Ot) -> Result<()> {
+    let epsilon = match args.epsilon {
+        EpsilonChoice::Auto => None,
+        EpsilonChoice::Value(value) => Some(value),
+    };
+    let settings = OtSettings { epsilon, exact: args.exact, limit: args.limit, seed: args.seed };
+    let report = ot::compare(&args.source, &args.target, &settings, args.plan.as_deref())?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+    } else {
+        println!("{report}");
+    }
+    Ok(())
+}
+
+fn repeat(args: &Reproduce) -> Result<()> {
+    let experiment = match args.experiment {
+        ExperimentChoice::Lsbdm => Experiment::Lsbdm,
+    };
+    let effort = if args.quick { Effort::Quick } else { Effort::Full };
+    let done = reproduce(experiment, effort, args.seed, &args.out)?;
+    println!("{done}");
+    println!("report: {}", args.out.join("report.html").display());
+    match done.failed() {
+        0 => Ok(()),
+        failed => Err(RunError::Checks { failed }),
+    }
 }

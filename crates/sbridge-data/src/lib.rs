@@ -46,7 +46,7 @@ pub use limits::Limits;
 pub use shape::SampleShape;
 pub use source::SourceKind;
 pub use suggest::edit_distance;
-pub use write::{write_csv, write_npy, write_png_grid};
+pub use write::{NamedArray, write_csv, write_npy, write_npz, write_png_grid};
 
 /// The result of everything here that can be refused.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;

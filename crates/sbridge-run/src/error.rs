@@ -57,6 +57,12 @@ pub enum RunError {
         /// The run folder.
         folder: PathBuf,
     },
+    /// A repeated experiment did not come out as it is known to.
+    #[error("{failed} checks failed; the report says which (another --seed tells chance from a fault)")]
+    Checks {
+        /// How many.
+        failed: usize,
+    },
     /// The user stopped the run; a checkpoint was kept.
     #[error("interrupted; continue with: sbridge fit latent --resume {folder}", folder = .folder.display())]
     Interrupted {
@@ -79,7 +85,7 @@ impl RunError {
     /// The exit code of the command: 2 wrong input, 3 numerics went bad, 130 interrupted, 1 the disk.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Diverged { .. } | Self::Library(sbridge::Error::Diverged(_)) => 3,
+            Self::Diverged { .. } | Self::Checks { .. } | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,
             Self::Disk { .. } | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
             _ => 2,

@@ -263,12 +263,16 @@ impl fmt::Display for Evaluation {
             writeln!(f)?;
             writeln!(f, "(D_model − D_autoencoder)/(D_gauss − D_autoencoder) = {share:.4}")?;
         }
-        if let Some(Decomposition { terms, matched }) = &self.decomposition {
+        if let Some(decomposition) = &self.decomposition {
+            let Decomposition { terms, matched } = decomposition;
             writeln!(f)?;
             writeln!(f, "error terms, exact W2 of {matched} points (floor: two samples of one law)")?;
             for t in terms {
                 let floor = t.floor.map_or(String::new(), |x| format!("floor {x:.4}"));
                 writeln!(f, "{:24} {:>10.4}  {floor:14} {}", t.name, t.value, t.meaning)?;
+            }
+            if let Some((name, share)) = decomposition.dominant() {
+                writeln!(f, "the right-hand side is mostly {name}: {:.0} %", 100.0 * share)?;
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use faer::mat;
 use sbridge::Rng;
 use sbridge::marginal::{Convolved, Empirical, Gaussian, Marginal, Mixture, SmoothedScore};
 use sbridge::net::{NoisePredictor, Parametrisation, ResidualMlpSettings};
-use sbridge::simulate::{Denoiser, EndRule, Noise, StepRule, VarGrid};
+use sbridge::simulate::{self, Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{DType, Tensor, from_rows_f64, to_vec_f64};
 use sbridge_ot::{Points, bures_wasserstein2};
 
@@ -263,33 +263,11 @@ fn stopping_error_is_linear_in_the_variance_left_unless_the_law_is_a_point() {
 
 // ---- Step error ----
 
-/// A constant to the second of two rows.
-struct SecondRow;
-
-impl Noise for SecondRow {
-    fn draw(&mut self, like: &Tensor<2>) -> Tensor<2> {
-        line(&[0.0, 1.0]).cast(like.dtype())
-    }
-}
-
-/// Output variance from the gains of every step, for grids too long for one row per draw: one row
-/// starts at 1 and hears no noise, the other starts at 0 and always hears 1.
-fn long_run_variance(denoiser: &Denoiser, law: &Gaussian, start: f64) -> f64 {
-    let mut states: Vec<Vec<f64>> = Vec::new();
-    let mut observe = |_: f64, z: &Tensor<2>| states.push(to_vec_f64(z.clone()));
-    denoiser.run_observed(law, line(&[1.0, 0.0]), &mut SecondRow, &mut observe);
-    states.windows(2).fold(start, |var, pair| {
-        let gain = pair[1][0] / pair[0][0];
-        let noise = pair[1][1] - gain * pair[0][1];
-        gain * gain * var + noise * noise
-    })
-}
-
 #[test]
-fn long_run_variance_agrees_with_unit_inputs() {
+fn variance_from_gains_agrees_with_unit_inputs() {
     for var in [1.0, 0.25] {
         let (a, b) = (
-            long_run_variance(&euler(200), &normal(var), var + 1.0),
+            simulate::exact_output_variance(&euler(200), &normal(var), var + 1.0),
             output_variance(&euler(200), &normal(var), var + 1.0, DType::F64),
         );
         assert_close(a, b, 1e-12, "two ways to the same variance"); // 200 steps of rounding
@@ -300,7 +278,7 @@ fn long_run_variance_agrees_with_unit_inputs() {
 fn variance_bias_of_euler_is_first_order_with_the_known_constant() {
     let steps = 20_000;
     for (var, expected) in [(1.0, 0.375_01), (0.25, 0.480_03), (0.0625, 0.498_40)] {
-        let bias = long_run_variance(&euler(steps), &normal(var), var + 1.0) - var;
+        let bias = simulate::exact_output_variance(&euler(steps), &normal(var), var + 1.0) - var;
         // The table has five decimals; rounding adds 20 000 · 10⁻¹³.
         assert_close(bias * steps as f64, expected, 1e-5, &format!("N (V − s²), s² = {var}"));
         // (ε/2)(1 − (s²/(s²+ε))²) is the limit; the next order, larger for narrow laws, is below 3/N.
@@ -312,7 +290,8 @@ fn variance_bias_of_euler_is_first_order_with_the_known_constant() {
 #[test]
 fn step_error_in_w2_falls_as_one_over_the_steps_or_their_root_for_a_point() {
     let slope = |var: f64| {
-        let at = |steps| normal_w2(long_run_variance(&euler(steps), &normal(var), var + 1.0), var);
+        let at =
+            |steps| normal_w2(simulate::exact_output_variance(&euler(steps), &normal(var), var + 1.0), var);
         (at(3200) / at(1600)).log2()
     };
     for var in [1.0, 0.25, 0.0625] {

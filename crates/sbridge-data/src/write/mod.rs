@@ -3,10 +3,12 @@
 mod atomic;
 mod csv;
 mod npy;
+mod npz;
 mod png;
 
 pub use self::csv::write_csv;
 pub use self::npy::write_npy;
+pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
 
 use crate::{DataError, Result};

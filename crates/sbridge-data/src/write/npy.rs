@@ -27,7 +27,7 @@ pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Res
 }
 
 /// Magic number, version 1.0, and a dictionary padded so that data start at a multiple of 64 bytes.
-fn header(shape: &[usize]) -> Vec<u8> {
+pub(super) fn header(shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
     let prefix = 10;

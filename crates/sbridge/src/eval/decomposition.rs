@@ -45,6 +45,32 @@ pub struct Decomposition {
     pub matched: usize,
 }
 
+/// What is bounded, and by what.
+const END_TO_END: [&str; 2] = ["W2(D#π̃_T, p_data)", "right-hand side"];
+const SHIFT: [&str; 2] = ["R(p_data)", "R(p̃) + (1 + L_D L_E) δ"];
+
+impl Decomposition {
+    fn value(&self, name: &str) -> Option<f64> {
+        self.terms.iter().find(|term| term.name == name).map(|term| term.value)
+    }
+
+    /// The inequalities that were measured: what is bounded, its value, the bound.
+    pub fn bounds(&self) -> Vec<(&'static str, f64, f64)> {
+        let bound = |[left, right]: [&'static str; 2]| Some((left, self.value(left)?, self.value(right)?));
+        [END_TO_END, SHIFT].into_iter().filter_map(bound).collect()
+    }
+
+    /// The largest summand of the right-hand side, and its share.
+    pub fn dominant(&self) -> Option<(String, f64)> {
+        let (decoder, whole) = (self.value("L_D")?, self.value("right-hand side")?);
+        let latent = ["W2(π̃_T, q_v)", "W2(q_v, p)"];
+        let stretched =
+            latent.iter().map(|name| Some((format!("L_D · {name}"), decoder * self.value(name)?)));
+        let summands = stretched.chain([Some(("R(p_data)".into(), self.value("R(p_data)")?))]).flatten();
+        summands.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, value)| (name, value / whole))
+    }
+}
+
 /// Measures every term of `model` against unseen `reference` rows; `pretrain` rows are those of the
 /// pre-training law if it differs from the target. Rows are in data units, `[count, size]`.
 ///
@@ -88,17 +114,17 @@ pub fn decompose(
 
     let mut terms = vec![
         term(
-            "W2(D#π̃_T, p_data)",
+            END_TO_END[0],
             "end-to-end error of decoded samples, without the Tweedie step",
             end_to_end,
             Some(data_floor),
         ),
-        term("right-hand side", "the bound of the inequality with the terms below", bound, None),
+        term(END_TO_END[1], "the bound of the inequality with the terms below", bound, None),
         term("L_D", "empirical Lipschitz constant of the decoder", decoder, None),
         term("W2(π̃_T, π_T)", "step error alone, against a grid twice as fine", steps, None),
         term("W2(π̃_T, q_v)", "step, score and start error, in latent space", learned, Some(latent_floor)),
         term("W2(q_v, p)", "stopping error, at most √(d* v_end)", stopping, None),
-        term("R(p_data)", "reconstruction error on the target law", reconstruction, None),
+        term(SHIFT[0], "reconstruction error on the target law", reconstruction, None),
     ];
     if let Some(pretrain) = pretrain {
         let pretrain = head(pretrain, matched);
@@ -109,7 +135,7 @@ pub fn decompose(
             term("δ = W2(p_data, p̃)", "shift between pre-training and target law", delta, Some(data_floor)),
             term("L_E", "empirical Lipschitz constant of the encoder", encoder, None),
             term(
-                "R(p̃) + (1 + L_D L_E) δ",
+                SHIFT[1],
                 "bound on R(p_data) from the shift",
                 own + (1.0 + decoder * encoder) * delta,
                 None,

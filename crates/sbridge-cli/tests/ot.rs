@@ -1,0 +1,90 @@
+//! `sbridge ot`, driven through the built binary.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::sbridge;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let output = sbridge().arg("ot").args(arguments).arg("--json").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Writes points as CSV and returns the path.
+fn table(folder: &tempfile::TempDir, name: &str, points: &[[f32; 2]]) -> String {
+    let path = folder.path().join(name);
+    let text: String = points.iter().map(|[x, y]| format!("{x},{y}\n")).collect();
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().into()
+}
+
+#[test]
+fn a_shifted_cloud_costs_its_shift() {
+    let folder = tempfile::tempdir().unwrap();
+    let points: Vec<[f32; 2]> = (0..40).map(|i| [(i % 8) as f32, (i / 8) as f32 * 1.5]).collect();
+    let shifted: Vec<[f32; 2]> = points.iter().map(|[x, y]| [x + 3.0, y - 4.0]).collect();
+    let (a, b) = (table(&folder, "a.csv", &points), table(&folder, "b.csv", &shifted));
+    let found = json(&[&a, &b]);
+    let value = |name: &str| found[name].as_f64().unwrap();
+    assert!((value("exact_w2") - 5.0).abs() < 1e-6); // coordinates are exact in f32
+    // The divergence of a shift is exactly its cost, up to marginals wrong by 1e-4 of potentials of order ten.
+    assert!((value("sinkhorn_divergence") - 12.5).abs() < 1e-2);
+    assert_eq!(found["converged"], true);
+    assert!((value("epsilon") - 0.05 * value("cost_spread")).abs() < 1e-9);
+}
+
+#[test]
+fn the_plan_has_the_weights_of_the_points_as_marginals() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.npz");
+    let plan = plan.to_str().unwrap();
+    sbridge()
+        .args(["ot", "builtin:moons?n=30", "builtin:circles?n=50", "--epsilon", "1.0", "--plan", plan])
+        .assert()
+        .success()
+        .stdout(contains("given; the cost's standard deviation"));
+    let masses = sbridge_data::load(&format!("{plan}#plan")).unwrap();
+    assert_eq!((masses.len(), masses.shape().size()), (30, 50));
+    for row in masses.rows() {
+        // The source marginal is right to the tolerance 1e-4 in total.
+        assert!((row.iter().sum::<f32>() - 1.0 / 30.0).abs() < 1e-4);
+    }
+    let column: f32 = masses.rows().map(|row| row[7]).sum();
+    assert!((column - 0.02).abs() < 1e-6); // the target marginal is exact, to f32
+    assert_eq!(sbridge_data::load(&format!("{plan}#g")).unwrap().values().len(), 50);
+}
+
+#[test]
+fn an_epsilon_too_small_is_said_in_words_with_a_better_one() {
+    sbridge()
+        .args(["ot", "builtin:moons?n=300", "builtin:8gaussians?n=300", "--epsilon", "1e-4"])
+        .assert()
+        .success()
+        .stdout(contains("not converged: after 2000 sweeps").and(contains("--epsilon 3.")));
+}
+
+#[test]
+fn large_sets_are_sampled_and_the_screen_says_so() {
+    sbridge()
+        .args(["ot", "builtin:moons?n=900", "builtin:moons?n=700&seed=1", "--limit", "200"])
+        .assert()
+        .success()
+        .stdout(contains("a random 200 of them used").and(contains("200 points of each, matched")));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let refused = |arguments: &[&str], message: &str| {
+        sbridge().arg("ot").args(arguments).assert().code(2).stderr(contains(message));
+    };
+    refused(&["builtin:moons", "builtin:digits?n=20"], "compare data of one shape");
+    refused(&["builtin:moons", "missing.npy"], "missing.npy");
+    refused(&["builtin:moons", "builtin:moons", "--epsilon", "-1"], "finite number > 0, or auto");
+    refused(&["builtin:moons", "builtin:moons", "--epsilon", "nan"], "finite number > 0, or auto");
+    refused(&["builtin:moons", "builtin:moons", "--limit", "0"], "at least 1");
+    refused(&["builtin:moons", "builtin:moons", "--plan", "plan.csv"], "must end in .npz");
+}

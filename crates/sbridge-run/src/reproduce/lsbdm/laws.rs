@@ -1,0 +1,55 @@
+//! Laws that several studies share.
+
+use sbridge::Result;
+use sbridge::marginal::{Gaussian, Mixture};
+use sbridge::rng::Rng;
+use sbridge::tensor::{DType, Device, Tensor, from_rows};
+
+/// Variance of [`two_bumps`]: 0.6² + 0.16.
+pub(super) const BUMPS_VAR: f64 = 0.52;
+
+/// ½ N(0.6, 0.16) + ½ N(−0.6, 0.16).
+pub(super) fn two_bumps() -> Result<Mixture> {
+    let device = Device::flex();
+    let weights = Tensor::<1>::ones([2], &device);
+    Mixture::new(weights, from_rows(&[-0.6, 0.6], 1, &device), from_rows(&[0.16, 0.16], 1, &device))
+}
+
+/// N(0, var) on the line, in f64.
+pub(super) fn normal(var: f64) -> Gaussian {
+    Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex())
+}
+
+/// Codes spread evenly over a cube whose sides have variance one: connected, with a density bounded below.
+pub(super) fn cube(count: usize, dim: usize, rng: &mut Rng) -> Tensor<2> {
+    let side = 3f64.sqrt();
+    let values: Vec<f32> = rng.uniform(count * dim, -side, side).into_iter().map(|x| x as f32).collect();
+    from_rows(&values, dim, &Device::flex())
+}
+
+/// `dim` orthonormal directions in ℝ^`size` as rows, `[dim, size]`: Gram–Schmidt on normal draws.
+pub(super) fn directions(dim: usize, size: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    while basis.len() < dim {
+        let mut draw = vec![0f32; size];
+        rng.fill_normal(&mut draw);
+        let mut v: Vec<f64> = draw.into_iter().map(f64::from).collect();
+        for b in &basis {
+            let along = dot(&v, b);
+            v.iter_mut().zip(b).for_each(|(v, b)| *v -= along * b);
+        }
+        let length = dot(&v, &v).sqrt();
+        basis.push(v.into_iter().map(|x| x / length).collect());
+    }
+    basis
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Codes along `directions`, `[count, size]`.
+pub(super) fn embed(codes: &Tensor<2>, directions: &[Vec<f64>]) -> Tensor<2> {
+    let map: Vec<f32> = directions.iter().flatten().map(|x| *x as f32).collect();
+    codes.clone().matmul(from_rows(&map, directions[0].len(), &codes.device()))
+}

@@ -1,0 +1,113 @@
+//! Networks of the size the studies need, and the models made of them.
+
+use sbridge::Result;
+use sbridge::executor::run_silently;
+use sbridge::fit::{FitSettings, Trainer};
+use sbridge::latent::{
+    BridgeSettings, DataScaling, LatentModel, Normalisation, Normaliser, SamplerSettings, StartLaw, encode,
+};
+use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, ResidualMlpSettings};
+use sbridge::objective::{DenoisingScore, Reconstruction, ReconstructionSettings};
+use sbridge::rng::Rng;
+use sbridge::simulate::EndRule;
+use sbridge::tensor::Tensor;
+
+/// ε in units of the codes' variance.
+const EPSILON: f64 = 4.0;
+
+/// Steps and network sizes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Gradient steps of each network.
+    pub(super) steps: usize,
+    /// Features of hidden layers.
+    pub(super) width: usize,
+}
+
+/// Euler steps from codes that were set aside, and no step at the end: what the theory speaks of.
+pub(super) fn sampler() -> SamplerSettings {
+    SamplerSettings {
+        start: StartLaw::ConvolveHeldout,
+        end: EndRule::Plain,
+        steps: 100,
+        ..Default::default()
+    }
+}
+
+fn fit_settings(sizes: Sizes) -> FitSettings {
+    FitSettings {
+        steps: sizes.steps,
+        batch_size: 256,
+        learning_rate: 1e-3,
+        weight_decay: 0.0,
+        clip_norm: 1.0,
+        ema_decay: 0.999,
+        patience: 8,
+    }
+}
+
+/// Training rows, and as many for early stopping and for the start law.
+pub(super) struct Rows {
+    pub(super) train: Tensor<2>,
+    pub(super) held_out: Tensor<2>,
+}
+
+/// Encoder and decoder for `rows`, with codes of `dim` numbers, and the scaling they live in.
+pub(super) fn autoencoder(
+    rows: &Rows,
+    dim: usize,
+    sizes: Sizes,
+    rng: &Rng,
+) -> Result<(Autoencoder, DataScaling)> {
+    let scaling = DataScaling::of_vectors(&rows.train);
+    let kind = AutoencoderKind::Vector { dim: rows.train.dims()[1] };
+    let settings = AutoencoderSettings { latent_dim: dim, hidden: sizes.width, ..Default::default() };
+    let net = Autoencoder::new(&kind, &settings, &mut rng.fork("init"), &rows.train.device());
+    let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
+    let scaled = |rows: &Tensor<2>| scaling.apply(rows.clone());
+    let objective = Reconstruction::new(scaled(&rows.train), Some(scaled(&rows.held_out)), loss);
+    let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
+    Ok((run_silently(trainer, &objective)?, scaling))
+}
+
+/// The bridge to the codes of `rows` between a trained encoder and decoder.
+pub(super) fn bridge(
+    (autoencoder, scaling): (Autoencoder, DataScaling),
+    rows: &Rows,
+    sizes: Sizes,
+    rng: &Rng,
+) -> Result<LatentModel> {
+    let raw = encode(&autoencoder, &scaling, &rows.train);
+    let normaliser = Normaliser::of_codes(&raw, Normalisation::PerDimension);
+    let codes = normaliser.apply(raw);
+    let held_out = normaliser.apply(encode(&autoencoder, &scaling, &rows.held_out));
+    let settings = BridgeSettings { epsilon: EPSILON, ..Default::default() };
+    let net = ResidualMlpSettings { width: sizes.width, blocks: 2, time_features: 16 };
+    let v_min = sampler().v_min(EPSILON)?;
+    let (dim, device) = (codes.dims()[1], codes.device());
+    let net = NoisePredictor::new(dim, settings.parametrisation, &net, &mut rng.fork("init"), &device);
+    let objective =
+        DenoisingScore::new(codes.clone(), Some(held_out.clone()), settings.noise_sampling, v_min, EPSILON)?;
+    let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
+    let predictor = run_silently(trainer, &objective)?;
+    Ok(LatentModel {
+        scaling,
+        autoencoder,
+        normaliser,
+        predictor,
+        ratio: None,
+        codes,
+        held_out: Some(held_out),
+        epsilon: EPSILON,
+        v_min,
+    })
+}
+
+/// A bridge in the space of the rows themselves: encoder and decoder do nothing.
+pub(super) fn plain_bridge(rows: &Rows, sizes: Sizes, rng: &Rng) -> Result<LatentModel> {
+    let dim = rows.train.dims()[1];
+    let unscaled = DataScaling::of_vectors(&rows.train);
+    let (zero, one) = (unscaled.offset.zeros_like(), unscaled.scale.ones_like());
+    let scaling = DataScaling { offset: zero, scale: one, ..unscaled };
+    bridge((Autoencoder::identity(dim), scaling), rows, sizes, rng)
+}

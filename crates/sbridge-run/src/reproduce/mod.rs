@@ -1,0 +1,188 @@
+//! Experiments whose outcome is known, repeated: measured beside expected.
+//!
+//! A [`Study`] asks one question and answers with [`Check`]s and plots. The studies of a method form a
+//! [`Reproduction`], written as `reproduction.json` and `report.html`. A new one is a file of studies
+//! and a line in [`Experiment`].
+
+mod check;
+mod lsbdm;
+mod statistics;
+
+use std::fmt;
+use std::path::Path;
+use std::time::Instant;
+
+use sbridge::rng::Rng;
+use serde::Serialize;
+
+pub use check::{Check, Expected, Study};
+
+use crate::atomic;
+use crate::error::{Result, RunError};
+use crate::folder::RunFolder;
+use crate::report::{Block, Emphasis, Report, Row, Section, Table};
+use crate::watch::Progress;
+
+/// What can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Experiment {
+    /// Latent Schrödinger bridge diffusion: sampler, start laws, rates, and the end-to-end inequality.
+    Lsbdm,
+}
+
+/// How much is spent on an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effort {
+    /// Under two minutes on two cores: fewer sizes and repeats.
+    Quick,
+    /// Everything, in under an hour.
+    Full,
+}
+
+impl Effort {
+    /// `quick` or `full`, whichever this is.
+    fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+}
+
+/// A question: its answer, from an effort and a stream.
+type Question = fn(Effort, &Rng) -> sbridge::Result<Study>;
+
+impl Experiment {
+    fn studies(self) -> &'static [(&'static str, Question)] {
+        match self {
+            Self::Lsbdm => lsbdm::STUDIES,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Lsbdm => "Latent Schrödinger bridge diffusion, measured beside what is known",
+        }
+    }
+}
+
+/// The studies of an experiment, answered.
+#[derive(Debug, Serialize)]
+pub struct Reproduction {
+    /// Which experiment.
+    pub experiment: Experiment,
+    /// How much was spent on it.
+    pub effort: Effort,
+    /// Seed of every stream.
+    pub seed: u64,
+    /// Version of the program.
+    pub version: &'static str,
+    /// The answers.
+    pub studies: Vec<Study>,
+}
+
+/// Repeats `experiment` into the new folder `out`.
+///
+/// # Errors
+/// [`RunError`] if the folder is taken or a study cannot be computed. A check that fails is no error
+/// here; see [`Reproduction::failed`].
+pub fn reproduce(experiment: Experiment, effort: Effort, seed: u64, out: &Path) -> Result<Reproduction> {
+    RunFolder::check_free(out)?;
+    let rng = Rng::new(seed).fork("reproduce");
+    let mut studies = Vec::new();
+    let mut progress = Progress::new("studies", 0, experiment.studies().len());
+    for (name, question) in experiment.studies() {
+        progress.show(studies.len(), name);
+        let started = Instant::now();
+        let mut study = question(effort, &rng.fork(name))?;
+        study.seconds = started.elapsed().as_secs_f64();
+        studies.push(study);
+    }
+    progress.show(studies.len(), "");
+    progress.finish();
+    let done = Reproduction { experiment, effort, seed, version: env!("CARGO_PKG_VERSION"), studies };
+    done.write(out)?;
+    Ok(done)
+}
+
+impl Reproduction {
+    fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.studies.iter().flat_map(|study| &study.checks)
+    }
+
+    /// Checks that failed.
+    pub fn failed(&self) -> usize {
+        self.checks().filter(|check| !check.passed).count()
+    }
+
+    /// How many checks passed, in words.
+    fn summary(&self) -> String {
+        let count = self.checks().count();
+        format!("{} of {count} checks passed.", count - self.failed())
+    }
+
+    fn write(&self, out: &Path) -> Result<()> {
+        std::fs::create_dir_all(out).map_err(|e| RunError::disk("create", out, e))?;
+        let json = serde_json::to_string_pretty(self).expect("a reproduction is plain data");
+        atomic::write(&out.join("reproduction.json"), json.as_bytes())?;
+        let html = self.report().render();
+        let html = html.map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
+        atomic::write(&out.join("report.html"), html.as_bytes())
+    }
+
+    fn report(&self) -> Report {
+        let seconds: f64 = self.studies.iter().map(|study| study.seconds).sum();
+        let effort = format!("{:?}", self.effort).to_lowercase();
+        Report {
+            title: self.experiment.title().into(),
+            summary: self.summary(),
+            facts: vec![
+                ("effort".into(), effort),
+                ("seed".into(), self.seed.to_string()),
+                ("time".into(), crate::estimate::human_time(seconds)),
+                ("version".into(), format!("sbridge {}", self.version)),
+            ],
+            sections: self.studies.iter().map(section).collect(),
+        }
+    }
+}
+
+fn section(study: &Study) -> Section {
+    let row = |check: &Check| Row {
+        label: check.quantity.clone(),
+        cells: vec![
+            check.shown_measured(),
+            check.shown_interval(),
+            check.expected.to_string(),
+            check.verdict().into(),
+        ],
+        emphasis: if check.passed { Emphasis::Baseline } else { Emphasis::Model },
+    };
+    let table = Table {
+        caption: format!("{:.1} s", study.seconds),
+        columns: ["measured", "95 % interval", "expected", "verdict"].map(String::from).to_vec(),
+        rows: study.checks.iter().map(row).collect(),
+        note: study.note.clone(),
+    };
+    let plots = study.plots.iter().cloned().map(Block::Plot);
+    Section {
+        title: study.title.clone(),
+        text: study.text.clone(),
+        blocks: std::iter::once(Block::Table(table)).chain(plots).collect(),
+    }
+}
+
+impl fmt::Display for Reproduction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for study in &self.studies {
+            writeln!(f, "{} ({:.1} s)", study.title, study.seconds)?;
+            for check in &study.checks {
+                let (measured, expected) = (check.shown_measured(), check.expected.to_string());
+                writeln!(f, "  {:58} {measured:>11}  {expected:28} {}", check.quantity, check.verdict())?;
+            }
+        }
+        write!(f, "{}", self.summary())
+    }
+}

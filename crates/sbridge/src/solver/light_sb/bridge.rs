@@ -1,0 +1,195 @@
+//! The bridge between two samples: a potential each way, in the units of the data.
+
+use faer::Mat;
+
+use super::potential::LightPotential;
+use super::training::{LightSbSettings, PointSource, fit};
+use crate::bridge::{Bridge, Direction};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::tensor::{Device, Tensor, TensorData, to_vec_f64};
+
+/// What the potentials see: each law about its own mean, both divided by one number.
+///
+/// Moving a law moves the plan with it and dividing space by s divides ε by s², so the answer is that of the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Means of source and target, `[dim]`.
+    pub means: [Vec<f64>; 2],
+    /// The common divisor: the root mean square deviation of both laws together.
+    pub scale: f64,
+}
+
+impl Frame {
+    /// The frame of two samples, row-major with rows of `dim`.
+    pub fn of(source: &[f64], target: &[f64], dim: usize) -> Self {
+        let means = [source, target].map(|rows| mean(rows, dim));
+        let spread = |rows: &[f64], mean: &[f64]| {
+            rows.chunks_exact(dim)
+                .flat_map(|row| row.iter().zip(mean))
+                .map(|(x, m)| (x - m).powi(2))
+                .sum::<f64>()
+        };
+        let total = spread(source, &means[0]) + spread(target, &means[1]);
+        let scale = (total / (source.len() + target.len()) as f64).sqrt();
+        Self { means, scale: if scale > 0.0 { scale } else { 1.0 } }
+    }
+
+    /// Mean of the bridge at time `t`: it moves along a line.
+    fn centre(&self, t: f64) -> Vec<f64> {
+        self.means[0].iter().zip(&self.means[1]).map(|(a, b)| (1.0 - t) * a + t * b).collect()
+    }
+
+    /// States at time `t` as the potentials see them.
+    fn apply(&self, t: f64, x: &[f64]) -> Vec<f64> {
+        let centre = self.centre(t);
+        x.iter().zip(centre.iter().cycle()).map(|(x, m)| (x - m) / self.scale).collect()
+    }
+
+    /// And back.
+    fn undo(&self, t: f64, x: &[f64]) -> Vec<f64> {
+        let centre = self.centre(t);
+        x.iter().zip(centre.iter().cycle()).map(|(x, m)| x * self.scale + m).collect()
+    }
+}
+
+fn mean(rows: &[f64], dim: usize) -> Vec<f64> {
+    let count = (rows.len() / dim) as f64;
+    (0..dim).map(|j| rows.iter().skip(j).step_by(dim).sum::<f64>() / count).collect()
+}
+
+/// A Schrödinger bridge between two samples, by a mixture potential each way.
+#[derive(Clone, Debug)]
+pub struct LightSb {
+    /// Units of the potentials.
+    pub frame: Frame,
+    /// From source to target.
+    pub forward: LightPotential,
+    /// From target to source.
+    pub backward: LightPotential,
+}
+
+/// What a fit tells of itself: direction, step counted from 1, loss of the batch.
+pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) + 'a;
+
+impl LightSb {
+    /// Fits both directions between the rows of `source` and `target`, in data units, for ε in their squares.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for rows of different length; as [`fit`].
+    pub fn fit(
+        source: &Tensor<2>,
+        target: &Tensor<2>,
+        epsilon: f64,
+        settings: &LightSbSettings,
+        rng: &Rng,
+        on_step: &mut OnStep<'_>,
+    ) -> Result<Self> {
+        let [_, dim] = source.dims();
+        if target.dims()[1] != dim {
+            let fix = "source and target must live in the same space";
+            return Err(Error::shape("dimension of the target", dim, target.dims()[1], fix));
+        }
+        let (source, target) = (to_vec_f64(source.clone()), to_vec_f64(target.clone()));
+        let frame = Frame::of(&source, &target, dim);
+        let rows = [(0.0, source), (1.0, target)].map(|(t, rows)| Rows::new(&frame.apply(t, &rows), dim));
+        let epsilon = epsilon / frame.scale.powi(2);
+        let mut one_way = |direction, from: &Rows, to: &Rows| {
+            let rng = rng.fork(&format!("{direction:?}").to_lowercase());
+            fit(from, to, epsilon, settings, &rng, &mut |step, loss| on_step(direction, step, loss))
+        };
+        let forward = one_way(Direction::Forward, &rows[0], &rows[1])?;
+        let backward = one_way(Direction::Backward, &rows[1], &rows[0])?;
+        Ok(Self { frame, forward, backward })
+    }
+
+    /// ε in units of the data.
+    pub fn epsilon(&self) -> f64 {
+        self.forward.epsilon() * self.frame.scale.powi(2)
+    }
+
+    fn potential(&self, direction: Direction) -> &LightPotential {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Backward => &self.backward,
+        }
+    }
+
+    /// One draw at the other end for every row of `x`, `[batch, dim]` in data units, exactly from the plan.
+    pub fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
+        let (from, to) = ends(direction);
+        let inside = self.frame.apply(from, &to_vec_f64(x.clone()));
+        let drawn = self.potential(direction).sample(&inside, rng);
+        rows_like(x, self.frame.undo(to, &drawn))
+    }
+
+    /// Drift at one time for all rows.
+    fn drift_at(&self, direction: Direction, t: f64, x: &Tensor<2>) -> Tensor<2> {
+        let inside = self.frame.apply(t, &to_vec_f64(x.clone()));
+        let (from, to) = ends(direction);
+        let elapsed = (t - from).abs();
+        let drift = self.potential(direction).drift(elapsed, &inside);
+        let (start, end) = (self.frame.centre(from), self.frame.centre(to));
+        let along = start.iter().zip(&end).map(|(start, end)| end - start);
+        let shift: Vec<f64> = along.collect();
+        let moved = drift.iter().zip(shift.iter().cycle()).map(|(v, shift)| v * self.frame.scale + shift);
+        rows_like(x, moved.collect())
+    }
+}
+
+/// Times at which a direction starts and ends.
+fn ends(direction: Direction) -> (f64, f64) {
+    match direction {
+        Direction::Forward => (0.0, 1.0),
+        Direction::Backward => (1.0, 0.0),
+    }
+}
+
+/// Row-major `values` with shape, type and device of `like`.
+fn rows_like(like: &Tensor<2>, values: Vec<f64>) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, like.dims()), (&like.device(), like.dtype()))
+}
+
+impl Bridge for LightSb {
+    fn dim(&self) -> usize {
+        self.forward.dim()
+    }
+
+    /// # Panics
+    /// At the end of a direction, where the drift is not defined.
+    fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let times = to_vec_f64(t);
+        assert!(times.iter().all(|t| *t != ends(direction).1), "the drift is not defined at its end");
+        if times.windows(2).all(|pair| pair[0] == pair[1]) {
+            return self.drift_at(direction, times[0], &x);
+        }
+        let rows = x.split(1, 0).into_iter().zip(times);
+        Tensor::cat(rows.map(|(row, t)| self.drift_at(direction, t, &row)).collect(), 0)
+    }
+
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
+        t.full_like(self.epsilon().sqrt())
+    }
+}
+
+/// Rows drawn with replacement.
+struct Rows {
+    columns: Mat<f64>,
+}
+
+impl Rows {
+    fn new(rows: &[f64], dim: usize) -> Self {
+        Self { columns: Mat::from_fn(dim, rows.len() / dim, |j, i| rows[i * dim + j]) }
+    }
+}
+
+impl PointSource for Rows {
+    fn dim(&self) -> usize {
+        self.columns.nrows()
+    }
+
+    fn draw(&self, count: usize, rng: &mut Rng) -> Mat<f64> {
+        let picked = rng.indices(count, self.columns.ncols());
+        Mat::from_fn(self.dim(), count, |j, i| self.columns[(j, picked[i])])
+    }
+}

@@ -1,0 +1,255 @@
+//! The mixture potential: its plan, its drift, its samples.
+
+use faer::linalg::solvers::SelfAdjointEigen;
+use faer::{Mat, MatRef, Side};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// One Gaussian of the potential.
+#[derive(Clone, Debug)]
+pub(super) struct Component {
+    /// ln a.
+    pub(super) ln_weight: f64,
+    /// r, `[dim]`.
+    pub(super) centre: Vec<f64>,
+    /// Lower triangular L with S = L Lᵀ, `[dim, dim]`.
+    pub(super) factor: Mat<f64>,
+}
+
+/// v(y) = Σ_k a_k N(y | r_k, ε S_k), the adjusted potential of a Schrödinger bridge over √ε W.
+#[derive(Clone, Debug)]
+pub struct LightPotential {
+    epsilon: f64,
+    pub(super) components: Vec<Component>,
+}
+
+/// States whose drift is computed at once.
+const BLOCK: usize = 256;
+
+impl LightPotential {
+    pub(super) fn new(epsilon: f64, components: Vec<Component>) -> Self {
+        Self { epsilon, components }
+    }
+
+    /// The potential with these weights, centres and covariances.
+    ///
+    /// # Shapes
+    /// `ln_weights: [K]`, `centres: [K][dim]`, `covariances: [K][dim, dim]`, the S_k, symmetric positive definite.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a covariance that is not positive definite.
+    pub fn from_parts(
+        epsilon: f64,
+        ln_weights: &[f64],
+        centres: &[Vec<f64>],
+        covariances: &[Mat<f64>],
+    ) -> Result<Self> {
+        let component = |((ln_weight, centre), covariance): ((&f64, &Vec<f64>), &Mat<f64>)| {
+            let factor = covariance.llt(Side::Lower).map_err(|_| {
+                Error::setting("covariance", "positive definite", "one that is not", "check its eigenvalues")
+            })?;
+            Ok(Component { ln_weight: *ln_weight, centre: centre.clone(), factor: factor.L().to_owned() })
+        };
+        let parts = ln_weights.iter().zip(centres).zip(covariances);
+        Ok(Self::new(epsilon, parts.map(component).collect::<Result<_>>()?))
+    }
+
+    /// ε of the reference.
+    pub fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// Dimension of a state.
+    pub fn dim(&self) -> usize {
+        self.components[0].centre.len()
+    }
+
+    /// Number K of Gaussians.
+    pub fn len(&self) -> usize {
+        self.components.len()
+    }
+
+    /// Whether there is no Gaussian; never so for a potential that was fitted.
+    pub fn is_empty(&self) -> bool {
+        self.components.is_empty()
+    }
+
+    /// ln a_k, `[K]`.
+    pub fn ln_weights(&self) -> Vec<f64> {
+        self.components.iter().map(|c| c.ln_weight).collect()
+    }
+
+    /// The r_k.
+    pub fn centres(&self) -> Vec<Vec<f64>> {
+        self.components.iter().map(|c| c.centre.clone()).collect()
+    }
+
+    /// The Cholesky factors L_k, S_k = L_k L_kᵀ.
+    pub fn factors(&self) -> Vec<Mat<f64>> {
+        self.components.iter().map(|c| c.factor.clone()).collect()
+    }
+
+    /// ln a_k + (xᵀ S_k x + 2 r_k·x)/2ε, whose exponentials sum to c(x).
+    fn source_terms(&self, x: &[f64]) -> Vec<f64> {
+        let term = |c: &Component| {
+            let stretched: f64 = transposed_product(&c.factor, x).iter().map(|u| u * u).sum();
+            c.ln_weight + (0.5 * stretched + dot(&c.centre, x)) / self.epsilon
+        };
+        self.components.iter().map(term).collect()
+    }
+
+    /// The weights ω_k(x) of the plan's components.
+    pub fn responsibilities(&self, x: &[f64]) -> Vec<f64> {
+        softmax(&self.source_terms(x))
+    }
+
+    /// Mean r_k + S_k x of component `k` of the plan at `x`.
+    fn conditional_mean(&self, k: usize, x: &[f64]) -> Vec<f64> {
+        let Component { centre, factor, .. } = &self.components[k];
+        let moved = product(factor, &transposed_product(factor, x));
+        centre.iter().zip(moved).map(|(r, sx)| r + sx).collect()
+    }
+
+    /// One draw of π(·|x) for every row of `x`, `[batch, dim]`, row-major.
+    pub fn sample(&self, x: &[f64], rng: &mut Rng) -> Vec<f64> {
+        let dim = self.dim();
+        let choices = rng.uniform(x.len() / dim, 0.0, 1.0);
+        let mut noise = vec![0f32; x.len()];
+        rng.fill_normal(&mut noise);
+        let draw = |((x, u), z): ((&[f64], &f64), &[f32])| {
+            let k = pick(&self.responsibilities(x), *u);
+            let z: Vec<f64> = z.iter().map(|z| f64::from(*z) * self.epsilon.sqrt()).collect();
+            let spread = product(&self.components[k].factor, &z);
+            self.conditional_mean(k, x).into_iter().zip(spread).map(|(m, s)| m + s).collect::<Vec<f64>>()
+        };
+        let rows = x.par_chunks(dim).zip(&choices).zip(noise.par_chunks(dim)).map(draw);
+        rows.collect::<Vec<_>>().concat()
+    }
+
+    /// Mean and covariance of π(·|x).
+    pub fn conditional_moments(&self, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
+        let (dim, weights) = (self.dim(), self.responsibilities(x));
+        let means: Vec<Vec<f64>> = (0..self.len()).map(|k| self.conditional_mean(k, x)).collect();
+        let mean: Vec<f64> =
+            (0..dim).map(|j| weights.iter().zip(&means).map(|(w, m)| w * m[j]).sum()).collect();
+        let mut covariance = Mat::<f64>::zeros(dim, dim);
+        for ((w, m), c) in weights.iter().zip(&means).zip(&self.components) {
+            let off = Mat::from_fn(dim, 1, |j, _| m[j] - mean[j]);
+            let inner = &c.factor * c.factor.transpose() * faer::Scale(self.epsilon);
+            covariance += (inner + &off * off.transpose()) * faer::Scale(*w);
+        }
+        (mean, covariance)
+    }
+
+    /// v₊(t, x) = (Σ_k ω_k A_k⁻¹c_k − x)/(1 − t) at every row of `x`, with one time for all.
+    ///
+    /// A_k = t/(ε(1−t)) I + S_k⁻¹/ε and c_k = x/(ε(1−t)) + S_k⁻¹r_k/ε; in the eigenbasis of S_k, eigenvalue s,
+    /// A⁻¹ = ε(1−t)s/(1−t+ts), so that nothing is divided by 1 − t but at the end.
+    ///
+    /// # Shapes
+    /// `t` in [0, 1); `x: [batch, dim]`, row-major, as the result.
+    pub fn drift(&self, t: f64, x: &[f64]) -> Vec<f64> {
+        let bases: Vec<Basis> = self.components.iter().map(Basis::of).collect();
+        let blocks = x.par_chunks(BLOCK * self.dim()).map(|x| self.block_drift(&bases, t, x));
+        blocks.collect::<Vec<_>>().concat()
+    }
+
+    fn block_drift(&self, bases: &[Basis], t: f64, x: &[f64]) -> Vec<f64> {
+        let dim = self.dim();
+        let rows = x.len() / dim;
+        let states = MatRef::from_column_major_slice(x, dim, rows);
+        let ends: Vec<(Vec<f64>, Mat<f64>)> =
+            bases.iter().map(|basis| basis.ends(self.epsilon, t, states)).collect();
+        let mut drift = vec![0.0; x.len()];
+        for (i, out) in drift.chunks_exact_mut(dim).enumerate() {
+            let weights = softmax(&ends.iter().map(|(ln_weights, _)| ln_weights[i]).collect::<Vec<_>>());
+            for (w, (_, means)) in weights.iter().zip(&ends) {
+                out.iter_mut().zip(means.col(i).iter()).for_each(|(out, mean)| *out += w * mean);
+            }
+            out.iter_mut().zip(&x[i * dim..]).for_each(|(out, x)| *out = (*out - x) / (1.0 - t));
+        }
+        drift
+    }
+}
+
+/// A component in the eigenbasis of its covariance.
+struct Basis {
+    ln_weight: f64,
+    vectors: Mat<f64>,
+    values: Vec<f64>,
+    /// Qᵀr.
+    centre: Vec<f64>,
+}
+
+impl Basis {
+    fn of(component: &Component) -> Self {
+        let covariance = &component.factor * component.factor.transpose();
+        let eigen =
+            SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).expect("a finite symmetric matrix");
+        let vectors = eigen.U().to_owned();
+        Self {
+            ln_weight: component.ln_weight,
+            values: eigen.S().column_vector().iter().copied().collect(),
+            centre: transposed_product(&vectors, &component.centre),
+            vectors,
+        }
+    }
+
+    /// For every state at time t: the logarithm of this component's weight, and the mean end E[X₁ | X_t, k].
+    fn ends(&self, epsilon: f64, t: f64, states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+        let (dim, rows) = states.shape();
+        let turned = self.vectors.transpose() * states;
+        // Posterior variance over ε, and what both factors add up to along each axis.
+        let gain: Vec<f64> = self.values.iter().map(|s| (1.0 - t) * s / (1.0 - t + t * s)).collect();
+        let constant: f64 = self.values.iter().map(|s| -0.5 * ((1.0 - t + t * s) / (1.0 - t)).ln()).sum();
+        let mut ln_weights = vec![self.ln_weight + constant; rows];
+        let mut ends = Mat::<f64>::zeros(dim, rows);
+        for (i, ln_weight) in ln_weights.iter_mut().enumerate() {
+            for j in 0..dim {
+                let (s, r, x) = (self.values[j], self.centre[j], turned[(j, i)]);
+                let pull = x / (1.0 - t) + r / s;
+                ends[(j, i)] = gain[j] * pull;
+                // ½ cᵀA⁻¹c − ½ r²/(εs), without the difference of two large numbers that a small s makes of it.
+                let sum = 1.0 - t + t * s;
+                *ln_weight += (s * x * x / (1.0 - t) + 2.0 * r * x - t * r * r) / (2.0 * epsilon * sum);
+            }
+        }
+        (ln_weights, &self.vectors * ends)
+    }
+}
+
+/// F x.
+pub(super) fn product(matrix: &Mat<f64>, x: &[f64]) -> Vec<f64> {
+    let out = matrix * MatRef::from_column_major_slice(x, x.len(), 1);
+    out.col(0).iter().copied().collect()
+}
+
+/// Fᵀ x.
+fn transposed_product(matrix: &Mat<f64>, x: &[f64]) -> Vec<f64> {
+    let out = matrix.transpose() * MatRef::from_column_major_slice(x, x.len(), 1);
+    out.col(0).iter().copied().collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Weights proportional to the exponentials of `terms`.
+pub(super) fn softmax(terms: &[f64]) -> Vec<f64> {
+    let most = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = terms.iter().map(|x| (x - most).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|w| w / total).collect()
+}
+
+/// The index at which cumulated `weights` pass `u`.
+fn pick(weights: &[f64], u: f64) -> usize {
+    let mut passed = 0.0;
+    let found = weights.iter().position(|w| {
+        passed += w;
+        u < passed
+    });
+    found.unwrap_or(weights.len() - 1)
+}

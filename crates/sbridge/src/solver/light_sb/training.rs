@@ -1,0 +1,317 @@
+//! Fitting the potential: stochastic gradient steps on E₀ ln c(x) − E₁ ln v(y), with gradients written out.
+//!
+//! With responsibilities ω of c and γ of v, u = Lᵀx, w = L⁻¹(y − r):
+//!
+//! ∂/∂ln a = E₀ω − E₁γ,   ∂/∂r = (E₀ωx − E₁γL⁻ᵀw)/ε,   ∂/∂L = tril(E₀ω x uᵀ − E₁γ L⁻ᵀw wᵀ)/ε + E₁γ diag(1/L)
+
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::{Mat, Par};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::potential::{Component, LightPotential, softmax};
+use crate::error::{Error, Result, require_positive};
+use crate::rng::Rng;
+
+/// How the potential is fitted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LightSbSettings {
+    /// Number K of Gaussians. Default 10; 1 to 500.
+    pub components: usize,
+    /// Gradient steps. Default 6000.
+    pub steps: usize,
+    /// Samples of each law in a step. Default 256.
+    pub batch_size: usize,
+    /// Learning rate, a fifth of it for the last 30 % of the steps. Default 3e-3.
+    pub learning_rate: f64,
+    /// Variance of the S_k at the start, in units of the data's variance. Default 0.1.
+    pub initial_variance: f64,
+}
+
+impl Default for LightSbSettings {
+    fn default() -> Self {
+        Self { components: 10, steps: 6000, batch_size: 256, learning_rate: 3e-3, initial_variance: 0.1 }
+    }
+}
+
+impl LightSbSettings {
+    /// # Errors
+    /// [`Error::Setting`] for a value outside its range.
+    pub fn check(&self) -> Result<()> {
+        for (name, value, most) in [
+            ("components", self.components, 500),
+            ("steps", self.steps, usize::MAX),
+            ("batch_size", self.batch_size, usize::MAX),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(Error::setting(
+                    name,
+                    "at least 1, and at most 500 components",
+                    value,
+                    "10 is a good start",
+                ));
+            }
+        }
+        require_positive("learning_rate", self.learning_rate, "1e-3 to 1e-2 is usual")?;
+        require_positive("initial_variance", self.initial_variance, "0.1 is usual")
+    }
+
+    fn learning_rate_at(&self, step: usize) -> f64 {
+        let late = step * 10 >= self.steps * 7;
+        if late { self.learning_rate / 5.0 } else { self.learning_rate }
+    }
+}
+
+/// Where batches of points come from, in f64.
+pub trait PointSource: Sync {
+    /// Dimension of a point.
+    fn dim(&self) -> usize;
+
+    /// `count` independent points, `[dim, count]`, one in a column.
+    fn draw(&self, count: usize, rng: &mut Rng) -> Mat<f64>;
+}
+
+/// Fits a potential for `epsilon` from `source` to `target`, both about centred and of about unit variance;
+/// `on_step(step, loss)` hears of every step.
+///
+/// # Errors
+/// [`Error::Setting`] for settings out of range, [`Error::Shape`] for laws of different dimension,
+/// [`Error::Diverged`] if the loss is no longer finite.
+pub fn fit(
+    source: &dyn PointSource,
+    target: &dyn PointSource,
+    epsilon: f64,
+    settings: &LightSbSettings,
+    rng: &Rng,
+    on_step: &mut dyn FnMut(usize, f64),
+) -> Result<LightPotential> {
+    settings.check()?;
+    require_positive("epsilon", epsilon, "set a variance in data units")?;
+    if source.dim() != target.dim() {
+        let fix = "source and target must live in the same space";
+        return Err(Error::shape("dimension of the target", source.dim(), target.dim(), fix));
+    }
+    let mut potential = initial(target, epsilon, settings, &mut rng.fork("centres"));
+    let mut adam = vec![Moments::default(); settings.components];
+    let mut batches = rng.fork("batches");
+    for step in 0..settings.steps {
+        let x = source.draw(settings.batch_size, &mut batches);
+        let y = target.draw(settings.batch_size, &mut batches);
+        let (loss, gradients) = potential.gradient(&x, &y);
+        if !loss.is_finite() {
+            return Err(Error::Diverged(format!("step {} of the potential: loss {loss}", step + 1)));
+        }
+        let rate = settings.learning_rate_at(step);
+        let updates = potential.components.par_iter_mut().zip(&mut adam).zip(gradients);
+        updates.for_each(|((component, moments), gradient)| moments.step(component, &gradient, rate));
+        on_step(step + 1, loss);
+    }
+    Ok(potential)
+}
+
+/// Equal weights, centres at samples of the target.
+fn initial(
+    target: &dyn PointSource,
+    epsilon: f64,
+    settings: &LightSbSettings,
+    rng: &mut Rng,
+) -> LightPotential {
+    let (count, dim) = (settings.components, target.dim());
+    let samples = target.draw(count, rng);
+    let std = settings.initial_variance.sqrt();
+    let component = |k: usize| Component {
+        ln_weight: -(count as f64).ln(),
+        centre: samples.col(k).iter().copied().collect(),
+        factor: Mat::from_fn(dim, dim, |i, j| if i == j { std } else { 0.0 }),
+    };
+    LightPotential::new(epsilon, (0..count).map(component).collect())
+}
+
+/// The gradient of one component.
+pub(super) struct Gradient {
+    pub(super) ln_weight: f64,
+    pub(super) centre: Vec<f64>,
+    /// Lower triangular.
+    pub(super) factor: Mat<f64>,
+}
+
+/// What one component makes of a batch.
+struct View {
+    /// Lᵀx, `[dim, batch]`.
+    u: Mat<f64>,
+    /// L⁻¹(y − r), `[dim, batch]`.
+    w: Mat<f64>,
+    /// Its terms of ln c and ln v, up to constants that all components share.
+    terms: [Vec<f64>; 2],
+}
+
+impl LightPotential {
+    fn view(&self, c: &Component, x: &Mat<f64>, y: &Mat<f64>) -> View {
+        let (dim, epsilon) = (self.dim(), self.epsilon());
+        let u = c.factor.transpose() * x;
+        let mut w = Mat::from_fn(dim, y.ncols(), |j, i| y[(j, i)] - c.centre[j]);
+        solve_lower_triangular_in_place(c.factor.as_ref(), w.as_mut(), Par::Seq);
+        let log_det: f64 = (0..dim).map(|j| c.factor[(j, j)].ln()).sum();
+        let of_source = |i: usize| {
+            let inner: f64 = (0..dim).map(|j| c.centre[j] * x[(j, i)]).sum();
+            c.ln_weight + (0.5 * u.col(i).squared_norm_l2() + inner) / epsilon
+        };
+        let of_target = |i: usize| c.ln_weight - 0.5 * w.col(i).squared_norm_l2() / epsilon - log_det;
+        let terms = [(0..x.ncols()).map(of_source).collect(), (0..y.ncols()).map(of_target).collect()];
+        View { u, w, terms }
+    }
+
+    /// E₀ ln c(x) − E₁ ln v(y) on a batch, `[dim, batch]` each, and its gradient.
+    pub(super) fn gradient(&self, x: &Mat<f64>, y: &Mat<f64>) -> (f64, Vec<Gradient>) {
+        let views: Vec<View> = self.components.par_iter().map(|c| self.view(c, x, y)).collect();
+        let (ln_c, omega) = mean_and_weights(&views, 0);
+        let (ln_v, gamma) = mean_and_weights(&views, 1);
+        let normalisation = 0.5 * self.dim() as f64 * (std::f64::consts::TAU * self.epsilon()).ln();
+        let of = |(k, view): (usize, View)| self.component_gradient(k, view, (x, &omega[k]), &gamma[k]);
+        let gradients = views.into_par_iter().enumerate().map(of).collect();
+        (ln_c - ln_v + normalisation, gradients)
+    }
+
+    fn component_gradient(
+        &self,
+        k: usize,
+        view: View,
+        (x, omega): (&Mat<f64>, &[f64]),
+        gamma: &[f64],
+    ) -> Gradient {
+        let (factor, dim) = (&self.components[k].factor, self.dim());
+        let View { u, w, .. } = view;
+        // L⁻ᵀw.
+        let mut p = w.clone();
+        solve_upper_triangular_in_place(factor.transpose(), p.as_mut(), Par::Seq);
+        let weighted =
+            |m: &Mat<f64>, weights: &[f64]| Mat::from_fn(dim, m.ncols(), |j, i| m[(j, i)] * weights[i]);
+        let (x, p) = (weighted(x, omega), weighted(&p, gamma));
+        let inverse = 1.0 / self.epsilon();
+        let (shares, held) = (omega.iter().sum::<f64>(), gamma.iter().sum::<f64>());
+        let of_row = |m: &Mat<f64>, j: usize| m.row(j).iter().sum::<f64>();
+        let centre = (0..dim).map(|j| inverse * (of_row(&x, j) - of_row(&p, j))).collect();
+        let outer = (&x * u.transpose() - &p * w.transpose()) * faer::Scale(inverse);
+        let triangle = |i: usize, j: usize| match i.cmp(&j) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => outer[(i, i)] + held / factor[(i, i)],
+            std::cmp::Ordering::Greater => outer[(i, j)],
+        };
+        Gradient { ln_weight: shares - held, centre, factor: Mat::from_fn(dim, dim, triangle) }
+    }
+}
+
+/// The mean of LSE over components, and each component's softmax weights over the batch, `[K][batch]`, divided by
+/// the size of the batch.
+fn mean_and_weights(views: &[View], end: usize) -> (f64, Vec<Vec<f64>>) {
+    let count = views[0].terms[end].len();
+    let mut weights = vec![vec![0.0; count]; views.len()];
+    let mut total = 0.0;
+    for i in 0..count {
+        let terms: Vec<f64> = views.iter().map(|view| view.terms[end][i]).collect();
+        let shares = softmax(&terms);
+        // LSE = term − ln share, read off the largest.
+        let (best, share) = terms.iter().zip(&shares).max_by(|a, b| a.1.total_cmp(b.1)).expect("a component");
+        total += best - share.ln();
+        shares.iter().zip(&mut weights).for_each(|(share, row)| row[i] = share / count as f64);
+    }
+    (total / count as f64, weights)
+}
+
+/// Adam's moments of one component, flat. The diagonal of L moves on a logarithmic scale, so that it stays positive.
+#[derive(Clone, Debug, Default)]
+struct Moments {
+    first: Vec<f64>,
+    second: Vec<f64>,
+    steps: i32,
+}
+
+impl Moments {
+    fn step(&mut self, c: &mut Component, gradient: &Gradient, rate: f64) {
+        let dim = c.centre.len();
+        let triangle = || (0..dim).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        let mut flat = vec![gradient.ln_weight];
+        flat.extend(&gradient.centre);
+        flat.extend(triangle().map(|(i, j)| {
+            let slope = gradient.factor[(i, j)];
+            if i == j { slope * c.factor[(i, i)] } else { slope }
+        }));
+        let mut moves = self.moves(&flat, rate).into_iter();
+        let mut next = || moves.next().expect("a move for every parameter");
+        c.ln_weight -= next();
+        c.centre.iter_mut().for_each(|r| *r -= next());
+        for (i, j) in triangle() {
+            if i == j {
+                c.factor[(i, i)] *= (-next()).exp();
+            } else {
+                c.factor[(i, j)] -= next();
+            }
+        }
+    }
+
+    /// Adam's step for a gradient.                                                               [KB15, Alg. 1]
+    fn moves(&mut self, gradient: &[f64], rate: f64) -> Vec<f64> {
+        const DECAY: [f64; 2] = [0.9, 0.999];
+        self.first.resize(gradient.len(), 0.0);
+        self.second.resize(gradient.len(), 0.0);
+        self.steps += 1;
+        let corrections = DECAY.map(|decay| 1.0 - decay.powi(self.steps));
+        let moments = self.first.iter_mut().zip(&mut self.second).zip(gradient);
+        moments
+            .map(|((first, second), g)| {
+                *first += (1.0 - DECAY[0]) * (g - *first);
+                *second += (1.0 - DECAY[1]) * (g * g - *second);
+                rate * (*first / corrections[0]) / ((*second / corrections[1]).sqrt() + 1e-8)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn batch(dim: usize, count: usize, seed: u64) -> Mat<f64> {
+        let values = Rng::new(seed).uniform(dim * count, -1.5, 1.5);
+        Mat::from_fn(dim, count, |i, j| values[j * dim + i])
+    }
+
+    fn potential() -> LightPotential {
+        let factors = [[[0.6, 0.0], [0.2, 0.4]], [[0.3, 0.0], [-0.5, 0.9]]];
+        let component = |(k, rows): (usize, &[[f64; 2]; 2])| Component {
+            ln_weight: -0.3 * k as f64,
+            centre: vec![0.4 - k as f64, 0.2],
+            factor: Mat::from_fn(2, 2, |i, j| rows[i][j]),
+        };
+        LightPotential::new(0.7, factors.iter().enumerate().map(component).collect())
+    }
+
+    #[test]
+    fn gradients_are_differences_of_the_loss() {
+        let (x, y) = (batch(2, 7, 1), batch(2, 9, 2));
+        let (_, gradients) = potential().gradient(&x, &y);
+        let h = 1e-5;
+        let slope = |change: &dyn Fn(&mut Component, f64), k: usize| {
+            let at = |h: f64| {
+                let mut moved = potential();
+                change(&mut moved.components[k], h);
+                moved.gradient(&x, &y).0
+            };
+            (at(h) - at(-h)) / (2.0 * h)
+        };
+        // Central differences: h² times third derivatives of order ten, and rounding over h.
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-7, "{a} {b}");
+        for (k, gradient) in gradients.iter().enumerate() {
+            close(gradient.ln_weight, slope(&|c, h| c.ln_weight += h, k));
+            for i in 0..2 {
+                close(gradient.centre[i], slope(&|c, h| c.centre[i] += h, k));
+                for j in 0..=i {
+                    close(gradient.factor[(i, j)], slope(&|c, h| c.factor[(i, j)] += h, k));
+                }
+            }
+            assert_eq!(gradient.factor[(0, 1)], 0.0);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! LightSB against Gaussian bridges in closed form, quadrature, and its own simulated paths.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{assert_close, device};
+use faer::{Mat, mat};
+use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
+use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
+use sbridge::{Bridge, Direction, Rng};
+use sbridge_ot::{Gaussian, GaussianBridge, Points};
+
+/// The potential whose plan is the Gaussian bridge's: y | x ~ N(r + S x, ε S) with S = S₀⁻¹C.
+fn of_gaussians(bridge: &GaussianBridge, source: &Gaussian, target: &Gaussian) -> LightPotential {
+    let inverse = Mat::from_fn(2, 2, |i, j| {
+        let s = source.cov();
+        let det = s[(0, 0)] * s[(1, 1)] - s[(0, 1)] * s[(1, 0)];
+        if i == j { s[(1 - i, 1 - i)] / det } else { -s[(i, j)] / det }
+    });
+    let slope = inverse * bridge.cross_covariance();
+    // Only a symmetric slope is a covariance; rounding makes it slightly less so.
+    let slope = Mat::from_fn(2, 2, |i, j| 0.5 * (slope[(i, j)] + slope[(j, i)]));
+    let centre =
+        (0..2).map(|i| target.mean()[i] - (0..2).map(|j| slope[(i, j)] * source.mean()[j]).sum::<f64>());
+    LightPotential::from_parts(bridge.epsilon(), &[0.0], &[centre.collect()], &[slope]).unwrap()
+}
+
+#[test]
+fn one_gaussian_is_the_gaussian_bridge() {
+    let source = Gaussian::new(vec![0.3, -0.2], mat![[1.0, 0.3], [0.3, 0.5]]).unwrap();
+    let target = Gaussian::new(vec![-1.0, 2.0], mat![[0.8, -0.4], [-0.4, 1.5]]).unwrap();
+    for epsilon in [0.1, 1.0, 4.0] {
+        let bridge = GaussianBridge::new(&source, &target, epsilon).unwrap();
+        let potential = of_gaussians(&bridge, &source, &target);
+        for t in [0.0, 0.3, 0.9, 0.999] {
+            let expected = bridge.forward_drift(t);
+            for x in [[0.1, -0.7], [2.0, 1.0]] {
+                let drift = potential.drift(t, &x);
+                let known = expected.apply(&x);
+                for (a, b) in drift.iter().zip(&known) {
+                    assert_close(*a, *b, 1e-8 / (1.0 - t), &format!("ε = {epsilon}, t = {t}")); // rounding over 1 − t
+                }
+            }
+        }
+    }
+}
+
+/// Two components on the line.
+fn two_components(epsilon: f64) -> LightPotential {
+    let parts = [mat![[0.3]], mat![[0.8]]];
+    LightPotential::from_parts(epsilon, &[-0.2, -1.1], &[vec![1.2], vec![-0.7]], &parts).unwrap()
+}
+
+#[test]
+fn drift_is_the_gradient_of_the_potential_carried_back() {
+    let epsilon = 0.6;
+    let potential = two_components(epsilon);
+    // ln v(y), and h_t(x) = ∫ N(y | x, ε(1−t)) e^{y²/2ε} v(y) dy by the trapezoidal rule; v₊ = ε ∂ ln h_t.
+    let v = |y: f64| {
+        let term = |a: f64, r: f64, s: f64| a.exp() * common::normal_density(y - r, epsilon * s);
+        term(-0.2, 1.2, 0.3) + term(-1.1, -0.7, 0.8)
+    };
+    for t in [0.1, 0.5, 0.8] {
+        let h = |x: f64| {
+            let width = 0.005;
+            let integrand = |y: f64| {
+                common::normal_density(y - x, epsilon * (1.0 - t)) * (y * y / (2.0 * epsilon)).exp() * v(y)
+            };
+            (-4000..=4000).map(|i| width * integrand(f64::from(i) * width)).sum::<f64>().ln()
+        };
+        for x in [-1.5, 0.2, 2.0] {
+            let expected = epsilon * common::derivative(h, x);
+            assert_close(potential.drift(t, &[x])[0], expected, 1e-8, &format!("t = {t}, x = {x}")); // five-point formula
+        }
+    }
+}
+
+#[test]
+fn simulated_paths_end_in_the_plan() {
+    let epsilon = 0.6;
+    let (potential, count, steps) = (two_components(epsilon), 20_000, 500);
+    let mut rng = Rng::new(1);
+    let start = vec![0.4; count];
+    let moments = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / count as f64;
+        (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64)
+    };
+    let (mean, covariance) = potential.conditional_moments(&[0.4]);
+    let var = covariance[(0, 0)];
+    let (drawn_mean, drawn_var) = moments(&potential.sample(&start, &mut rng));
+    let mut x = start;
+    let h = 1.0 / steps as f64;
+    for k in 0..steps {
+        let drift = potential.drift(k as f64 * h, &x);
+        let mut noise = vec![0f32; count];
+        rng.fill_normal(&mut noise);
+        for ((x, v), z) in x.iter_mut().zip(drift).zip(noise) {
+            *x += h * v + (epsilon * h).sqrt() * f64::from(z);
+        }
+    }
+    let (walked_mean, walked_var) = moments(&x);
+    // 4.5 standard errors; the fourth moment of two bumps is below that of a Gaussian.
+    let (of_mean, of_var) = (4.5 * (var / count as f64).sqrt(), 4.5 * var * (2.0 / count as f64).sqrt());
+    assert_close(drawn_mean, mean, of_mean, "mean of draws");
+    assert_close(drawn_var, var, of_var, "variance of draws");
+    // Euler leaves ε/N of noise and an error of first order besides.
+    assert_close(walked_mean, mean, of_mean + 3.0 * h, "mean of paths");
+    assert_close(walked_var, var, of_var + 3.0 * h, "variance of paths");
+}
+
+/// A pair of Gaussian laws, by what they do to each other.
+fn laws(kind: &str, dim: usize) -> [Gaussian; 2] {
+    let diagonal = |f: &dyn Fn(usize) -> f64| Mat::from_fn(dim, dim, |i, j| if i == j { f(i) } else { 0.0 });
+    let stretched = diagonal(&|i| if i % 2 == 0 { 1.5 } else { 0.4 });
+    let (mean, cov) = match kind {
+        "equal" => (0.0, diagonal(&|_| 1.0)),
+        "shifted" => (3.0, diagonal(&|_| 1.0)),
+        "anisotropic" => (0.0, stretched),
+        _ => {
+            // Pairs of axes turned by 30 degrees.
+            let turn = Mat::from_fn(dim, dim, |i, j| match (i / 2 == j / 2, i == j) {
+                (true, true) if dim % 2 == 0 || i + 1 < dim => 0.75f64.sqrt(),
+                (_, true) => 1.0,
+                (true, false) => {
+                    if i < j {
+                        -0.5
+                    } else {
+                        0.5
+                    }
+                }
+                _ => 0.0,
+            });
+            (0.5, &turn * stretched * turn.transpose())
+        }
+    };
+    [Gaussian::isotropic(vec![0.0; dim], 1.0).unwrap(), Gaussian::new(vec![mean; dim], cov).unwrap()]
+}
+
+fn rows_of(law: &Gaussian, count: usize, rng: &mut Rng) -> Tensor<2> {
+    let dim = law.dim();
+    let factor = law.cov().llt(faer::Side::Lower).unwrap().L().to_owned();
+    let z = to_vec_f64(rng.normal([count, dim], &device()));
+    let row = |z: &[f64]| -> Vec<f64> {
+        (0..dim).map(|i| law.mean()[i] + (0..=i).map(|j| factor[(i, j)] * z[j]).sum::<f64>()).collect()
+    };
+    from_rows_f64(&z.chunks(dim).flat_map(row).collect::<Vec<_>>(), dim, &device())
+}
+
+/// Fits between samples of Gaussian laws and compares transported samples with the closed form.
+fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
+    let count = 20_000;
+    let [source, target] = laws(kind, dim);
+    let mut rng = Rng::new(5);
+    let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
+    let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
+    let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut |_, _, _| {}).unwrap();
+    let exact = GaussianBridge::new(&source, &target, epsilon).unwrap();
+    let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
+    for direction in [Direction::Forward, Direction::Backward] {
+        let (start, law) = match direction {
+            Direction::Forward => (&x, &target),
+            Direction::Backward => (&y, &source),
+        };
+        let end = fitted.transport(direction, start, &mut rng);
+        let joint = Points::new(to_vec_f64(Tensor::cat(vec![start.clone(), end], 1)), 2 * dim).unwrap();
+        let (mean, cov) = (joint.mean(), joint.covariance().unwrap());
+        // 4.5 standard errors √(2/n) of a variance near one, twice (training sample and test sample), and as much
+        // again for a fit of finite batches.
+        let allowed = 4.0 * 4.5 * (2.0 / count as f64).sqrt() / 2.0;
+        for i in 0..dim {
+            let what = |name: &str| format!("{kind}, d = {dim}, ε = {epsilon}, {direction:?}: {name} {i}");
+            assert_close(mean[dim + i], law.mean()[i], allowed, &what("mean"));
+            for j in 0..dim {
+                assert_close(cov[(dim + i, dim + j)], law.cov()[(i, j)], 1.5 * allowed, &what("covariance"));
+                let cross = match direction {
+                    Direction::Forward => exact.cross_covariance()[(i, j)],
+                    Direction::Backward => exact.cross_covariance()[(j, i)],
+                };
+                assert_close(cov[(i, dim + j)], cross, 1.5 * allowed, &what("cross-covariance"));
+            }
+        }
+    }
+}
+
+#[test]
+fn fitted_bridges_have_the_moments_of_the_closed_form() {
+    for kind in ["equal", "shifted", "anisotropic", "rotated"] {
+        for dim in [1, 2, 5] {
+            for epsilon in [0.1, 1.0, 4.0] {
+                assert_conforms(kind, dim, epsilon);
+            }
+        }
+    }
+    assert_conforms("rotated", 20, 1.0);
+}
+
+#[test]
+fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
+    let [source, target] = laws("rotated", 2);
+    let mut rng = Rng::new(6);
+    let (x, y) = (rows_of(&source, 20_000, &mut rng), rows_of(&target, 20_000, &mut rng));
+    let settings = LightSbSettings { components: 1, steps: 2000, ..Default::default() };
+    let fitted = LightSb::fit(&x, &y, 1.0, &settings, &rng, &mut |_, _, _| {}).unwrap();
+    let exact = GaussianBridge::new(&source, &target, 1.0).unwrap();
+    let at = from_rows_f64(&[0.5, -0.3, -1.0, 1.2], 2, &device());
+    for t in [0.1, 0.5, 0.9] {
+        let score = to_vec_f64(fitted.score(per_row(t, &at), at.clone()));
+        let marginal = Gaussian::new(exact.mean(t), exact.covariance(t)).unwrap();
+        for (row, x) in to_vec_f64(at.clone()).chunks(2).enumerate() {
+            for j in 0..2 {
+                let along = |value: f64| {
+                    let mut moved = x.to_vec();
+                    moved[j] = value;
+                    marginal.log_density(&Points::new(moved, 2).unwrap()).unwrap()[0]
+                };
+                // Two fits from 20 000 samples: moments are good to a few hundredths.
+                let expected = common::derivative(along, x[j]);
+                assert_close(score[2 * row + j], expected, 0.1, &format!("score at t = {t}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_and_shapes_that_cannot_be_are_refused() {
+    let (x, y) = (from_rows_f64(&[0.0, 1.0], 1, &device()), from_rows_f64(&[0.0, 1.0], 2, &device()));
+    let refused = |target: &Tensor<2>, epsilon, settings: LightSbSettings| {
+        LightSb::fit(&x, target, epsilon, &settings, &Rng::new(1), &mut |_, _, _| {}).unwrap_err().to_string()
+    };
+    let settings = LightSbSettings { steps: 1, ..Default::default() };
+    assert!(refused(&y, 1.0, settings.clone()).contains("same space"));
+    assert!(refused(&x, -1.0, settings.clone()).contains("epsilon"));
+    assert!(refused(&x, 1.0, LightSbSettings { components: 0, ..settings }).contains("components"));
+}
