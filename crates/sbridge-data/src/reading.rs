@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::shown::on_one_line;
 use crate::{DataError, Limits, Result};
 
 /// More sides than this are not even listed in a message; NumPy itself stops at 64.
@@ -18,12 +19,20 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// The content breaks the rules of its format.
     pub(crate) fn malformed(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Malformed { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Malformed {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
     }
 
     /// The content is of a kind that is not read.
     pub(crate) fn unsupported(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unsupported { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Unsupported {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
     }
 
     /// An array with this many sides has no reading as samples.
@@ -36,7 +45,11 @@ impl Reading<'_> {
 
     /// A name that does not exist.
     pub(crate) fn unknown(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unknown { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Unknown {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
     }
 
     /// The operating system refused the source itself.

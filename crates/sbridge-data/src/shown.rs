@@ -12,6 +12,15 @@ pub(crate) fn shown(text: &str) -> String {
     if text.chars().nth(CHARACTERS).is_some() { short + "…" } else { short }
 }
 
+/// A text whose parts between control characters, as decoders and names may bring them, form one line.
+pub(crate) fn on_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 /// The first names, each as [`shown`], with commas between them.
 pub(crate) fn listed(names: &[String]) -> String {
     let first: Vec<String> = names.iter().take(NAMES).map(|name| shown(name)).collect();
@@ -28,6 +37,7 @@ mod tests {
         assert_eq!(shown("sepal length"), "sepal length");
         assert_eq!(shown("a\n\u{1b}[31mb"), "a\u{fffd}\u{fffd}[31mb");
         assert_eq!(shown(&"x".repeat(1 << 20)), "x".repeat(CHARACTERS) + "…");
+        assert_eq!(on_one_line("no bytes:\n\texpected 1\n".to_owned()), "no bytes: expected 1");
         let names: Vec<String> = (0..1000).map(|k: u32| k.to_string()).collect();
         assert_eq!(listed(&names), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …");
     }

@@ -144,6 +144,7 @@ fn archives_that_lie_are_refused() {
             loaded("x.npz", &huge, |path| format!("{path}#x")).map(|set| assert_eq!(set.values(), [0.0; 4]));
     }
     assert!(refusal_of_key(&good, "w").contains("It holds: x, z"));
+    assert!(refusal_of_key(&npz(&[("\0.npy", &array)]), "x").contains("has no array 'x'"));
     assert!(refusal("x.npz", &good).contains("say which"));
     assert!(refusal("x.npz", b"1,2\n").contains("not a sound NumPy archive"));
     assert!(refusal("x.npz", &npz(&[("notes.txt", b"none")])).contains("holds no arrays"));
