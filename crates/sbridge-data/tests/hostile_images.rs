@@ -104,11 +104,11 @@ fn images_that_are_no_images_are_named() {
     assert!(refusal_of("x.jpg", b"\x1b[31m").contains("x.jpg is not a sound"));
     let whole = png(&grey(8, 8));
     assert!(refusal_of("x.png", &whole[..whole.len() / 2]).contains("x.png is not a sound"));
-    // Here the decoder's own words end with a line break.
-    let mut no_tables = jpeg(3, 8);
-    let table = no_tables.windows(2).position(|pair| pair == [0xff, 0xc4]).unwrap();
-    no_tables[table + 1] = 0x2b;
-    assert!(refusal_of("x.jpg", &no_tables).contains("x.jpg is not a sound"));
+    // The decoder's own words may end with a line break. The scan takes the last 17 bytes.
+    let whole = jpeg(3, 8);
+    for length in 1..whole.len() - 17 {
+        assert!(refusal_of("x.jpg", &whole[..length]).contains("x.jpg is not a sound"), "{length} bytes");
+    }
     let folder = tempfile::tempdir().unwrap();
     assert!(refusal(folder.path()).contains("holds no .png"));
 }
