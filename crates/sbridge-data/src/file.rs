@@ -1,14 +1,14 @@
 //! A file in memory, decompressed if it is gzip, within the limits.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::Result;
 use crate::dataset::digest_of_bytes;
 use crate::reading::Reading;
+use crate::{DataError, Result};
 
 /// The content of a file, and the digest of the file as it lies on disk.
 pub(crate) struct FileBytes {
@@ -48,20 +48,40 @@ fn read_raw(path: &Path, reading: &Reading) -> Result<Vec<u8>> {
     Ok(raw)
 }
 
-/// Decompresses, one byte past the limit at most.
 fn inflate(raw: &[u8], reading: &Reading) -> Result<Vec<u8>> {
-    let limit = reading.limits.max_file_bytes();
-    let mut bytes = Vec::new();
-    MultiGzDecoder::new(raw).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|cause| {
+    let bytes = expand(MultiGzDecoder::new(raw), raw.len() as u64, "the gzip data", reading, |cause| {
         reading.malformed(format!("damaged gzip data: {cause}"), "download or compress the file again")
     })?;
-    if bytes.len() as u64 > limit {
-        return Err(reading.too_large("the gzip data expands further than is read", limit));
-    }
     if bytes.is_empty() {
         return Err(reading.malformed("the gzip data expands to 0 bytes", "compress the right file"));
     }
     Ok(bytes)
+}
+
+/// Decompresses what `packed` bytes hold, one byte past the limit at most.
+///
+/// # Errors
+/// When `decoder` fails, as `damaged` words it, or there is more than so many bytes may expand to.
+pub(crate) fn expand(
+    decoder: impl Read,
+    packed: u64,
+    what: &str,
+    reading: &Reading,
+    damaged: impl FnOnce(io::Error) -> DataError,
+) -> Result<Vec<u8>> {
+    let limit = reading.limits.max_expanded_bytes(packed);
+    let mut bytes = Vec::new();
+    decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(damaged)?;
+    if bytes.len() as u64 <= limit {
+        return Ok(bytes);
+    }
+    if limit == reading.limits.max_file_bytes() {
+        return Err(reading.too_large(format!("{what} expands further than is read"), limit));
+    }
+    Err(reading.unsupported(
+        format!("{what} expands from {packed} to more than {limit} bytes, as only a bomb or a blank does"),
+        "decompress it yourself if it is sound, and give what comes out",
+    ))
 }
 
 #[cfg(test)]
@@ -82,6 +102,20 @@ mod tests {
         let limits = Limits { max_bytes: 1 << 20 };
         let refused = inflate(&bomb, &Reading { source: "bomb.gz", limits: &limits });
         assert!(matches!(refused, Err(DataError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_bomb_within_the_limit_is_refused_by_its_expansion() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        io::copy(&mut io::repeat(0).take(80 << 20), &mut encoder).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let limits = Limits::default();
+        let message =
+            inflate(&bomb, &Reading { source: "bomb.gz", limits: &limits }).unwrap_err().to_string();
+        assert!(
+            message.contains("67108864 bytes") && message.contains("decompress it yourself"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::Serialize;
 
+use crate::shown::shown;
 use crate::{Dataset, ElementType, SampleShape, SourceKind};
 
 /// How many constant columns are listed.
@@ -275,7 +276,7 @@ impl Inspection {
 
     fn column(&self, column: usize) -> String {
         let name = self.column_names.as_ref().and_then(|names| names.get(column));
-        name.cloned().unwrap_or_else(|| column.to_string())
+        name.map_or_else(|| column.to_string(), |name| shown(name))
     }
 }
 
@@ -292,7 +293,7 @@ fn write_list(f: &mut fmt::Formatter<'_>, name: &str, items: &[String]) -> fmt::
 
 fn write_classes(f: &mut fmt::Formatter<'_>, classes: &[ClassCount]) -> fmt::Result {
     line(f, "labels", format_args!("{} classes", classes.len()))?;
-    let title = |class: &ClassCount| class.name.clone().unwrap_or_else(|| class.label.to_string());
+    let title = |class: &ClassCount| class.name.as_deref().map_or_else(|| class.label.to_string(), shown);
     let width = classes.iter().map(|class| title(class).chars().count()).max().unwrap_or(0);
     for class in classes.iter().take(LISTED_CLASSES) {
         line(f, "", format_args!("{:<width$}  {:>8}", title(class), class.count))?;

@@ -84,10 +84,7 @@ fn interpret(dims: &[usize], reading: &Reading) -> Result<(SampleShape, Vec<usiz
             format!("shape {dims:?} has no side of 1, 3 or 4 channels in second or last place"),
             "transpose to [n, channels, height, width]",
         )),
-        _ => Err(reading.unsupported(
-            format!("an array of rank {} is not a list of samples", dims.len()),
-            "reshape to [n, dim], [n, height, width] or [n, channels, height, width]",
-        )),
+        _ => Err(reading.unsupported_rank(dims.len())),
     }
 }
 

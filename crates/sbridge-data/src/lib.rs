@@ -34,6 +34,7 @@ mod limits;
 mod read;
 mod reading;
 mod shape;
+mod shown;
 mod source;
 mod suggest;
 mod write;

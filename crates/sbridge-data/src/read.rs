@@ -1,6 +1,7 @@
 //! The read step: from a source as typed to a data set, before the finite check.
 
 use std::path::Path;
+use std::{fs, io};
 
 use crate::dataset::Dataset;
 use crate::file::read_file;
@@ -20,13 +21,16 @@ pub(crate) fn read(source: &str, limits: &Limits) -> Result<Dataset> {
     }
     let (path, key) = source::split_key(source);
     let path = Path::new(path);
-    if path.is_dir() {
-        folder::read(path, &reading)
-    } else if path.exists() {
-        read_one_file(path, key, &reading)
-    } else {
-        Err(source::not_found(path, &reading))
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => folder::read(path, &reading),
+        Ok(_) => read_one_file(path, key, &reading),
+        Err(cause) if nothing_lies_there(&cause) => Err(source::not_found(path, &reading)),
+        Err(cause) => Err(reading.unreadable(cause)),
     }
+}
+
+fn nothing_lies_there(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn read_one_file(path: &Path, key: Option<&str>, reading: &Reading) -> Result<Dataset> {

@@ -1,6 +1,13 @@
 //! What every reader knows about the source it reads: its name, for messages, and the limits.
 
+use std::io;
+use std::path::Path;
+
+use crate::shown::on_one_line;
 use crate::{DataError, Limits, Result};
+
+/// More sides than this are not even listed in a message; NumPy itself stops at 64.
+const MAX_RANK: usize = 64;
 
 /// The source being read, and the bounds it must keep.
 #[derive(Clone, Copy)]
@@ -12,22 +19,47 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// The content breaks the rules of its format.
     pub(crate) fn malformed(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Malformed { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Malformed {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
     }
 
     /// The content is of a kind that is not read.
     pub(crate) fn unsupported(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unsupported { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Unsupported {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
+    }
+
+    /// An array with this many sides has no reading as samples.
+    pub(crate) fn unsupported_rank(&self, rank: usize) -> DataError {
+        self.unsupported(
+            format!("an array of rank {rank} is not a list of samples"),
+            "reshape to [n, dim], [n, height, width] or [n, channels, height, width]",
+        )
     }
 
     /// A name that does not exist.
     pub(crate) fn unknown(&self, what: impl Into<String>, fix: impl Into<String>) -> DataError {
-        DataError::Unknown { source_name: self.source.to_owned(), what: what.into(), fix: fix.into() }
+        DataError::Unknown {
+            source_name: self.source.to_owned(),
+            what: on_one_line(what.into()),
+            fix: on_one_line(fix.into()),
+        }
     }
 
-    /// The operating system refused.
-    pub(crate) fn unreadable(&self, cause: std::io::Error) -> DataError {
+    /// The operating system refused the source itself.
+    pub(crate) fn unreadable(&self, cause: io::Error) -> DataError {
         DataError::Unreadable { source_name: self.source.to_owned(), cause }
+    }
+
+    /// The operating system refused one file of the source.
+    pub(crate) fn unreadable_file(&self, path: &Path, cause: &io::Error) -> DataError {
+        self.unreadable(io::Error::new(cause.kind(), format!("{}: {cause}", path.display())))
     }
 
     /// `bytes` are more than `limit`.
@@ -43,8 +75,11 @@ impl Reading<'_> {
     /// The number of values of an array with these sides, if they fit the limits.
     ///
     /// # Errors
-    /// When a side is 0, or the values would take more than the limits allow.
+    /// When there are too many sides, a side is 0, or the values would take more than the limits allow.
     pub(crate) fn admit(&self, dims: &[u64]) -> Result<usize> {
+        if dims.len() > MAX_RANK {
+            return Err(self.unsupported_rank(dims.len()));
+        }
         if dims.contains(&0) {
             return Err(self.malformed(
                 format!("the array has shape {dims:?} and holds no values"),
@@ -77,5 +112,6 @@ mod tests {
         assert!(matches!(reading.admit(&[10, 11]), Err(DataError::TooLarge { .. })));
         assert!(matches!(reading.admit(&[u64::MAX, u64::MAX]), Err(DataError::TooLarge { .. })));
         assert!(matches!(reading.admit(&[u64::MAX, 0]), Err(DataError::Malformed { .. })));
+        assert!(matches!(reading.admit(&[1; 100_000]), Err(DataError::Unsupported { .. })));
     }
 }

@@ -53,9 +53,13 @@ pub(crate) const READABLE: &str = "can read: IDX (MNIST), .npy, .npz#key, .csv/.
 /// Separates `file.npz#key`; a `#` anywhere else belongs to the path.
 pub(crate) fn split_key(source: &str) -> (&str, Option<&str>) {
     match source.rsplit_once('#') {
-        Some((path, key)) if path.to_lowercase().ends_with(".npz") => (path, Some(key)),
+        Some((path, key)) if is_archive_name(&path.to_lowercase()) => (path, Some(key)),
         _ => (source, None),
     }
+}
+
+fn is_archive_name(name: &str) -> bool {
+    name.strip_suffix(".gz").unwrap_or(name).ends_with(".npz")
 }
 
 /// The format of a file.
@@ -119,6 +123,9 @@ fn fix_for_missing(path: &Path, source: &str) -> String {
     if builtin::is_name(source) {
         return format!("did you mean builtin:{source}? A built-in set needs the prefix");
     }
+    if path.is_symlink() {
+        return "the link points to where nothing lies: mend it, or give the path of the file".to_owned();
+    }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = std::fs::read_dir(parent) else {
         return format!("the folder {} does not exist either", parent.display());
@@ -137,6 +144,7 @@ mod tests {
     #[test]
     fn a_key_follows_only_an_archive() {
         assert_eq!(split_key("a.npz#x"), ("a.npz", Some("x")));
+        assert_eq!(split_key("a.npz.gz#x"), ("a.npz.gz", Some("x")));
         assert_eq!(split_key("a#b.npz"), ("a#b.npz", None));
         assert_eq!(split_key("a.csv#x"), ("a.csv#x", None));
     }

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::table::{Column, Table, parse};
+use super::table::{LabelColumn, Table, TextCell, parse};
 use crate::element::ElementType;
 use crate::layout::Contents;
 use crate::reading::Reading;
+use crate::shown::{listed, shown};
 use crate::{Result, SampleShape};
 
 /// Reads samples from the bytes of a table.
@@ -25,24 +26,19 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
         notes.push(format!("column {} left out: whole numbers without a name, an index", index + 1));
     }
     let labels = read_labels(&table, &mut notes, reading)?;
-    let mut used: Vec<usize> = (0..table.columns.len()).filter(|&column| Some(column) != index).collect();
-    if labels.is_some() {
-        used.retain(|&column| table.names.as_deref().and_then(label_column) != Some(column));
-    }
+    let label = table.labels.as_ref().filter(|_| labels.is_some()).map(|column| column.at);
+    let used: Vec<usize> =
+        (0..table.width).filter(|&column| Some(column) != index && Some(column) != label).collect();
     if used.is_empty() {
         return Err(reading.malformed(
             "the table has no columns besides index and labels",
             "add the columns of the samples",
         ));
     }
-    check_numbers(&table, &used, reading)?;
-    let mut contents = Contents::new(
-        SampleShape::Vector { dim: used.len() },
-        interleave(&table.columns, &used),
-        ElementType::Text,
-    );
-    contents.column_names =
-        table.names.as_ref().map(|names| used.iter().map(|&column| names[column].clone()).collect());
+    check_numbers(&table, reading)?;
+    let values = chosen(table.values, table.width, &used);
+    let mut contents = Contents::new(SampleShape::Vector { dim: used.len() }, values, ElementType::Text);
+    contents.column_names = table.names.map(|names| chosen(names, table.width, &used));
     (contents.labels, contents.label_names) =
         labels.map_or((None, None), |labels| (Some(labels.values), labels.names));
     contents.notes = notes;
@@ -57,14 +53,11 @@ struct Labels {
 
 fn note_on_first_line(table: &Table) -> Option<String> {
     match &table.names {
-        Some(names) => {
-            let shown: Vec<&str> = names.iter().take(6).map(String::as_str).collect();
-            let more = if names.len() > shown.len() { ", …" } else { "" };
-            Some(format!("line 1 read as column names: {}{more}", shown.join(", ")))
-        }
+        Some(names) => Some(format!("line 1 read as column names: {}", listed(names))),
         None => {
-            let counts_up = table.columns.iter().enumerate().all(|(k, column)| column.values[0] == k as f32);
-            (counts_up && table.columns.len() > 2).then(|| {
+            let first = &table.values[..table.width];
+            let counts_up = first.iter().enumerate().all(|(k, &value)| value == k as f32);
+            (counts_up && table.width > 2).then(|| {
                 "line 1 reads 0, 1, 2, … and is taken as numbers: if these are names, remove the line"
                     .to_owned()
             })
@@ -75,7 +68,7 @@ fn note_on_first_line(table: &Table) -> Option<String> {
 fn index_column(table: &Table) -> Option<usize> {
     let first = table.names.as_ref()?.first()?;
     let unnamed = first.is_empty() || first.eq_ignore_ascii_case("unnamed: 0");
-    (unnamed && table.columns[0].is_integer && table.columns.len() > 1).then_some(0)
+    (unnamed && table.is_integer[0] && table.width > 1).then_some(0)
 }
 
 /// The column whose name says that it holds labels.
@@ -86,17 +79,17 @@ fn label_column(names: &[String]) -> Option<usize> {
 }
 
 fn read_labels(table: &Table, notes: &mut Vec<String>, reading: &Reading) -> Result<Option<Labels>> {
-    let Some(at) = table.names.as_deref().and_then(label_column) else {
+    let Some(column) = &table.labels else {
         return Ok(None);
     };
-    let column = &table.columns[at];
     if let Some(row) = column.cells.iter().position(String::is_empty) {
         return Err(reading.malformed(
             format!("the label of data row {} is missing", row + 1),
             "fill it or remove the row",
         ));
     }
-    let labels = labels_of(column);
+    let at = column.at;
+    let labels = labels_of(column, table.is_integer[at]);
     notes.push(match &labels {
         Some(Labels { names: None, .. }) => format!("labels read from column {}", at + 1),
         Some(Labels { names: Some(names), .. }) => {
@@ -111,19 +104,19 @@ fn read_labels(table: &Table, notes: &mut Vec<String>, reading: &Reading) -> Res
     Ok(labels)
 }
 
-fn labels_of(column: &Column) -> Option<Labels> {
+fn labels_of(column: &LabelColumn, is_integer: bool) -> Option<Labels> {
     let plain: Option<Vec<u32>> = column.cells.iter().map(|cell| cell.parse().ok()).collect();
     match plain {
         Some(values) => Some(Labels { values, names: None }),
-        None if column.is_integer || column.first_text.is_some() => Some(number_the_names(column)),
+        None if is_integer || column.has_text => Some(number_the_names(column, is_integer)),
         None => None,
     }
 }
 
-fn number_the_names(column: &Column) -> Labels {
+fn number_the_names(column: &LabelColumn, is_integer: bool) -> Labels {
     let distinct: BTreeSet<&str> = column.cells.iter().map(String::as_str).collect();
     let mut names: Vec<&str> = distinct.into_iter().collect();
-    if column.is_integer {
+    if is_integer {
         // As text, -1 and -2 would sort before -10 and 1.
         names.sort_by_key(|name| name.parse::<i128>().unwrap_or(i128::MAX));
     }
@@ -132,32 +125,40 @@ fn number_the_names(column: &Column) -> Labels {
     Labels { values, names: Some(names.into_iter().map(str::to_owned).collect()) }
 }
 
-fn check_numbers(table: &Table, used: &[usize], reading: &Reading) -> Result<()> {
-    let text =
-        used.iter().find_map(|&column| table.columns[column].first_text.as_ref().map(|cell| (column, cell)));
-    let Some((column, cell)) = text else {
+fn check_numbers(table: &Table, reading: &Reading) -> Result<()> {
+    let Some(TextCell { line, column, text }) = &table.first_text else {
         return Ok(());
     };
-    let name = table.names.as_ref().map(|names| format!(" ({})", names[column])).unwrap_or_default();
-    let fix = if cell.text.replacen(',', ".", 1).parse::<f32>().is_ok() {
-        "write decimal points, not commas"
-    } else {
-        "write a number, leave out the column, or name it 'label' if it holds classes"
-    };
+    let name = table.names.as_ref().map(|names| format!(" ({})", shown(&names[*column]))).unwrap_or_default();
     Err(reading.malformed(
-        format!("line {}, column {}{name}: '{}' is not a number", cell.line, column + 1, cell.text),
-        fix,
+        format!("line {line}, column {}{name}: '{text}' is not a number", column + 1),
+        fix_for_text(text),
     ))
 }
 
-/// Row-major values of the columns in use.
-fn interleave(columns: &[Column], used: &[usize]) -> Vec<f32> {
-    let rows = columns[0].values.len();
-    let mut values = Vec::with_capacity(rows * used.len());
-    for row in 0..rows {
-        values.extend(used.iter().map(|&column| columns[column].values[row]));
+fn fix_for_text(text: &str) -> &'static str {
+    let is_number = |word: &str| word.parse::<f32>().is_ok();
+    if is_number(&text.replacen(',', ".", 1)) {
+        "write decimal points, not commas"
+    } else if text.split_whitespace().take(2).filter(|word| is_number(word)).count() == 2 {
+        "separate the numbers by commas, semicolons or tabs, not by spaces"
+    } else {
+        "write a number, leave out the column, or name it 'label' if it holds classes"
     }
-    values
+}
+
+/// Of rows of `width` items, those in the columns in use.
+fn chosen<T>(items: Vec<T>, width: usize, used: &[usize]) -> Vec<T> {
+    if used.len() == width {
+        return items;
+    }
+    let mut is_used = vec![false; width];
+    used.iter().for_each(|&column| is_used[column] = true);
+    items
+        .into_iter()
+        .zip(is_used.into_iter().cycle())
+        .filter_map(|(item, used)| used.then_some(item))
+        .collect()
 }
 
 #[cfg(test)]

@@ -174,8 +174,9 @@ fn combine(pictures: Vec<Picture>, size: Size) -> Contents {
     }
     let shape = SampleShape::Image { channels, height: size.height, width: size.width };
     let mut values = Vec::with_capacity(pictures.len() * shape.size());
-    for picture in &pictures {
-        push_channels(&mut values, picture, channels);
+    // Each picture is dropped once copied, so that the values are hardly ever held twice.
+    for picture in pictures {
+        push_channels(&mut values, &picture, channels);
     }
     let dtype = if is_16_bit { ElementType::U16 } else { ElementType::U8 };
     Contents { notes, ..Contents::new(shape, values, dtype) }

@@ -39,8 +39,9 @@ pub(crate) fn read_with_labels(bytes: &[u8], path: &Path, reading: &Reading) -> 
 pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
     let (dtype, dims, data) = read_header(bytes, reading)?;
     let count = reading.admit(&dims)?;
-    let expected = count * dtype.size();
-    if data.len() != expected {
+    // In u128 no product of sides can wrap around to the length that is there.
+    let expected = count as u128 * dtype.size() as u128;
+    if data.len() as u128 != expected {
         return Err(reading.malformed(
             format!("shape {dims:?} of {dtype} needs {expected} bytes, but {} follow the header", data.len()),
             "the file is cut short or has been appended to: download it again",

@@ -10,6 +10,10 @@ use crate::Result;
 use crate::dataset::digest_of_bytes;
 use crate::reading::Reading;
 
+/// More pixels than any PNG packs into a byte: DEFLATE makes 1032 bytes of one, each of 8 black or white
+/// pixels.
+const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
+
 /// The size of an image, from its header alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -34,22 +38,40 @@ pub(crate) struct Picture {
 /// Reads the size and the number of channels without decoding the pixels.
 ///
 /// # Errors
-/// When the file has 0 bytes or no image header.
+/// When the file is no regular file, has 0 bytes, has no image header, or has one that cannot be true.
 pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize)> {
-    let metadata = fs::metadata(path).map_err(|cause| reading.unreadable(cause))?;
-    if metadata.len() == 0 {
-        return Err(
-            reading.malformed(format!("{} has 0 bytes", path.display()), "remove it or save it again")
-        );
-    }
+    let bytes = length(path, reading)?;
     let decoder = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
-        .map_err(|cause| reading.unreadable(cause))?
+        .map_err(|cause| reading.unreadable_file(path, &cause))?
         .into_decoder()
         .map_err(|cause| damaged(path, &cause, reading))?;
     let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > bytes.saturating_mul(MAX_PIXELS_PER_BYTE) {
+        return Err(reading.malformed(
+            format!("{} claims {height}×{width} pixels in {bytes} bytes", path.display()),
+            "remove it or save it again",
+        ));
+    }
     let channels = if decoder.color_type().has_color() { 3 } else { 1 };
     Ok((Size { height: height as usize, width: width as usize }, channels))
+}
+
+/// The length of a file that can be an image.
+fn length(path: &Path, reading: &Reading) -> Result<u64> {
+    let metadata = fs::metadata(path).map_err(|cause| reading.unreadable_file(path, &cause))?;
+    let name = path.display();
+    if !metadata.is_file() {
+        return Err(reading.unsupported(format!("{name} is not a regular file"), "remove it from the folder"));
+    }
+    if metadata.len() == 0 {
+        return Err(reading.malformed(format!("{name} has 0 bytes"), "remove it or save it again"));
+    }
+    let limit = reading.limits.max_file_bytes();
+    if metadata.len() > limit {
+        return Err(reading.too_large(format!("{name} has {} bytes", metadata.len()), limit));
+    }
+    Ok(metadata.len())
 }
 
 /// Decodes an image; alpha is blended over white, 16 bits are scaled to 0..255.
@@ -57,10 +79,10 @@ pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize
 /// # Errors
 /// When the pixels cannot be decoded or the size is no longer `size`.
 pub(crate) fn decode(path: &Path, size: Size, reading: &Reading) -> Result<Picture> {
-    let bytes = fs::read(path).map_err(|cause| reading.unreadable(cause))?;
+    let bytes = fs::read(path).map_err(|cause| reading.unreadable_file(path, &cause))?;
     let image = ImageReader::new(Cursor::new(&bytes))
         .with_guessed_format()
-        .map_err(|cause| reading.unreadable(cause))?
+        .map_err(|cause| reading.unreadable_file(path, &cause))?
         .decode()
         .map_err(|cause| damaged(path, &cause, reading))?;
     if (image.height() as usize, image.width() as usize) != (size.height, size.width) {

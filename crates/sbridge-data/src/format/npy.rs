@@ -24,8 +24,9 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
 pub(crate) fn read_array(bytes: &[u8], reading: &Reading) -> Result<(Array, Option<String>)> {
     let (header, data) = npy_header::split(bytes, reading)?;
     let count = reading.admit(&header.dims)?;
-    let expected = count * header.dtype.size();
-    if data.len() != expected {
+    // In u128 no product of sides can wrap around to the length that is there.
+    let expected = count as u128 * header.dtype.size() as u128;
+    if data.len() as u128 != expected {
         return Err(reading.malformed(
             format!(
                 "shape {:?} of {} needs {expected} bytes, but {} follow the header",

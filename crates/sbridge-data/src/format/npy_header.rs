@@ -9,6 +9,7 @@
 use crate::element::{ElementType, Endian};
 use crate::layout::Order;
 use crate::reading::Reading;
+use crate::shown::shown;
 use crate::{DataError, Result};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -54,9 +55,10 @@ pub(crate) fn split<'a>(bytes: &'a [u8], reading: &Reading) -> Result<(Header, &
 
 fn parse(text: &str, reading: &Reading) -> Result<Header> {
     let fields = Fields::scan(text).ok_or_else(|| {
-        let shown: String = text.trim().chars().take(80).collect();
-        reading
-            .malformed(format!("cannot understand the header {shown}"), "save a plain array with numpy.save")
+        reading.malformed(
+            format!("cannot understand the header {}", shown(text.trim())),
+            "save a plain array with numpy.save",
+        )
     })?;
     let missing =
         |key: &str| reading.malformed(format!("the header has no '{key}'"), "save it with numpy.save");
@@ -103,7 +105,7 @@ fn unreadable_type(descr: &str, reading: &Reading) -> DataError {
         _ => "an unknown element type",
     };
     reading.unsupported(
-        format!("dtype '{descr}' is {kind}, not plain numbers"),
+        format!("dtype '{}' is {kind}, not plain numbers", shown(descr)),
         "save it as float32, for example x.astype('float32')",
     )
 }

@@ -3,15 +3,17 @@
 //! The archive is a ZIP file of `.npy` files. Its members are inflated one byte past the limit at
 //! most, and read by the same reader as `.npy` files. An array `x` brings integer labels `y` along.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor};
 
 use zip::ZipArchive;
 
 use super::idx::as_labels;
 use super::npy;
 use crate::Result;
+use crate::file::expand;
 use crate::layout::{Array, Contents, arrange};
 use crate::reading::Reading;
+use crate::shown::{listed, shown};
 use crate::suggest::did_you_mean;
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
@@ -27,6 +29,9 @@ pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result
     let mut archive = Archive::new(Cursor::new(bytes)).map_err(|cause| {
         reading.malformed(format!("not a sound NumPy archive: {cause}"), "save it with numpy.savez")
     })?;
+    if archive.has_duplicate_names() {
+        return Err(reading.malformed("the archive has two arrays of one name", "save it with numpy.savez"));
+    }
     let names = array_names(&archive);
     let name = choose(&names, key, reading)?;
     let (array, note) = read_array(&mut archive, name, reading)?;
@@ -50,18 +55,18 @@ fn array_names(archive: &Archive) -> Vec<String> {
 }
 
 fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Result<&'a str> {
-    let listed = names.join(", ");
+    let listed = listed(names);
     match (key, names) {
         (_, []) => Err(reading.malformed("the archive holds no arrays", "save some with numpy.savez")),
         (None, [only]) => Ok(only),
         (None, [first, ..]) => Err(reading.unknown(
             format!("the archive holds {} arrays: {listed}", names.len()),
-            format!("say which, for example #{first}"),
+            format!("say which, for example #{}", shown(first)),
         )),
         (Some(key), _) => names.iter().find(|name| *name == key).map(String::as_str).ok_or_else(|| {
             let suggestion = did_you_mean(key, names.iter().map(String::as_str));
             reading.unknown(
-                format!("the archive has no array '{key}'"),
+                format!("the archive has no array '{}'", shown(key)),
                 format!("{suggestion}It holds: {listed}"),
             )
         }),
@@ -69,17 +74,15 @@ fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Resu
 }
 
 fn read_array(archive: &mut Archive, name: &str, reading: &Reading) -> Result<(Array, Option<String>)> {
-    let damaged = |cause: String| {
-        reading.malformed(format!("array '{name}' cannot be unpacked: {cause}"), "save the archive again")
+    // Every member lies ahead of the directory, whatever the directory claims of its size.
+    let most = archive.central_directory_start();
+    let what = format!("array '{}'", shown(name));
+    let damaged = |cause: io::Error| {
+        reading.malformed(format!("{what} cannot be unpacked: {cause}"), "save the archive again")
     };
-    let limit = reading.limits.max_file_bytes();
-    let mut bytes = Vec::new();
-    let member = archive.by_name(&format!("{name}{SUFFIX}")).map_err(|cause| damaged(cause.to_string()))?;
-    let inflated = member.take(limit.saturating_add(1)).read_to_end(&mut bytes);
-    inflated.map_err(|cause| damaged(cause.to_string()))?;
-    if bytes.len() as u64 > limit {
-        return Err(reading.too_large(format!("array '{name}' expands further than is read"), limit));
-    }
+    let member = archive.by_name(&format!("{name}{SUFFIX}")).map_err(|cause| damaged(cause.into()))?;
+    let packed = member.compressed_size().min(most);
+    let bytes = expand(member, packed, &what, reading, damaged)?;
     npy::read_array(&bytes, reading)
 }
 

@@ -4,42 +4,52 @@
 
 use crate::Result;
 use crate::reading::Reading;
+use crate::shown::shown;
+
+/// The most columns of a table: what a cell costs beside its number must stay bounded.
+const MAX_COLUMNS: usize = 1 << 20;
 
 /// A rectangular table of numbers.
 pub(crate) struct Table {
     /// Column names, if the first line holds names.
     pub(crate) names: Option<Vec<String>>,
-    /// The columns, all of the same positive length.
-    pub(crate) columns: Vec<Column>,
-}
-
-/// One column: its numbers, and its text where that may matter.
-#[derive(Default)]
-pub(crate) struct Column {
-    /// The numbers; NaN where a cell is missing or text.
+    /// How many columns there are, at least one.
+    pub(crate) width: usize,
+    /// The numbers, row by row, at least one row; NaN where a cell is missing or text.
     pub(crate) values: Vec<f32>,
-    /// The first cell that is neither a number nor missing.
+    /// For each column, whether every cell is written as a whole number.
+    pub(crate) is_integer: Vec<bool>,
+    /// The first cell outside the labels that is neither a number nor missing.
     pub(crate) first_text: Option<TextCell>,
-    /// Whether every cell is written as a whole number.
-    pub(crate) is_integer: bool,
-    /// The cells as written; kept only for the column asked for in [`parse`].
-    pub(crate) cells: Vec<String>,
+    /// The column of labels, if the names tell of one.
+    pub(crate) labels: Option<LabelColumn>,
 }
 
-/// A cell that is not a number, and its line.
+/// The column that may hold labels, which need not be numbers.
+pub(crate) struct LabelColumn {
+    /// Which column it is, counting from 0.
+    pub(crate) at: usize,
+    /// The cells as written.
+    pub(crate) cells: Vec<String>,
+    /// Whether some cell is neither a number nor missing.
+    pub(crate) has_text: bool,
+}
+
+/// A cell that is not a number, its line, and its column counting from 0.
 pub(crate) struct TextCell {
     pub(crate) line: u64,
+    pub(crate) column: usize,
     pub(crate) text: String,
 }
 
-/// Parses a table; `keep_text` picks, by the names, one column whose cells are kept as written.
+/// Parses a table; `label_column` picks, by the names, the column whose cells are kept as written.
 ///
 /// # Errors
-/// When the text is not UTF-8, rows differ in length, the first line mixes names and numbers, or
-/// there are no rows of data.
+/// When the text is not UTF-8, a quote is not closed on its line, rows differ in length, the first
+/// line mixes names and numbers, there are too many columns, or no rows of data.
 pub(crate) fn parse(
     bytes: &[u8],
-    keep_text: impl Fn(&[String]) -> Option<usize>,
+    label_column: impl Fn(&[String]) -> Option<usize>,
     reading: &Reading,
 ) -> Result<Table> {
     let text = utf8(bytes, reading)?;
@@ -47,23 +57,66 @@ pub(crate) fn parse(
     let first = rows
         .next_row()?
         .ok_or_else(|| reading.malformed("the table is empty", "write at least one row of numbers"))?;
-    let names = first.is_names(reading)?.then(|| first.cells());
-    let kept = names.as_deref().and_then(keep_text);
-    let mut columns: Vec<Column> = first.record.iter().map(|_| Column::new()).collect();
-    if names.is_none() {
-        push_row(&mut columns, &first, kept);
+    first.check_width(reading)?;
+    let cells = first.cells();
+    let names = is_header(&cells, first.line, reading)?.then_some(cells);
+    let at = names.as_deref().and_then(label_column);
+    let mut table = Table::new(names, first.record.len(), at);
+    if table.names.is_none() {
+        table.push(&first, reading)?;
     }
     while let Some(row) = rows.next_row()? {
         row.check_length(&first, reading)?;
-        push_row(&mut columns, &row, kept);
-        check_limit(&columns, reading)?;
+        table.push(&row, reading)?;
     }
-    if columns[0].values.is_empty() {
+    if table.values.is_empty() {
         return Err(
             reading.malformed("the table has a header and no rows", "write at least one row of numbers")
         );
     }
-    Ok(Table { names, columns })
+    Ok(table)
+}
+
+impl Table {
+    fn new(names: Option<Vec<String>>, width: usize, label_column: Option<usize>) -> Self {
+        let labels = label_column.map(|at| LabelColumn { at, cells: Vec::new(), has_text: false });
+        Self { names, width, values: Vec::new(), is_integer: vec![true; width], first_text: None, labels }
+    }
+
+    fn push(&mut self, row: &Row, reading: &Reading) -> Result<()> {
+        for (column, cell) in row.record.iter().enumerate() {
+            let cell = cell.trim();
+            let value = number(cell);
+            self.values.push(value.unwrap_or(f32::NAN));
+            self.is_integer[column] &= is_whole(cell);
+            match &mut self.labels {
+                Some(labels) if labels.at == column => labels.push(cell, value.is_none()),
+                _ if value.is_none() && self.first_text.is_none() => {
+                    self.first_text = Some(TextCell { line: row.line, column, text: shown(cell) });
+                }
+                _ => {}
+            }
+        }
+        self.check_limit(reading)
+    }
+
+    fn check_limit(&self, reading: &Reading) -> Result<()> {
+        let count = self.values.len() as u64;
+        if count > reading.limits.max_values() {
+            return Err(reading.too_large(
+                format!("the table has at least {count} numbers of 4 bytes"),
+                reading.limits.max_bytes,
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl LabelColumn {
+    fn push(&mut self, cell: &str, is_text: bool) {
+        self.cells.push(cell.to_owned());
+        self.has_text |= is_text;
+    }
 }
 
 /// The lines of a table, cut into cells.
@@ -95,8 +148,9 @@ impl<'a> Rows<'a> {
             .reader
             .read_record(&mut record)
             .map_err(|cause| self.reading.malformed(format!("not a table: {cause}"), "repair that line"))?;
-        let line = line_of(&record, self.text);
-        Ok(found.then_some(Row { record, line }))
+        let row = Row { line: line_of(&record, self.text), record };
+        row.check_quotes(self.reading)?;
+        Ok(found.then_some(row))
     }
 }
 
@@ -105,8 +159,29 @@ impl Row {
         self.record.iter().map(|cell| cell.trim().to_owned()).collect()
     }
 
-    fn is_names(&self, reading: &Reading) -> Result<bool> {
-        is_header(&self.cells(), self.line, reading)
+    /// A quote that is never closed swallows the lines below it, which must not go unnoticed.
+    fn check_quotes(&self, reading: &Reading) -> Result<()> {
+        let Some(column) = self.record.iter().position(|cell| cell.contains(['\n', '\r'])) else {
+            return Ok(());
+        };
+        Err(reading.malformed(
+            format!("line {}, column {}: a quoted cell does not end on its line", self.line, column + 1),
+            "close the quote, or take the line break out of the cell",
+        ))
+    }
+
+    fn check_width(&self, reading: &Reading) -> Result<()> {
+        let width = self.record.len();
+        if width <= MAX_COLUMNS {
+            return Ok(());
+        }
+        Err(reading.unsupported(
+            format!(
+                "line {} has {width} cells, and at most {MAX_COLUMNS} columns are read from text",
+                self.line
+            ),
+            "save the values as .npy",
+        ))
     }
 
     fn check_length(&self, first: &Self, reading: &Reading) -> Result<()> {
@@ -122,12 +197,6 @@ impl Row {
     }
 }
 
-impl Column {
-    fn new() -> Self {
-        Self { is_integer: true, ..Self::default() }
-    }
-}
-
 /// The text after a byte order mark, if it is UTF-8.
 fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -136,9 +205,16 @@ fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
         );
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let line_at = |at: usize| 1 + bytes[..at].iter().filter(|&&byte| byte == b'\n').count();
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        return Err(reading.unsupported(
+            format!("line {} holds a zero byte, as UTF-16 and binary files do", line_at(at)),
+            "save it as UTF-8 text (\"CSV UTF-8\" in spreadsheets)",
+        ));
+    }
     std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
-        reading.malformed(format!("line {line} is not UTF-8 text"), "save it as UTF-8")
+        reading
+            .malformed(format!("line {} is not UTF-8 text", line_at(error.valid_up_to())), "save it as UTF-8")
     })
 }
 
@@ -205,32 +281,6 @@ fn is_whole(cell: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn push_row(columns: &mut [Column], row: &Row, kept: Option<usize>) {
-    for (index, (column, cell)) in columns.iter_mut().zip(&row.record).enumerate() {
-        let cell = cell.trim();
-        let value = number(cell);
-        column.values.push(value.unwrap_or(f32::NAN));
-        column.is_integer &= is_whole(cell);
-        if value.is_none() && column.first_text.is_none() {
-            column.first_text = Some(TextCell { line: row.line, text: shown(cell) });
-        }
-        if kept == Some(index) {
-            column.cells.push(cell.to_owned());
-        }
-    }
-}
-
-fn check_limit(columns: &[Column], reading: &Reading) -> Result<()> {
-    let count = columns.len() as u64 * columns[0].values.len() as u64;
-    if count > reading.limits.max_values() {
-        return Err(reading.too_large(
-            format!("the table has at least {count} numbers of 4 bytes"),
-            reading.limits.max_bytes,
-        ));
-    }
-    Ok(())
-}
-
 /// The line a record begins on.
 ///
 /// The position of a record is where the reader stood before it, which is ahead of any blank lines.
@@ -244,11 +294,6 @@ fn line_of(record: &csv::StringRecord, text: &str) -> u64 {
         .skip(position.byte() as usize)
         .take_while(|byte| matches!(byte, b'\n' | b'\r'));
     position.line() + ahead.filter(|&&byte| byte == b'\n').count() as u64
-}
-
-/// A cell short enough for a message.
-fn shown(cell: &str) -> String {
-    cell.chars().take(40).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,13 @@
+//! A training stage or a trained model on disk.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sbridge::tensor::open_device;
+use sbridge_run::{checkpoint, model_file};
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = sbridge_fuzz::write("x.safetensors", bytes);
+    let device = open_device("cpu").expect("the processor is always there");
+    let _ = checkpoint::load(&path);
+    let _ = model_file::load(&path, &device);
+});

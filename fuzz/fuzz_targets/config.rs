@@ -1,0 +1,9 @@
+//! Settings as TOML.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sbridge_run::Config;
+
+fuzz_target!(|text: &str| {
+    let _ = Config::from_toml(text, &[]);
+});
