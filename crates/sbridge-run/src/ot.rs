@@ -184,8 +184,9 @@ impl OtReport {
     fn complaint(&self) -> Option<String> {
         (!self.converged).then(|| {
             format!(
-                "not converged: after {} sweeps the marginals are wrong by {:.1e} in total. ε is {:.1e} of the \
-                 cost's spread; a larger one converges faster, for example --epsilon {:.3e}",
+                "not converged: after {} sweeps the marginals are wrong by {:.1e} in total, so the entropic numbers \
+                 are rough. ε is {:.1e} of the cost's spread; a larger one converges faster, for example \
+                 --epsilon {:.3}",
                 self.sweeps,
                 self.marginal_error,
                 self.epsilon / self.cost_spread,

@@ -7,12 +7,12 @@ use sbridge::eval::{Decomposition, points};
 use sbridge::latent::start_law;
 use sbridge::rng::Rng;
 use sbridge::tensor::{Tensor, select_rows, to_vec, to_vec_f64};
-use sbridge_ot::Points;
 
 use crate::atomic;
 use crate::error::{Result, RunError};
 use crate::evaluate::{Evaluation, RowKind, show_ratio};
 use crate::finish::OpenRun;
+use crate::plane::Plane;
 use crate::report::{
     Block, Emphasis, Picture, Plot, Report, Row, Scale, Section, Series, SeriesStyle, Table,
 };
@@ -314,33 +314,6 @@ fn paths_section(run: &OpenRun) -> Result<Section> {
     };
     let text = "Paths start in the smoothed law and end in the law of the codes.".into();
     Ok(Section { title: "Latent paths".into(), text, blocks: vec![Block::Plot(plot)] })
-}
-
-/// The two principal axes of a cloud of codes.
-struct Plane {
-    axes: [Vec<f64>; 2],
-}
-
-impl Plane {
-    fn of(codes: &Points) -> Result<Self> {
-        let dim = codes.dim();
-        if dim == 1 {
-            return Ok(Self { axes: [vec![1.0], vec![1.0]] });
-        }
-        let covariance = codes.covariance()?;
-        let eigen = covariance
-            .self_adjoint_eigen(faer::Side::Lower)
-            .map_err(|e| RunError::Input(format!("the codes have no principal axes: {e:?}")))?;
-        // Eigenvalues come in rising order.
-        let axis = |j: usize| (0..dim).map(|i| eigen.U()[(i, j)]).collect();
-        Ok(Self { axes: [axis(dim - 1), axis(dim - 2)] })
-    }
-
-    fn project(&self, rows: &[f64]) -> Vec<(f64, f64)> {
-        let dot = |row: &[f64], axis: &[f64]| row.iter().zip(axis).map(|(x, a)| x * a).sum();
-        let rows = rows.chunks_exact(self.axes[0].len());
-        rows.map(|row| (dot(row, &self.axes[0]), dot(row, &self.axes[1]))).collect()
-    }
 }
 
 fn settings_section(run: &OpenRun) -> Section {

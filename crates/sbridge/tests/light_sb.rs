@@ -22,7 +22,8 @@ fn of_gaussians(bridge: &GaussianBridge, source: &Gaussian, target: &Gaussian) -
     let slope = Mat::from_fn(2, 2, |i, j| 0.5 * (slope[(i, j)] + slope[(j, i)]));
     let centre =
         (0..2).map(|i| target.mean()[i] - (0..2).map(|j| slope[(i, j)] * source.mean()[j]).sum::<f64>());
-    LightPotential::from_parts(bridge.epsilon(), &[0.0], &[centre.collect()], &[slope]).unwrap()
+    let factor = slope.llt(faer::Side::Lower).unwrap().L().to_owned();
+    LightPotential::from_factors(bridge.epsilon(), vec![0.0], vec![centre.collect()], vec![factor]).unwrap()
 }
 
 #[test]
@@ -47,8 +48,8 @@ fn one_gaussian_is_the_gaussian_bridge() {
 
 /// Two components on the line.
 fn two_components(epsilon: f64) -> LightPotential {
-    let parts = [mat![[0.3]], mat![[0.8]]];
-    LightPotential::from_parts(epsilon, &[-0.2, -1.1], &[vec![1.2], vec![-0.7]], &parts).unwrap()
+    let factors = [0.3f64, 0.8].map(|s| mat![[s.sqrt()]]).to_vec();
+    LightPotential::from_factors(epsilon, vec![-0.2, -1.1], vec![vec![1.2], vec![-0.7]], factors).unwrap()
 }
 
 #[test]
@@ -86,6 +87,7 @@ fn simulated_paths_end_in_the_plan() {
         (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64)
     };
     let (mean, covariance) = potential.conditional_moments(&[0.4]);
+    let mean = mean[0];
     let var = covariance[(0, 0)];
     let (drawn_mean, drawn_var) = moments(&potential.sample(&start, &mut rng));
     let mut x = start;
@@ -152,7 +154,7 @@ fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
     let [source, target] = laws(kind, dim);
     let mut rng = Rng::new(5);
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
-    let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
+    let settings = LightSbSettings { components: 3, steps: 3000, ..Default::default() };
     let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut |_, _, _| {}).unwrap();
     let exact = GaussianBridge::new(&source, &target, epsilon).unwrap();
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));

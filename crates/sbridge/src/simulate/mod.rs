@@ -1,9 +1,11 @@
 //! Simulation: variance grids, and the steps that carry a smoothed law to the clean one.
 
 mod denoise;
+mod euler;
 mod exact;
 mod grid;
 
 pub use denoise::{Denoiser, EndRule, Noise, StepRule};
+pub use euler::simulate;
 pub use exact::exact_output_variance;
 pub use grid::VarGrid;

@@ -4,7 +4,7 @@ use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, MatRef, Side};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_positive};
 use crate::rng::Rng;
 
 /// One Gaussian of the potential.
@@ -16,6 +16,16 @@ pub(super) struct Component {
     pub(super) centre: Vec<f64>,
     /// Lower triangular L with S = L Lᵀ, `[dim, dim]`.
     pub(super) factor: Mat<f64>,
+}
+
+impl Component {
+    /// Whether all values are finite and the diagonal of L is positive.
+    fn is_sound(&self) -> bool {
+        let (dim, factor) = (self.centre.len(), &self.factor);
+        let values = self.centre.iter().chain(std::iter::once(&self.ln_weight));
+        let is_finite = values.chain(factor.col_iter().flat_map(|c| c.iter())).all(|x| x.is_finite());
+        is_finite && factor.shape() == (dim, dim) && (0..dim).all(|j| factor[(j, j)] > 0.0)
+    }
 }
 
 /// v(y) = Σ_k a_k N(y | r_k, ε S_k), the adjusted potential of a Schrödinger bridge over √ε W.
@@ -33,27 +43,28 @@ impl LightPotential {
         Self { epsilon, components }
     }
 
-    /// The potential with these weights, centres and covariances.
+    /// The potential with these weights, centres and Cholesky factors.
     ///
     /// # Shapes
-    /// `ln_weights: [K]`, `centres: [K][dim]`, `covariances: [K][dim, dim]`, the S_k, symmetric positive definite.
+    /// `ln_weights: [K]`, `centres: [K][dim]`, `factors: [K][dim, dim]`, the L_k, lower triangular.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a covariance that is not positive definite.
-    pub fn from_parts(
+    /// [`Error::Setting`] for ε or a diagonal that is not positive, or values that are not finite.
+    pub fn from_factors(
         epsilon: f64,
-        ln_weights: &[f64],
-        centres: &[Vec<f64>],
-        covariances: &[Mat<f64>],
+        ln_weights: Vec<f64>,
+        centres: Vec<Vec<f64>>,
+        factors: Vec<Mat<f64>>,
     ) -> Result<Self> {
-        let component = |((ln_weight, centre), covariance): ((&f64, &Vec<f64>), &Mat<f64>)| {
-            let factor = covariance.llt(Side::Lower).map_err(|_| {
-                Error::setting("covariance", "positive definite", "one that is not", "check its eigenvalues")
-            })?;
-            Ok(Component { ln_weight: *ln_weight, centre: centre.clone(), factor: factor.L().to_owned() })
-        };
-        let parts = ln_weights.iter().zip(centres).zip(covariances);
-        Ok(Self::new(epsilon, parts.map(component).collect::<Result<_>>()?))
+        require_positive("epsilon", epsilon, "set a variance in data units")?;
+        let parts = ln_weights.into_iter().zip(centres).zip(factors);
+        let components: Vec<Component> =
+            parts.map(|((ln_weight, centre), factor)| Component { ln_weight, centre, factor }).collect();
+        if components.is_empty() || !components.iter().all(Component::is_sound) {
+            let requirement = "some, finite, with positive diagonals";
+            return Err(Error::setting("components", requirement, "others", "fit the potential again"));
+        }
+        Ok(Self::new(epsilon, components))
     }
 
     /// ε of the reference.

@@ -23,7 +23,7 @@ pub struct LightSbSettings {
     pub steps: usize,
     /// Samples of each law in a step. Default 256.
     pub batch_size: usize,
-    /// Learning rate, a fifth of it for the last 30 % of the steps. Default 3e-3.
+    /// Learning rate; it falls to zero along a line over the last half of the steps. Default 3e-3.
     pub learning_rate: f64,
     /// Variance of the S_k at the start, in units of the data's variance. Default 0.1.
     pub initial_variance: f64,
@@ -58,8 +58,8 @@ impl LightSbSettings {
     }
 
     fn learning_rate_at(&self, step: usize) -> f64 {
-        let late = step * 10 >= self.steps * 7;
-        if late { self.learning_rate / 5.0 } else { self.learning_rate }
+        let left = 1.0 - step as f64 / self.steps as f64;
+        self.learning_rate * (2.0 * left).min(1.0)
     }
 }
 
