@@ -64,7 +64,7 @@ pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
 /// # Errors
 /// [`RunError`]; also if the data have changed since.
 pub fn resume(path: &Path) -> Result<RunFolder> {
-    let folder = RunFolder::open(path)?;
+    let folder = RunFolder::open_to_write(path)?;
     let mut config = folder.config()?;
     let mut manifest = folder.manifest()?;
     let device = open_device(&config.device)?;
@@ -211,8 +211,8 @@ impl LatentRun {
         let started = Instant::now();
         let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
         let path = self.folder.checkpoint(stage);
-        if path.exists() {
-            trainer.restore(checkpoint::load(&path)?)?;
+        if let Some(state) = checkpoint::load(&path)? {
+            trainer.restore(state)?;
         }
         if trainer.is_done() {
             return Ok(trainer.finished());

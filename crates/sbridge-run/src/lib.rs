@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod finish;
 pub mod fit_latent;
 pub mod folder;
+pub mod lock;
 pub mod manifest;
 pub mod model_file;
 pub mod report;
