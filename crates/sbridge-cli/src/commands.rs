@@ -120,7 +120,7 @@ fn draw(args: &Sample) -> Result<()> {
     let samples = sample::draw(&run.model, &config.sampler, args.count, seed)?;
     sample::write(&args.out, &samples, run.shape(), run.range())?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} samples in {seconds:.1} s: {}", args.count, args.out.display());
+    println!("{} samples in {seconds:.1} s: {}", samples.dims()[0], args.out.display());
     Ok(())
 }
 

@@ -58,10 +58,11 @@ impl RunFolder {
     /// Makes a new run at `path`, to write into.
     ///
     /// # Errors
-    /// As [`check_free`](Self::check_free), or [`RunError::Disk`] if the folder cannot be made.
+    /// As [`check_free`](Self::check_free), if the folder cannot be made, or if another process writes into it.
     pub fn create(path: &Path) -> Result<Self> {
         Self::check_free(path)?;
-        fs::create_dir_all(path).map_err(|e| RunError::disk("create", path, e))?;
+        fs::create_dir_all(path)
+            .map_err(|e| RunError::folder(path, format!("cannot be made: {e} (choose another --out)")))?;
         let folder = Self { path: path.to_owned(), _lock: Some(Lock::take(path)?) };
         // Another run may have begun here, and ended, before the lock was taken.
         Self::check_free(path)?;
