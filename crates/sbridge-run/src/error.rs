@@ -58,6 +58,18 @@ pub enum RunError {
         /// The run folder.
         folder: PathBuf,
     },
+    /// A checkpoint could not be written.
+    #[error(
+        "{reason}. What was trained before is kept; make room, then continue with: sbridge fit latent \
+         --resume {folder}",
+        folder = .folder.display()
+    )]
+    Unsaved {
+        /// What the disk did.
+        reason: String,
+        /// The run folder.
+        folder: PathBuf,
+    },
     /// Simulated paths left the finite numbers.
     #[error(
         "{diverged} of {count} paths diverged, so no samples were written (take more steps with --set \
@@ -95,7 +107,9 @@ impl RunError {
             | Self::PathsDiverged { .. }
             | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,
-            Self::Disk { .. } | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
+            Self::Disk { .. }
+            | Self::Unsaved { .. }
+            | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
             _ => 2,
         }
     }

@@ -235,7 +235,7 @@ impl LatentRun {
                 let setting = learning_rate_of(stage);
                 Err(RunError::Diverged { stage, setting, reason, folder })
             }
-            Outcome::Unsaved { reason } => Err(RunError::disk("keep", path, std::io::Error::other(reason))),
+            Outcome::Unsaved { reason } => Err(RunError::Unsaved { reason, folder }),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! a program that was killed before, counts as empty.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::atomic;
@@ -34,12 +35,13 @@ impl RunFolder {
     /// Checks that a new run can be made at `path`, without making it.
     ///
     /// # Errors
-    /// [`RunError::Folder`] if something is there already.
+    /// [`RunError::Folder`] if something is there already, [`RunError::Disk`] if nobody can tell.
     pub fn check_free(path: &Path) -> Result<()> {
         let names: Vec<_> = match fs::read_dir(path) {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect(),
-            Err(_) if path.exists() => vec![path.as_os_str().to_owned()],
-            Err(_) => Vec::new(),
+            Err(e) if e.kind() == ErrorKind::NotADirectory && path.exists() => vec![path.into()],
+            Err(e) if matches!(e.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => Vec::new(),
+            Err(e) => return Err(RunError::disk("read", path, e)),
         };
         // The lock comes first: settings alone are a user's own.
         let has_begun = names.iter().any(|name| name == LOCK_FILE);
