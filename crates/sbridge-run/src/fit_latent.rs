@@ -97,8 +97,9 @@ fn train(
         Err(error) => RunStatus::Failed { reason: error.to_string() },
     };
     run.manifest.peak_memory = peak_memory();
-    run.folder.write_manifest(&run.manifest)?;
-    trained.map(|()| run.folder)
+    let recorded = run.folder.write_manifest(&run.manifest);
+    // What ended training matters more than that it could not be written down.
+    trained.and(recorded).map(|()| run.folder)
 }
 
 impl LatentRun {
@@ -226,7 +227,8 @@ impl LatentRun {
         let folder = self.folder.path().to_owned();
         match outcome {
             Outcome::Finished => {
-                checkpoint::save(&path, trainer.state())?;
+                checkpoint::save(&path, trainer.state())
+                    .map_err(|e| RunError::Unsaved { reason: e.to_string(), folder })?;
                 self.folder.write_manifest(&self.manifest)?;
                 Ok(trainer.finished())
             }

@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod checkpoint;
 pub mod config;
+mod config_keys;
 pub mod data;
 pub mod error;
 pub mod estimate;
