@@ -137,10 +137,16 @@ fn sample(run: &Path, out: &str) -> assert_cmd::assert::Assert {
     sbridge().arg("sample").arg(run).args(["--out", out]).assert().code(2)
 }
 
-/// A damaged model or manifest is named, not misread.
+/// A damaged model or manifest is named, not misread; the model can be had again.
 fn damage(run: &Path) {
-    fs::write(run.join("model.safetensors"), "junk").unwrap();
-    sample(run, "x.npy").stderr(contains("model.safetensors"));
+    let model = run.join("model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&model, damaged).unwrap();
+    sample(run, "x.npy").stderr(contains("model.safetensors").and(contains("--resume")));
+    sbridge().args(["fit", "latent", "--resume"]).arg(run).assert().success();
+    assert!(fs::read(&model).unwrap() == whole, "the model was not written again");
     fs::write(run.join("manifest.json"), "{").unwrap();
     sample(run, "x.npy").stderr(contains("manifest.json"));
 }

@@ -85,7 +85,7 @@ fn sync_folder_of(disk: &mut impl Disk, path: &Path) -> io::Result<()> {
 }
 
 /// Where a file is written before it takes its place.
-pub fn part_of(path: &Path) -> PathBuf {
+fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     path.with_file_name(name)
