@@ -63,10 +63,10 @@ fn put(bytes: &mut [u8], old: &str, new: &str) -> Option<()> {
 }
 
 /// The description in a file of this metadata, if the file is what was written.
-fn description<'a>(
+fn description(
     mut file: Vec<u8>,
-    metadata: &'a HashMap<String, String>,
-) -> std::result::Result<&'a str, &'static str> {
+    metadata: &HashMap<String, String>,
+) -> std::result::Result<&str, &'static str> {
     let Some(sealed) = metadata.get(SEALED) else {
         let unsealed = metadata.get(UNSEALED).map(String::as_str);
         return unsealed.ok_or("it was not written by sbridge");

@@ -8,7 +8,7 @@ use common::network::{EPSILON, V_MIN, denoising, net, short_fit};
 use common::{assert_close, device, score_at, two_bumps, two_bumps_density};
 use sbridge::Rng;
 use sbridge::executor::{self, Outcome, Silent};
-use sbridge::fit::{FitSettings, Status, StepInfo, Trainer, TrainerState};
+use sbridge::fit::{FitSettings, Status, Trainer, TrainerState};
 use sbridge::marginal::{Convolved, Marginal, SmoothedScore};
 use sbridge::net::{Linear, NoisePredictor, weights_of};
 use sbridge::objective::Objective;
