@@ -21,6 +21,9 @@ struct Description {
     rng_position: String,
     /// Loss and step of the best weights, where kept.
     best: Option<(f64, usize)>,
+    /// The same loss as text, since reading a number from JSON may change its last digit. Absent in
+    /// files from before checksums.
+    best_loss: Option<String>,
     /// Absent in files from before recoveries.
     #[serde(default = "full_rate")]
     rate_factor: f64,
@@ -44,6 +47,7 @@ pub fn save(path: &Path, state: TrainerState) -> Result<()> {
         step: state.step,
         rng_position: state.rng_position.to_string(),
         best: state.best.as_ref().map(|best| (best.loss, best.step)),
+        best_loss: state.best.as_ref().map(|best| best.loss.to_string()),
         rate_factor: state.rate_factor,
     };
     let mut arrays = Weights::new();
@@ -93,8 +97,9 @@ fn read(path: &Path) -> Result<TrainerState> {
     })?;
     let mut vectors = |prefix| unnumbered(tensor_file::extract(&mut arrays, prefix));
     let adam = AdamState { first: vectors("first"), second: vectors("second"), average: vectors("average") };
+    let exact_loss = description.best_loss.and_then(|text| text.parse().ok());
     let best = description.best.map(|(loss, step)| Best {
-        loss,
+        loss: exact_loss.unwrap_or(loss),
         step,
         weights: tensor_file::extract(&mut arrays, "best"),
     });
@@ -152,6 +157,18 @@ mod tests {
         assert_eq!(load(&path).unwrap(), Some(state(300)));
         assert_eq!(read(&previous_of(&path)).unwrap(), state(200));
         assert_eq!(load(&path.with_file_name("ratio.safetensors")).unwrap(), None);
+    }
+
+    #[test]
+    fn no_digit_of_the_best_loss_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("score.safetensors");
+        for k in 1..50 {
+            let mut state = state(100);
+            state.best.as_mut().unwrap().loss = f64::from(k).ln();
+            save(&path, state.clone()).unwrap();
+            assert_eq!(read(&path).unwrap().best, state.best);
+        }
     }
 
     #[test]
