@@ -60,7 +60,8 @@ impl RunFolder {
     /// Makes a new run at `path`, to write into.
     ///
     /// # Errors
-    /// As [`check_free`](Self::check_free), if the folder cannot be made, or if another process writes into it.
+    /// As [`check_free`](Self::check_free); also if the folder cannot be made, or if another process
+    /// writes into it.
     pub fn create(path: &Path) -> Result<Self> {
         Self::check_free(path)?;
         fs::create_dir_all(path)
