@@ -102,10 +102,11 @@ fn labels(text: Option<&str>) -> Result<Option<Vec<u32>>> {
 /// Trains, then draws, evaluates and reports.
 fn complete(started: Instant, train: impl FnOnce() -> Result<RunFolder>) -> Result<()> {
     let folder = train()?;
-    let evaluation = finish::finish(&folder)?;
+    let report = folder.file("report.html");
+    let evaluation = finish::finish(folder)?;
     println!("{evaluation}");
     let minutes = estimate::human_time(started.elapsed().as_secs_f64());
-    println!("done in {minutes}; open {}", folder.file("report.html").display());
+    println!("done in {minutes}; open {}", report.display());
     Ok(())
 }
 
@@ -124,7 +125,7 @@ fn draw(args: &Sample) -> Result<()> {
     let samples = sample::draw(&run.model, &config.sampler, args.count, seed)?;
     sample::write(&args.out, &samples, run.shape(), run.range())?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} samples in {seconds:.1} s: {}", args.count, args.out.display());
+    println!("{} samples in {seconds:.1} s: {}", samples.dims()[0], args.out.display());
     Ok(())
 }
 
@@ -133,7 +134,7 @@ fn judge(args: &Eval) -> Result<()> {
     let reference = args.reference.clone().map(|source| DataConfig { source, labels, limit: 0 });
     let evaluation = match (&args.run, &args.samples, &reference) {
         (Some(run), _, reference) => {
-            finish::evaluate(&OpenRun::open(run, args.device.as_deref())?, reference.as_ref())?
+            finish::evaluate(&OpenRun::open_to_write(run, args.device.as_deref())?, reference.as_ref())?
         }
         (None, Some(samples), Some(reference)) => {
             finish::evaluate_file(samples, reference, args.device.as_deref().unwrap_or("cpu"))?
@@ -154,7 +155,7 @@ fn print(evaluation: &Evaluation, json: bool) {
 }
 
 fn write_report(args: &Report) -> Result<()> {
-    let run = OpenRun::open(&args.run, None)?;
+    let run = OpenRun::open_to_write(&args.run, None)?;
     run_report::write(&run)?;
     println!("{}", Path::new(&args.run).join("report.html").display());
     Ok(())

@@ -47,12 +47,65 @@ fn settings_that_cannot_be_used() {
         &["--set", "sampler.start={kind=\"density-ratio\", tau_over_epsilon=0.1, draws=16, steps=100}"],
         &["0.1"],
     );
+    with(&["--set", "sampler.grid={kind=\"uniform\", rho=3}"], &["no setting sampler.grid.rho"]);
     with(&["--set", "nonsense"], &["key=value"]);
     with(&["--device", "quantum"], &["quantum", "cpu"]);
     with(&["--device", "cuda"], &["cuda"]);
     with(&["--target-labels", "a-b"], &["a-b"]);
     with(&["--pretrain-labels", "1"], &["--pretrain"]);
     refused(&["--target", "builtin:moons?n=100", "--latent-dim", "7"], &["latent_dim", "7", "2"]);
+}
+
+#[test]
+fn settings_files_that_cannot_be_used_are_refused_with_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    let with = |text: &str, words: &[&str]| {
+        fs::write(&file, text).unwrap();
+        let config = ["--target", "builtin:moons?n=100", "--config", file.to_str().unwrap()];
+        refused(&config, words);
+    };
+    with("seed = 1\n[bridge.score]\nepsilom = 2", &["line 3", "nearest setting is bridge.score.epsilon"]);
+    with("seed = 1\nseed = 2", &["line 2", "duplicate key"]);
+    with("[bridge.fit]\nlearning_rate = -1", &["line 2", "bridge.fit.learning_rate", "got -1"]);
+    with("[bridge.fit]\nlearning_rate = \"fast\"", &["line 2", "bridge.fit.learning_rate", "fast"]);
+    with("seed = ", &["line 1"]);
+    refused(&["--target", "builtin:moons", "--config", "nowhere.toml"], &["nowhere.toml", "--config"]);
+}
+
+#[test]
+fn places_a_run_cannot_be_made_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    fit_moons(&file).assert().code(2).stderr(contains("exists already"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    for place in [file.join("run"), "/proc/run".into(), "/dev/null/run".into()] {
+        let assert = fit_moons(&place).assert().code(2);
+        assert.stderr(contains("cannot be made").and(contains("choose another --out")));
+    }
+}
+
+#[test]
+fn fewer_samples_than_a_batch_are_used_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    fit_moons(&folder.path().join("run"))
+        .args(["--target-limit", "120", "--set", "bridge.fit.batch_size=200"])
+        .assert()
+        .success()
+        .stderr(contains("fewer than a batch of 200"));
+}
+
+#[test]
+fn training_that_diverges_says_at_which_step_and_what_to_try() {
+    let folder = tempfile::tempdir().unwrap();
+    fit_moons(&folder.path().join("run"))
+        .args(["--set", "bridge.fit.learning_rate=1e30"])
+        .assert()
+        .code(3)
+        .stderr(contains("going on from step 0 with half the step size"))
+        .stderr(contains("at step 2: the loss is inf"))
+        .stderr(contains("a third of bridge.fit.learning_rate"));
 }
 
 #[test]
@@ -84,10 +137,16 @@ fn sample(run: &Path, out: &str) -> assert_cmd::assert::Assert {
     sbridge().arg("sample").arg(run).args(["--out", out]).assert().code(2)
 }
 
-/// A damaged model or manifest is named, not misread.
+/// A damaged model or manifest is named, not misread; the model can be had again.
 fn damage(run: &Path) {
-    fs::write(run.join("model.safetensors"), "junk").unwrap();
-    sample(run, "x.npy").stderr(contains("model.safetensors"));
+    let model = run.join("model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&model, damaged).unwrap();
+    sample(run, "x.npy").stderr(contains("model.safetensors").and(contains("--resume")));
+    sbridge().args(["fit", "latent", "--resume"]).arg(run).assert().success();
+    assert!(fs::read(&model).unwrap() == whole, "the model was not written again");
     fs::write(run.join("manifest.json"), "{").unwrap();
     sample(run, "x.npy").stderr(contains("manifest.json"));
 }

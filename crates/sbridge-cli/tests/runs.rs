@@ -7,9 +7,8 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use common::{TINY, fit_images, fit_moons, sbridge, write_images};
+use common::{TINY, fit_images, fit_moons, sbridge, wait_until, write_images};
 use predicates::str::contains;
 
 #[test]
@@ -138,14 +137,6 @@ fn interrupted_run_resumes_to_the_same_bytes() {
     sbridge().args(["fit", "latent", "--resume"]).arg(&broken).assert().success();
     for file in ["samples.npy", "model.safetensors", "metrics.jsonl"] {
         assert_eq!(fs::read(whole.join(file)).unwrap(), fs::read(broken.join(file)).unwrap(), "{file}");
-    }
-}
-
-fn wait_until(done: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(started.elapsed() < Duration::from_secs(60), "nothing happened for a minute");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -11,6 +11,7 @@ use sbridge::latent::{BridgeSettings, SamplerSettings};
 use sbridge::net::AutoencoderSettings;
 use sbridge::objective::ReconstructionSettings;
 
+use crate::config_keys::{Refusal, assign, check_keys, keys_of};
 use crate::error::{Result, RunError};
 
 /// All settings of a latent run.
@@ -151,12 +152,15 @@ impl Default for OutputConfig {
     }
 }
 
+/// Settings of several kinds with keys of their own: which there are is known once the kind is.
+const VARIANTS: [&str; 2] = ["sampler.start.", "sampler.grid."];
+
 impl Config {
     /// The settings of a TOML text, with `assignments` of the form `key=value` on top.
     ///
     /// # Errors
     /// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one
-    /// is named), or a value out of range.
+    /// is named), or a value out of range; with the line of the text, if it stands there.
     pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
             RunError::Config(format!("settings: {}", e.to_string().trim_end()))
@@ -164,12 +168,23 @@ impl Config {
         for assignment in assignments {
             assign(&mut table, assignment)?;
         }
-        check_keys(&table)?;
-        let config: Self = over_defaults(table).try_into().map_err(|e: toml::de::Error| {
-            RunError::Config(format!("settings: {}", e.to_string().trim_end()))
-        })?;
+        Self::of_table(table).map_err(|refusal| refusal.located(text, assignments))
+    }
+
+    fn of_table(table: Table) -> std::result::Result<Self, Refusal> {
+        let is_of_variant = |key: &String| VARIANTS.iter().any(|variants| key.starts_with(variants));
+        let (of_variants, plain): (Vec<_>, Vec<_>) = keys_of(&table).into_iter().partition(is_of_variant);
+        let mut whole = Self::default().table();
+        check_keys(&plain, &keys_of(&whole))?;
+        overlay(&mut whole, table);
+        let config: Self = whole.try_into().map_err(Refusal::of_toml)?;
+        check_keys(&of_variants, &keys_of(&config.table()))?;
         config.check()?;
         Ok(config)
+    }
+
+    fn table(&self) -> Table {
+        Table::try_from(self).expect("settings are plain tables and numbers")
     }
 
     /// The settings as TOML, complete.
@@ -177,31 +192,39 @@ impl Config {
         toml::to_string_pretty(self).expect("settings are plain tables and numbers")
     }
 
-    fn check(&self) -> Result<()> {
-        self.autoencoder.loss.check()?;
-        self.autoencoder.fit.check()?;
-        self.bridge.score.net.check()?;
-        self.bridge.fit.check()?;
-        self.bridge.ratio_fit.check()?;
-        self.sampler.denoiser(self.bridge.score.epsilon)?;
-        if !(0.0..=0.5).contains(&self.output.held_out) {
-            let value = self.output.held_out;
-            return Err(RunError::Config(format!(
-                "output.held_out must be in [0, 0.5], got {value} (0.05 is the default)"
-            )));
+    fn check(&self) -> std::result::Result<(), Refusal> {
+        let plan = self.sampler.denoiser(self.bridge.score.epsilon).map(drop);
+        let parts = [
+            ("autoencoder.loss", self.autoencoder.loss.check()),
+            ("autoencoder.fit", self.autoencoder.fit.check()),
+            ("bridge.score.net", self.bridge.score.net.check()),
+            ("bridge.fit", self.bridge.fit.check()),
+            ("bridge.ratio_fit", self.bridge.ratio_fit.check()),
+            ("sampler.start", self.sampler.start.check()),
+            (section_of_plan(&plan), plan),
+        ];
+        for (section, checked) in parts {
+            checked.map_err(|error| Refusal::in_section(section, &error))?;
         }
-        if self.output.samples == 0 {
-            return Err(RunError::Config("output.samples must be at least 1, got 0".into()));
+        let OutputConfig { held_out, samples, .. } = self.output;
+        if !(0.0..=0.5).contains(&held_out) {
+            let problem = format!("must be in [0, 0.5], got {held_out} (0.05 is the default)");
+            return Err(Refusal::new("output.held_out", problem));
+        }
+        if samples == 0 {
+            return Err(Refusal::new("output.samples", "must be at least 1, got 0 (10000 is the default)"));
         }
         Ok(())
     }
 }
 
-/// The default settings with `table` on top.
-fn over_defaults(table: Table) -> Table {
-    let mut whole = Table::try_from(Config::default()).expect("settings are plain tables and numbers");
-    overlay(&mut whole, table);
-    whole
+/// Where the setting stands that a sampler's plan was refused for.
+fn section_of_plan<T>(plan: &sbridge::Result<T>) -> &'static str {
+    match plan {
+        Err(sbridge::Error::Setting { name: "epsilon", .. }) => "bridge.score",
+        Err(sbridge::Error::Setting { name: "rho", .. }) => "sampler.grid",
+        _ => "sampler",
+    }
 }
 
 fn overlay(below: &mut Table, above: Table) {
@@ -214,72 +237,6 @@ fn overlay(below: &mut Table, above: Table) {
             }
         }
     }
-}
-
-/// Sets one dotted key of `table` from `key=value`. The value is TOML; what does not parse as TOML
-/// is taken as a string.
-fn assign(table: &mut Table, assignment: &str) -> Result<()> {
-    let (key, value) = assignment.split_once('=').ok_or_else(|| {
-        RunError::Config(format!("--set wants key=value, got {assignment:?} (for example --set seed=1)"))
-    })?;
-    let (key, value) = (key.trim(), value.trim());
-    let value = format!("v = {value}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut t| t.remove("v"))
-        .unwrap_or_else(|| Value::String(value.into()));
-    let mut parts: Vec<&str> = key.split('.').collect();
-    let last = parts.pop().expect("split gives at least one part");
-    let mut place = table;
-    for part in parts {
-        place = place
-            .entry(part)
-            .or_insert_with(|| Value::Table(Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| RunError::Config(format!("--set {key}: {part} is a value, not a table")))?;
-    }
-    place.insert(last.into(), value);
-    Ok(())
-}
-
-/// Refuses keys that do not exist, naming the nearest one that does.
-fn check_keys(table: &Table) -> Result<()> {
-    let known = known_keys();
-    let mut given = Vec::new();
-    collect_keys(table, "", &mut given);
-    for key in given {
-        let exists = known.iter().any(|k| *k == key || k.starts_with(&format!("{key}.")));
-        // The variants of these two have fields of their own; serde checks them.
-        let is_variant = ["sampler.start.", "sampler.grid."].iter().any(|v| key.starts_with(v));
-        if !exists && !is_variant {
-            let nearest = known.iter().min_by_key(|k| distance(k, &key));
-            let hint = nearest.map_or(String::new(), |k| format!("; the nearest setting is {k}"));
-            return Err(RunError::Config(format!("there is no setting {key}{hint}")));
-        }
-    }
-    Ok(())
-}
-
-fn known_keys() -> Vec<String> {
-    let defaults = Table::try_from(Config::default()).expect("settings are plain tables and numbers");
-    let mut keys = Vec::new();
-    collect_keys(&defaults, "", &mut keys);
-    keys
-}
-
-fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<String>) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            Value::Table(inner) => collect_keys(inner, &key, keys),
-            _ => keys.push(key),
-        }
-    }
-}
-
-/// How far a known key is from what was typed; not at all if it ends in it.
-fn distance(known: &str, typed: &str) -> usize {
-    if known.ends_with(&format!(".{typed}")) { 0 } else { sbridge_data::edit_distance(known, typed) }
 }
 
 #[cfg(test)]
@@ -320,6 +277,27 @@ mod tests {
         assert!(refusal("", &["bridge.fit.step=3"]).contains("nearest setting is bridge.fit.steps"));
         assert!(refusal("", &["latent_dim=3"]).contains("autoencoder.net.latent_dim"));
         assert!(refusal("sede = 1", &[]).contains("nearest setting is seed"));
+        let wrong_variant = r#"sampler.grid={kind="uniform", rho=3}"#;
+        assert!(refusal("", &[wrong_variant]).contains("no setting sampler.grid.rho"));
+    }
+
+    #[test]
+    fn what_stands_in_the_file_is_refused_with_its_line() {
+        let refused = |text: &str, start: &str| {
+            let message = refusal(text, &[]);
+            assert!(message.starts_with(start), "{message}");
+        };
+        refused("seed = 1\n\n[bridge.fit]\nstep = 2", "line 4 of the settings: there is no setting");
+        refused(
+            "[sampler]\ngrid.rho = 0.5\ngrid.kind = \"power\"",
+            "line 2 of the settings: sampler.grid.rho",
+        );
+        refused("[bridge.fit]\n\nsteps = 0", "line 3 of the settings: bridge.fit.steps must be at least 1");
+        refused("bridge.score.epsilon = -1", "line 1 of the settings: bridge.score.epsilon");
+        refused("[output]\nheld_out = 2", "line 2 of the settings: output.held_out");
+        refused("\nseed = \"one\"", "line 2 of the settings: seed: invalid type");
+        // What an assignment put there has no line.
+        assert!(refusal("[bridge.fit]\nsteps = 5", &["bridge.fit.steps=0"]).starts_with("bridge.fit.steps"));
     }
 
     #[test]

@@ -43,8 +43,9 @@ pub enum RunError {
     },
     /// Training diverged; the last checkpoint stands.
     #[error(
-        "training of the {stage} diverged at {reason}. The last checkpoint is kept in {folder}; try again \
-         with a third of {setting}, and check the scale of the data with sbridge inspect",
+        "training of the {stage} diverged, again with half the step size, at {reason}. The last checkpoint \
+         is kept in {folder}; start a new run with a third of {setting}, and check the scale of the data \
+         with sbridge inspect",
         folder = .folder.display()
     )]
     Diverged {
@@ -62,6 +63,29 @@ pub enum RunError {
     Checks {
         /// How many.
         failed: usize,
+    },
+    /// A checkpoint could not be written.
+    #[error(
+        "{reason}. What was trained before is kept; make room, then continue with: sbridge fit latent \
+         --resume {folder}",
+        folder = .folder.display()
+    )]
+    Unsaved {
+        /// What the disk did.
+        reason: String,
+        /// The run folder.
+        folder: PathBuf,
+    },
+    /// Simulated paths left the finite numbers.
+    #[error(
+        "{diverged} of {count} paths diverged, so no samples were written (take more steps with --set \
+         sampler.steps, or train again with a third of bridge.fit.learning_rate)"
+    )]
+    PathsDiverged {
+        /// How many.
+        diverged: usize,
+        /// Of how many.
+        count: usize,
     },
     /// The user stopped the run; a checkpoint was kept.
     #[error("interrupted; continue with: sbridge fit latent --resume {folder}", folder = .folder.display())]
@@ -85,9 +109,14 @@ impl RunError {
     /// The exit code of the command: 2 wrong input, 3 numerics went bad, 130 interrupted, 1 the disk.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Diverged { .. } | Self::Checks { .. } | Self::Library(sbridge::Error::Diverged(_)) => 3,
+            Self::Diverged { .. }
+            | Self::PathsDiverged { .. }
+            | Self::Checks { .. }
+            | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,
-            Self::Disk { .. } | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
+            Self::Disk { .. }
+            | Self::Unsaved { .. }
+            | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,
             _ => 2,
         }
     }

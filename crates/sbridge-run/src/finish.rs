@@ -34,23 +34,37 @@ pub struct OpenRun {
 }
 
 impl OpenRun {
-    /// Opens the run at `path`, computing on `device` or where it was trained.
+    /// Opens the run at `path` to read, computing on `device` or where it was trained.
     ///
     /// # Errors
     /// [`RunError::Folder`] if there is no finished model.
     pub fn open(path: &Path, device: Option<&str>) -> Result<Self> {
-        let folder = RunFolder::open(path)?;
+        Self::of_folder(RunFolder::open(path)?, device)
+    }
+
+    /// Opens the run at `path` to write its evaluation and report.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if another process writes into the folder.
+    pub fn open_to_write(path: &Path, device: Option<&str>) -> Result<Self> {
+        Self::of_folder(RunFolder::open_to_write(path)?, device)
+    }
+
+    fn of_folder(folder: RunFolder, device: Option<&str>) -> Result<Self> {
         let (config, manifest) = (folder.config()?, folder.manifest()?);
         let file = folder.file("model.safetensors");
         if !file.exists() {
             let problem = format!(
                 "holds no model yet (finish it with: sbridge fit latent --resume {})",
-                path.display()
+                folder.path().display()
             );
-            return Err(RunError::folder(path, problem));
+            return Err(RunError::folder(folder.path(), problem));
         }
         let device = open_device(device.unwrap_or(&config.device))?;
-        let model = model_file::load(&file, &device)?;
+        let model = model_file::load(&file, &device).map_err(|e| {
+            let run = folder.path().display();
+            RunError::Input(format!("{e} (write it again with: sbridge fit latent --resume {run})"))
+        })?;
         Ok(Self { folder, config, manifest, model, device })
     }
 
@@ -72,20 +86,20 @@ impl OpenRun {
 ///
 /// # Errors
 /// [`RunError`], with the exit code the command should end with.
-pub fn finish(folder: &RunFolder) -> Result<Evaluation> {
-    let run = OpenRun::open(folder.path(), None)?;
+pub fn finish(folder: RunFolder) -> Result<Evaluation> {
+    let run = OpenRun::of_folder(folder, None)?;
     let started = Instant::now();
     let samples = sample::draw(&run.model, &run.config.sampler, run.config.output.samples, run.config.seed)?;
-    sample::write(&folder.file("samples.npy"), &samples, run.shape(), run.range())?;
+    sample::write(&run.folder.file("samples.npy"), &samples, run.shape(), run.range())?;
     if run.shape().is_image() {
         let count = samples.dims()[0].min(100);
         let shown = samples.narrow(0, 0, count);
-        sample::write(&folder.file("samples.png"), &shown, run.shape(), run.range())?;
+        sample::write(&run.folder.file("samples.png"), &shown, run.shape(), run.range())?;
     }
     let mut manifest = run.manifest.clone();
     manifest.add_seconds("sample", started.elapsed().as_secs_f64());
     manifest.peak_memory = peak_memory();
-    folder.write_manifest(&manifest)?;
+    run.folder.write_manifest(&manifest)?;
     evaluate(&OpenRun { manifest, ..run }, None)
 }
 

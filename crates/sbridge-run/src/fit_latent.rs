@@ -64,7 +64,7 @@ pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
 /// # Errors
 /// [`RunError`]; also if the data have changed since.
 pub fn resume(path: &Path) -> Result<RunFolder> {
-    let folder = RunFolder::open(path)?;
+    let folder = RunFolder::open_to_write(path)?;
     let mut config = folder.config()?;
     let mut manifest = folder.manifest()?;
     let device = open_device(&config.device)?;
@@ -97,8 +97,9 @@ fn train(
         Err(error) => RunStatus::Failed { reason: error.to_string() },
     };
     run.manifest.peak_memory = peak_memory();
-    run.folder.write_manifest(&run.manifest)?;
-    trained.map(|()| run.folder)
+    let recorded = run.folder.write_manifest(&run.manifest);
+    // What ended training matters more than that it could not be written down.
+    trained.and(recorded).map(|()| run.folder)
 }
 
 impl LatentRun {
@@ -211,8 +212,8 @@ impl LatentRun {
         let started = Instant::now();
         let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
         let path = self.folder.checkpoint(stage);
-        if path.exists() {
-            trainer.restore(checkpoint::load(&path)?)?;
+        if let Some(state) = checkpoint::load(&path)? {
+            trainer.restore(state)?;
         }
         if trainer.is_done() {
             return Ok(trainer.finished());
@@ -226,7 +227,8 @@ impl LatentRun {
         let folder = self.folder.path().to_owned();
         match outcome {
             Outcome::Finished => {
-                checkpoint::save(&path, trainer.state())?;
+                checkpoint::save(&path, trainer.state())
+                    .map_err(|e| RunError::Unsaved { reason: e.to_string(), folder })?;
                 self.folder.write_manifest(&self.manifest)?;
                 Ok(trainer.finished())
             }
@@ -235,7 +237,7 @@ impl LatentRun {
                 let setting = learning_rate_of(stage);
                 Err(RunError::Diverged { stage, setting, reason, folder })
             }
-            Outcome::Unsaved { reason } => Err(RunError::disk("keep", path, std::io::Error::other(reason))),
+            Outcome::Unsaved { reason } => Err(RunError::Unsaved { reason, folder }),
         }
     }
 }

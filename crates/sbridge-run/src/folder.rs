@@ -3,33 +3,50 @@
 //! ```text
 //! config.toml  manifest.json  model.safetensors  metrics.jsonl  events.out.tfevents.*
 //! samples.npy  samples.png    evaluation.json    report.html    checkpoints/<stage>.safetensors
+//! lock                                                          checkpoints/<stage>.previous.safetensors
 //! ```
+//!
+//! A run exists once its manifest is written. A folder with no more than the beginnings of one, left by
+//! a program that was killed before, counts as empty.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::atomic;
 use crate::config::Config;
 use crate::error::{Result, RunError};
+use crate::lock::{LOCK_FILE, Lock};
 use crate::manifest::{FORMAT, Manifest};
 
+/// What a folder holds before its manifest, all of it or a part.
+const BEGINNINGS: [&str; 5] =
+    [LOCK_FILE, "checkpoints", "config.toml", "config.toml.part", "manifest.json.part"];
+
 /// A folder that holds one run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Held by whoever writes into the folder.
+    _lock: Option<Lock>,
 }
 
 impl RunFolder {
     /// Checks that a new run can be made at `path`, without making it.
     ///
     /// # Errors
-    /// [`RunError::Folder`] if something is there already.
+    /// [`RunError::Folder`] if something is there already, [`RunError::Disk`] if nobody can tell.
     pub fn check_free(path: &Path) -> Result<()> {
-        let taken = match fs::read_dir(path) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(_) => path.exists(),
+        let names: Vec<_> = match fs::read_dir(path) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect(),
+            Err(e) if e.kind() == ErrorKind::NotADirectory && path.exists() => vec![path.into()],
+            Err(e) if matches!(e.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => Vec::new(),
+            Err(e) => return Err(RunError::disk("read", path, e)),
         };
-        if !taken {
+        // The lock comes first: settings alone are a user's own.
+        let has_begun = names.iter().any(|name| name == LOCK_FILE);
+        let is_ours = |name| has_begun && BEGINNINGS.iter().any(|beginning| name == *beginning);
+        if names.iter().all(is_ours) {
             return Ok(());
         }
         let problem = if path.join("manifest.json").exists() {
@@ -40,25 +57,46 @@ impl RunFolder {
         Err(RunError::folder(path, problem))
     }
 
-    /// Makes a new run at `path`.
+    /// Makes a new run at `path`, to write into.
     ///
     /// # Errors
-    /// As [`check_free`](Self::check_free), or [`RunError::Disk`] if the folder cannot be made.
+    /// As [`check_free`](Self::check_free); also if the folder cannot be made, or if another process
+    /// writes into it.
     pub fn create(path: &Path) -> Result<Self> {
         Self::check_free(path)?;
-        let folder = Self { path: path.to_owned() };
+        fs::create_dir_all(path)
+            .map_err(|e| RunError::folder(path, format!("cannot be made: {e} (choose another --out)")))?;
+        let folder = Self { path: path.to_owned(), _lock: Some(Lock::take(path)?) };
+        // Another run may have begun here, and ended, before the lock was taken.
+        Self::check_free(path)?;
         let inner = folder.path.join("checkpoints");
         fs::create_dir_all(&inner).map_err(|e| RunError::disk("create", &inner, e))?;
         Ok(folder)
     }
 
-    /// Opens the run at `path`.
+    /// Opens the run at `path`, to read.
     ///
     /// # Errors
     /// [`RunError::Folder`] if there is none, or it is of another format.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = Self { path: path.to_owned() };
-        let manifest = folder.manifest()?;
+        let folder = Self { path: path.to_owned(), _lock: None };
+        folder.check_manifest()?;
+        Ok(folder)
+    }
+
+    /// Opens the run at `path`, to write into.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`RunError::Folder`] if another process writes into it.
+    pub fn open_to_write(path: &Path) -> Result<Self> {
+        let folder = Self::open(path)?;
+        Ok(Self { _lock: Some(Lock::take(path)?), ..folder })
+    }
+
+    /// Refuses runs that this program would misread.
+    fn check_manifest(&self) -> Result<()> {
+        let path = &self.path;
+        let manifest = self.manifest()?;
         if manifest.format != FORMAT {
             let problem = format!(
                 "is a run of format {}, this program reads format {FORMAT} (use sbridge {})",
@@ -70,7 +108,7 @@ impl RunFolder {
             let problem = format!("is a run of method {:?}, not latent", manifest.method);
             return Err(RunError::folder(path, problem));
         }
-        Ok(folder)
+        Ok(())
     }
 
     /// The folder.

@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod checkpoint;
 pub mod config;
+mod config_keys;
 pub mod data;
 pub mod error;
 pub mod estimate;
@@ -10,6 +11,7 @@ pub mod evaluate;
 pub mod finish;
 pub mod fit_latent;
 pub mod folder;
+pub mod lock;
 pub mod manifest;
 pub mod model_file;
 pub mod ot;

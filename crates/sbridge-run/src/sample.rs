@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sbridge::latent::{LatentModel, SamplerSettings};
 use sbridge::rng::Rng;
-use sbridge::tensor::{Tensor, to_vec};
+use sbridge::tensor::{Tensor, from_rows, to_vec};
 use sbridge_data::SampleShape;
 
 use crate::error::{Result, RunError};
@@ -43,28 +43,40 @@ impl SampleFormat {
     }
 }
 
-/// Draws `count` samples in the units of the data, `[count, size]`.
+/// Share of paths that may diverge before the samples are refused.
+const MAX_DIVERGED: f64 = 0.01;
+
+/// Draws `count` samples in the units of the data, `[count, size]`. Paths that diverge are left out,
+/// with a warning.
 ///
 /// # Errors
-/// [`RunError::Library`] for settings that do not fit the model.
+/// [`RunError::Library`] for settings that do not fit the model, [`RunError::PathsDiverged`] if more
+/// than one in a hundred paths diverged.
 pub fn draw(model: &LatentModel, settings: &SamplerSettings, count: usize, seed: u64) -> Result<Tensor<2>> {
     let rng = Rng::new(seed).fork("sample");
     let mut progress = Progress::new("sample", 0, count);
     let codes = model.sample_codes(count, settings, &rng, &mut |done| progress.show(done, ""))?;
     progress.finish();
-    let samples = model.decode(&codes);
-    check_finite(&samples)?;
-    Ok(samples)
+    let samples = finite_rows(codes).map(|codes| model.decode(&codes))?;
+    finite_rows(samples)
 }
 
-/// Simulated paths that left the range of numbers are a failure of the score, not a sample.
-fn check_finite(samples: &Tensor<2>) -> Result<()> {
-    let bad = to_vec(samples.clone()).iter().filter(|x| !x.is_finite()).count();
-    if bad == 0 {
-        return Ok(());
+/// The rows without a value that is not finite. Codes are asked before they are decoded: a decoder
+/// that clips would hide one.
+fn finite_rows(rows: Tensor<2>) -> Result<Tensor<2>> {
+    let [count, size] = rows.dims();
+    let values = to_vec(rows.clone());
+    let finite: Vec<&[f32]> =
+        values.chunks_exact(size).filter(|row| row.iter().all(|x| x.is_finite())).collect();
+    let diverged = count - finite.len();
+    if diverged == 0 {
+        return Ok(rows);
     }
-    let reason = format!("sampling: {bad} of the generated values are not finite");
-    Err(RunError::Library(sbridge::Error::Diverged(reason)))
+    if diverged as f64 > MAX_DIVERGED * count as f64 {
+        return Err(RunError::PathsDiverged { diverged, count });
+    }
+    tracing::warn!("{diverged} of {count} paths diverged and were left out");
+    Ok(from_rows(&finite.concat(), size, &rows.device()))
 }
 
 /// Columns of a picture of `count` samples, and how many of them it shows.
@@ -104,5 +116,35 @@ fn array_shape(count: usize, shape: SampleShape) -> Vec<usize> {
         SampleShape::Vector { dim } => vec![count, dim],
         SampleShape::Image { channels: 1, height, width } => vec![count, height, width],
         SampleShape::Image { channels, height, width } => vec![count, channels, height, width],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sbridge::tensor::open_device;
+
+    use super::*;
+
+    /// 200 rows of two values, the first of `diverged` of them not a number.
+    fn rows(diverged: usize) -> Tensor<2> {
+        let mut values: Vec<f32> = (0..400u16).map(f32::from).collect();
+        for row in 0..diverged {
+            values[6 * row] = f32::NAN;
+        }
+        from_rows(&values, 2, &open_device("cpu").unwrap())
+    }
+
+    #[test]
+    fn few_diverged_paths_are_left_out_and_many_are_refused() {
+        assert_eq!(to_vec(finite_rows(rows(0)).unwrap()), to_vec(rows(0)));
+        let kept = to_vec(finite_rows(rows(2)).unwrap());
+        assert_eq!(&kept[..6], [2.0, 3.0, 4.0, 5.0, 8.0, 9.0]);
+        assert_eq!(kept.len(), 2 * 198);
+        for diverged in [3, 60] {
+            let error = finite_rows(rows(diverged)).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{diverged} of 200 paths diverged")), "{error}");
+            assert_eq!(error.exit_code(), 3);
+        }
     }
 }

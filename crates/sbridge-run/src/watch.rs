@@ -36,6 +36,7 @@ const METRICS_INTERVAL: usize = 20;
 pub struct Watch {
     stage: &'static str,
     metrics: File,
+    metrics_path: PathBuf,
     events: EventWriter,
     checkpoint: PathBuf,
     checkpoint_interval: Duration,
@@ -57,12 +58,11 @@ impl Watch {
         checkpoint_interval: Duration,
     ) -> Result<Self> {
         TRAINING.store(true, Ordering::Relaxed);
-        let path = folder.file("metrics.jsonl");
-        keep_lines_before(&path, stage, done)?;
-        let metrics = OpenOptions::new().create(true).append(true).open(&path);
+        let metrics_path = folder.file("metrics.jsonl");
         Ok(Self {
             stage,
-            metrics: metrics.map_err(|e| RunError::disk("open", &path, e))?,
+            metrics: open_metrics(&metrics_path, stage, done)?,
+            metrics_path,
             events: EventWriter::append(folder.path())
                 .map_err(|e| RunError::disk("open an event file in", folder.path(), e))?,
             checkpoint: folder.checkpoint(stage),
@@ -89,15 +89,18 @@ impl Watch {
     }
 }
 
-/// Drops the lines of `stage` after step `done`, which a resumed run writes again.
-fn keep_lines_before(path: &Path, stage: &str, done: usize) -> Result<()> {
-    let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+/// Opens the metrics to append to, without the lines of `stage` after step `done`, which are written
+/// again, and without what a killed program left of a line.
+fn open_metrics(path: &Path, stage: &str, done: usize) -> Result<File> {
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let is_kept = |line: &&str| {
         let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { return false };
         value["stage"] != stage || value["step"].as_u64().is_some_and(|s| s as usize <= done)
     };
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
-    crate::atomic::write(path, kept.as_bytes())
+    crate::atomic::write(path, kept.as_bytes())?;
+    OpenOptions::new().append(true).open(path).map_err(|e| RunError::disk("open", path, e))
 }
 
 impl Observer for Watch {
@@ -116,12 +119,22 @@ impl Observer for Watch {
         self.progress.assess(held_out_loss);
     }
 
+    fn on_recovery(&mut self, step: usize, back_to: usize, reason: &str) {
+        tracing::warn!("{}: {reason}; going on from step {back_to} with half the step size", self.stage);
+        // As for any line of the log, a full disk shows at the next checkpoint.
+        if let Ok(metrics) = open_metrics(&self.metrics_path, self.stage, back_to) {
+            self.metrics = metrics;
+        }
+        self.log(step, "back_to", back_to as f64);
+        self.smoothed_loss = None;
+    }
+
     fn wants_checkpoint(&mut self, _step: usize) -> bool {
         self.last_checkpoint.elapsed() >= self.checkpoint_interval
     }
 
-    fn keep(&mut self, state: TrainerState) -> std::result::Result<(), String> {
-        checkpoint::save(&self.checkpoint, state).map_err(|e| e.to_string())?;
+    fn keep(&mut self, state: &TrainerState) -> std::result::Result<(), String> {
+        checkpoint::save(&self.checkpoint, state.clone()).map_err(|e| e.to_string())?;
         self.last_checkpoint = Instant::now();
         Ok(())
     }

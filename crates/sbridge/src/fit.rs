@@ -2,7 +2,8 @@
 //!
 //! Adam with decoupled weight decay and a bound on the gradient's norm [KB15; LH19], and an
 //! exponential moving average of the weights whose decay warms up as (1 + k)/(10 + k). A loss or
-//! gradient that is not finite ends the step before it touches a weight.
+//! gradient that is not finite ends the step before it touches a weight; training can go on from an
+//! earlier state with half the step size.
 
 mod adam;
 
@@ -42,6 +43,9 @@ pub struct FitSettings {
 /// Part batches whose gradients are computed side by side. A constant, so that results do not depend
 /// on the machine: kernels run on one thread each, so this is what uses two cores.
 const PARTS: usize = 2;
+
+/// What a recovery multiplies the learning rate by.
+const RECOVERY_FACTOR: f64 = 0.5;
 
 /// Assessments on held-out data in a full run.
 const ASSESSMENTS: usize = 40;
@@ -128,6 +132,7 @@ pub struct Trainer<M> {
     rng: Rng,
     step: usize,
     best: Option<Best>,
+    rate_factor: f64,
 }
 
 /// Everything a [`Trainer`] needs to continue exactly where it stopped.
@@ -143,6 +148,8 @@ pub struct TrainerState {
     pub rng_position: u128,
     /// The best averaged weights so far, where early stopping wants them.
     pub best: Option<Best>,
+    /// What the learning rate is multiplied by: 1, or less after a recovery.
+    pub rate_factor: f64,
 }
 
 impl<M: Module> Trainer<M> {
@@ -154,7 +161,7 @@ impl<M: Module> Trainer<M> {
         settings.check()?;
         let model = model.train();
         let adam = Adam::new(&model);
-        Ok(Self { settings, model: Some(model), adam, rng, step: 0, best: None })
+        Ok(Self { settings, model: Some(model), adam, rng, step: 0, best: None, rate_factor: 1.0 })
     }
 
     fn model(&self) -> &M {
@@ -193,7 +200,7 @@ impl<M: Module> Trainer<M> {
         }
         let averaged = self.adam.averaged(self.model().valid());
         let loss = objective.held_out_loss(&averaged, &mut self.rng.fork("assessment"))?;
-        let improves = self.best.as_ref().is_none_or(|best| loss < best.loss);
+        let improves = loss.is_finite() && self.best.as_ref().is_none_or(|best| loss < best.loss);
         if self.settings.patience > 0 && improves {
             self.best = Some(Best { loss, step: self.step, weights: weights_of(&averaged) });
         }
@@ -205,12 +212,13 @@ impl<M: Module> Trainer<M> {
         let (loss, gradients) = self.gradient(objective);
         let grad_norm = gradient_norm(&gradients);
         let step = self.step + 1;
-        if !(loss.is_finite() && grad_norm.is_finite()) {
-            let reason = format!("step {step}: loss {loss}, gradient norm {grad_norm}");
+        let quantities = [("loss", loss), ("gradient norm", grad_norm)];
+        if let Some((name, value)) = quantities.iter().find(|(_, value)| !value.is_finite()) {
+            let reason = format!("step {step}: the {name} is {value}");
             return StepInfo { step, loss, grad_norm, status: Status::Diverged { reason } };
         }
         let rule = AdamStep {
-            learning_rate: self.settings.learning_rate_at(self.step),
+            learning_rate: self.rate_factor * self.settings.learning_rate_at(self.step),
             weight_decay: self.settings.weight_decay,
             gradient_scale: (self.settings.clip_norm / grad_norm).min(1.0),
             average_decay: self.settings.ema_decay_at(self.step),
@@ -263,6 +271,7 @@ impl<M: Module> Trainer<M> {
             step: self.step,
             rng_position: self.rng.position(),
             best: self.best.clone(),
+            rate_factor: self.rate_factor,
         }
     }
 
@@ -276,6 +285,25 @@ impl<M: Module> Trainer<M> {
         self.step = state.step;
         self.rng.seek(state.rng_position);
         self.best = state.best;
+        self.rate_factor = state.rate_factor;
         Ok(())
+    }
+
+    /// Goes back to `state` with half the step size. The random stream goes on from where it is, so
+    /// that the draws which led here do not come again.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the state belongs to another model.
+    pub fn recover(&mut self, state: TrainerState) -> Result<()> {
+        let position = self.rng.position();
+        self.restore(state)?;
+        self.rng.seek(position);
+        self.rate_factor *= RECOVERY_FACTOR;
+        Ok(())
+    }
+
+    /// Whether training has gone back to an earlier state before.
+    pub fn has_recovered(&self) -> bool {
+        self.rate_factor < 1.0
     }
 }

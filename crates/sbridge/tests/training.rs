@@ -1,16 +1,17 @@
-//! Training: the optimiser against hand calculation, resumption, divergence, and a score learned
-//! well enough to sample with.
+//! Training: the optimiser against hand calculation, divergence, and a score learned well enough to
+//! sample with.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
 
+use common::network::{EPSILON, V_MIN, denoising, net, short_fit};
 use common::{assert_close, device, score_at, two_bumps, two_bumps_density};
 use sbridge::Rng;
-use sbridge::executor::{self, Observer, Outcome, Silent};
-use sbridge::fit::{FitSettings, Status, StepInfo, Trainer, TrainerState};
+use sbridge::executor::{self, Outcome, Silent};
+use sbridge::fit::{FitSettings, Status, Trainer, TrainerState};
 use sbridge::marginal::{Convolved, Marginal, SmoothedScore};
-use sbridge::net::{Linear, NoisePredictor, Parametrisation, ResidualMlpSettings, weights_of};
-use sbridge::objective::{DenoisingScore, NoiseSampling, Objective};
+use sbridge::net::{Linear, NoisePredictor, weights_of};
+use sbridge::objective::Objective;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{DType, Tensor, from_rows, per_row, to_vec_f64};
 use sbridge_ot::{Points, wasserstein2};
@@ -264,91 +265,22 @@ fn numbers_that_are_not_finite_end_the_run_and_touch_no_weight() {
     }
 }
 
-// ---- A network ----
-
-fn net(seed: u64, width: usize) -> NoisePredictor {
-    let settings = ResidualMlpSettings { width, blocks: 2, time_features: 16 };
-    NoisePredictor::new(1, Parametrisation::Preconditioned, &settings, &mut Rng::new(seed), &device())
-}
-
-fn bump_samples(count: usize, seed: u64) -> Tensor<2> {
-    two_bumps().sample(count, &mut Rng::new(seed)).cast(DType::F32)
-}
-
-const EPSILON: f64 = 2.0;
-const V_MIN: f64 = 1e-3;
-
-fn denoising(codes: usize) -> DenoisingScore {
-    let held_out = Some(bump_samples(500, 21));
-    DenoisingScore::new(bump_samples(codes, 20), held_out, NoiseSampling::LogUniform, V_MIN, EPSILON).unwrap()
-}
-
-fn short_fit(patience: usize) -> FitSettings {
-    FitSettings {
-        steps: 40,
-        batch_size: 32,
-        learning_rate: 2e-3,
-        weight_decay: 1e-2,
-        clip_norm: 1.0,
-        ema_decay: 0.9,
-        patience,
-    }
-}
-
-/// Keeps the state at one step, then asks to stop.
-struct StopAt {
-    step: usize,
-    seen: usize,
-    kept: Option<TrainerState>,
-    losses: Vec<f64>,
-}
-
-impl StopAt {
-    fn new(step: usize) -> Self {
-        Self { step, seen: 0, kept: None, losses: Vec::new() }
-    }
-}
-
-impl Observer for StopAt {
-    fn on_step(&mut self, info: &StepInfo) {
-        self.seen = info.step;
-        self.losses.push(info.loss);
-    }
-
-    fn keep(&mut self, state: TrainerState) -> Result<(), String> {
-        self.kept = Some(state);
-        Ok(())
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.seen >= self.step
-    }
-}
-
 #[test]
-fn resumed_training_equals_uninterrupted_training() {
-    let objective = denoising(1000);
-    for patience in [0, 30] {
-        let trainer =
-            |seed| Trainer::new(net(seed, 16), short_fit(patience), Rng::new(2).fork("fit")).unwrap();
-        let mut whole = trainer(1);
-        let mut watching = StopAt::new(usize::MAX);
-        assert_eq!(executor::run(&mut whole, &objective, &mut watching), Outcome::Finished);
-
-        let mut first = StopAt::new(17);
-        assert_eq!(executor::run(&mut trainer(1), &objective, &mut first), Outcome::Interrupted);
-        let mut resumed = trainer(99); // other weights, to be replaced
-        resumed.restore(first.kept.unwrap()).unwrap();
-        assert_eq!(resumed.step_count(), 17);
-        let mut second = StopAt::new(usize::MAX);
-        assert_eq!(executor::run(&mut resumed, &objective, &mut second), Outcome::Finished);
-
-        assert_eq!([first.losses, second.losses].concat(), watching.losses);
-        assert_eq!(resumed.state(), whole.state());
-        assert_eq!(weights_of(&resumed.finished()), weights_of(&whole.finished()));
-        assert_eq!(whole.state().best.is_some(), patience > 0);
+fn a_recovery_halves_the_step_size() {
+    let start = Trainer::new(affine(), settings(10), Rng::new(1)).unwrap().state();
+    let half = FitSettings { learning_rate: 0.5 * settings(10).learning_rate, ..settings(10) };
+    let mut slower = Trainer::new(affine(), half, Rng::new(1)).unwrap();
+    let mut recovered = Trainer::new(affine(), settings(10), Rng::new(1)).unwrap();
+    recovered.step(&ConstantSlope);
+    recovered.recover(start).unwrap();
+    for _ in 0..3 {
+        slower.step(&ConstantSlope);
+        recovered.step(&ConstantSlope);
     }
+    assert_eq!(recovered.state().weights, slower.state().weights);
 }
+
+// ---- A network ----
 
 #[test]
 fn a_state_of_another_model_is_refused() {

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 
@@ -55,6 +56,36 @@ pub fn fit_images(out: &Path, images: &Path) -> Command {
         .arg(out)
         .args(TINY);
     command
+}
+
+/// Steps enough for both networks to be killed while they train, and as many checkpoints as there can be.
+pub const LONGER: &[&str] = &[
+    "--set",
+    "autoencoder.fit.steps=300",
+    "--set",
+    "bridge.fit.steps=800",
+    "--set",
+    "bridge.fit.patience=0",
+    "--set",
+    "output.checkpoint_seconds=0",
+];
+
+/// A list of numbers in [0, 1) that look random and are the same every time.
+pub fn shares(seed: u64) -> impl Iterator<Item = f64> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / (1u64 << 24) as f64
+    })
+}
+
+/// Waits for something to happen, a minute at most.
+pub fn wait_until(done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing happened for a minute");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Writes `count` 8 × 8 images of bright squares as .npy.

@@ -2,6 +2,8 @@
 //! linear sampler makes of a Gaussian.
 #![allow(dead_code, unreachable_pub)] // every test file uses its own part
 
+pub mod network;
+
 use faer::Mat;
 use sbridge::marginal::{Mixture, SmoothedScore};
 use sbridge::simulate::{Denoiser, Noise};

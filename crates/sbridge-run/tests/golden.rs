@@ -1,0 +1,102 @@
+//! A run recorded long ago: it is still read, and still gives the numbers it gave then.
+//!
+//! `golden/run` is the folder of a finished run on `builtin:moons?n=60` without encoder, cut to what
+//! sampling and resuming need; `golden/before-checksums.safetensors` is its model as it was written
+//! before files had checksums.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sbridge::latent::LatentModel;
+use sbridge::net::{load_weights, weights_of};
+use sbridge::tensor::{open_device, to_vec};
+use sbridge_run::finish::OpenRun;
+use sbridge_run::{RunError, RunFolder, checkpoint, model_file, sample};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn open() -> OpenRun {
+    OpenRun::open(&golden("run"), None).unwrap()
+}
+
+/// Six samples with seed 7, row after row.
+const RECORDED: [f32; 12] = [
+    -2.8683877,
+    2.1245632,
+    -2.403852,
+    -0.8085116,
+    2.4339526,
+    -0.964691,
+    0.7855996,
+    -0.75322497,
+    -0.31925932,
+    -0.13497284,
+    2.254244,
+    -0.22877023,
+];
+
+fn assert_as_recorded(model: &LatentModel) {
+    let samples = to_vec(sample::draw(model, &open().config.sampler, 6, 7).unwrap());
+    // Matrix products round as the machine does, and twenty steps carry that on.
+    let is_close = samples.iter().zip(RECORDED).all(|(sample, recorded)| (sample - recorded).abs() < 1e-4);
+    assert!(is_close && samples.len() == RECORDED.len(), "{samples:?}");
+}
+
+#[test]
+fn samples_are_those_that_were_recorded() {
+    assert_as_recorded(&open().model);
+}
+
+#[test]
+fn a_model_from_before_checksums_gives_the_same_samples() {
+    let device = open_device("cpu").unwrap();
+    assert_as_recorded(&model_file::load(&golden("before-checksums.safetensors"), &device).unwrap());
+}
+
+#[test]
+fn the_recorded_checkpoint_is_read() {
+    let path = open().folder.checkpoint("score");
+    let state = checkpoint::load(&path).unwrap().unwrap();
+    // Patience ended training here; the optimiser has three arrays for each of the network's.
+    assert_eq!((state.step, state.rate_factor), (65, 1.0));
+    assert!(state.best.is_some_and(|best| best.step < 65 && best.loss.is_finite()));
+    assert_eq!(state.adam.first.len(), state.weights.len());
+}
+
+#[test]
+fn paths_of_a_broken_score_are_refused_not_written() {
+    let OpenRun { mut model, config, .. } = open();
+    let mut weights = weights_of(&model.predictor);
+    weights.values_mut().for_each(|(_, values)| values.fill(f32::NAN));
+    model.predictor = load_weights(model.predictor, weights).unwrap();
+    let error = sample::draw(&model, &config.sampler, 6, 7).unwrap_err();
+    assert!(matches!(error, RunError::PathsDiverged { diverged: 6, count: 6 }), "{error}");
+    assert_eq!(error.exit_code(), 3);
+}
+
+/// The refusal of the recorded run with `old` in its manifest replaced by `new`.
+fn refusal(old: &str, new: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(golden("run/manifest.json")).unwrap();
+    assert!(manifest.contains(old));
+    fs::write(folder.path().join("manifest.json"), manifest.replace(old, new)).unwrap();
+    let error = RunFolder::open(folder.path()).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    error.to_string()
+}
+
+#[test]
+fn runs_that_would_be_misread_are_refused_with_the_reason() {
+    let newer = refusal("\"format\": 1", "\"format\": 2");
+    assert!(newer.contains("of format 2, this program reads format 1"), "{newer}");
+    let other = refusal("\"method\": \"latent\"", "\"method\": \"flow\"");
+    assert!(other.contains("of method \"flow\", not latent"), "{other}");
+    let damaged = refusal("\"format\": 1,", "\"format\":");
+    assert!(damaged.contains("manifest.json cannot be read"), "{damaged}");
+    let empty = tempfile::tempdir().unwrap();
+    let none = RunFolder::open(empty.path()).unwrap_err().to_string();
+    assert!(none.contains("is not a run folder"), "{none}");
+}
