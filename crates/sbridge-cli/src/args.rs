@@ -24,6 +24,8 @@ pub(crate) enum Command {
     },
     /// Draw samples from a trained run
     Sample(Sample),
+    /// Carry samples along a bridge between two data sets
+    Transport(Transport),
     /// Judge samples against a reference, beside floors and baselines
     Eval(Eval),
     /// Write the report of a run again
@@ -32,6 +34,11 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Compare two data sets by optimal transport
     Ot(Ot),
+    /// Judge solvers on problems with a known answer
+    Bench {
+        #[command(subcommand)]
+        benchmark: Benchmark,
+    },
     /// Repeat experiments whose outcome is known: measured beside expected
     Reproduce(Reproduce),
 }
@@ -40,6 +47,8 @@ pub(crate) enum Command {
 pub(crate) enum Method {
     /// Latent Schrödinger bridge: encode, bridge smoothed codes to codes, decode
     Latent(Box<FitLatent>),
+    /// Bridge between two data sets, by Gaussian-mixture potentials: seconds, no networks
+    LightSb(FitPair),
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +171,31 @@ pub(crate) struct Inspect {
     pub(crate) json: bool,
 }
 
+#[derive(Subcommand, Debug)]
+pub(crate) enum Benchmark {
+    /// Entropic transport from a Gaussian to mixtures whose plan is known in closed form
+    Eot(BenchEot),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchEot {
+    /// Dimensions, separated by commas
+    #[arg(long, value_name = "LIST", default_value = "2,16,64,128")]
+    pub(crate) dim: String,
+    /// Values of ε, separated by commas
+    #[arg(long, value_name = "LIST", default_value = "0.1,1,10")]
+    pub(crate) epsilon: String,
+    /// Gradient steps of each potential
+    #[arg(long, default_value_t = 6000)]
+    pub(crate) steps: usize,
+    /// Seed of data and fit; the instances are the same for all seeds
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Reproduce {
     /// Which experiment
@@ -217,6 +251,16 @@ pub(crate) enum EpsilonChoice {
     Value(f64),
 }
 
+impl EpsilonChoice {
+    /// The variance, unless the program is to choose it.
+    pub(crate) fn value(self) -> Option<f64> {
+        match self {
+            Self::Auto => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
 impl FromStr for EpsilonChoice {
     type Err = String;
 
@@ -227,4 +271,62 @@ impl FromStr for EpsilonChoice {
             _ => Err("must be a finite number > 0, or auto".into()),
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FitPair {
+    /// Where paths start: .npy, .npz#key, .csv, IDX(.gz), a folder of images, or builtin:NAME
+    #[arg(long, value_name = "DATA")]
+    pub(crate) source: Option<String>,
+    /// Where they end
+    #[arg(long, value_name = "DATA")]
+    pub(crate) target: Option<String>,
+    /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto
+    #[arg(long)]
+    pub(crate) epsilon: Option<EpsilonChoice>,
+    /// Settings file (TOML); options on the command line win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting, for example light_sb.components=20; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Seed of every random stream
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Folder of the run; must be new
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Transport {
+    /// Folder of a finished bridge between two data sets
+    pub(crate) run: PathBuf,
+    /// What to carry
+    #[arg(long, value_name = "DATA")]
+    pub(crate) input: String,
+    /// From source to target, or back
+    #[arg(long, value_enum, default_value = "forward")]
+    pub(crate) direction: DirectionChoice,
+    /// Where to write the ends: .npy, .csv, or .png for a grid of images
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Stop on the way: 0 is the source, 1 the target
+    #[arg(long, value_name = "T")]
+    pub(crate) time: Option<f64>,
+    /// Simulate paths and write their states at 101 times: .npy of [times, count, dim]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) paths: Option<PathBuf>,
+    /// Draws for every sample: all samples once, then again
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub(crate) draws: usize,
+    /// Seed of the noise; the run's own if not given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DirectionChoice {
+    Forward,
+    Backward,
 }

@@ -1,19 +1,28 @@
 //! One function per command.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Instant;
 
+use sbridge::Direction;
+use sbridge::solver::light_sb::LightSbSettings;
 use sbridge_run::config::DataConfig;
-use sbridge_run::evaluate::Evaluation;
+use sbridge_run::eot_benchmark::{self, EotTable};
 use sbridge_run::finish::{self, OpenRun};
+use sbridge_run::fit_pair::{self, Pair};
 use sbridge_run::ot::{self, OtSettings};
+use sbridge_run::pair_evaluation::{self, PairEvaluation};
 use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
-use sbridge_run::{Config, Result, RunError, RunFolder, estimate, fit_latent, run_report};
+use sbridge_run::transport::{self, OpenPair};
+use sbridge_run::{
+    Config, PairConfig, Result, RunError, RunFolder, atomic, estimate, fit_latent, pair_report, run_report,
+};
+use serde::Serialize;
 
 use crate::args::{
-    Arguments, Command, Demo, EncoderChoice, EpsilonChoice, Eval, ExperimentChoice, FitLatent, Inspect,
-    Method, Ot, Report, Reproduce, Sample,
+    Arguments, BenchEot, Benchmark, Command, Demo, DirectionChoice, EncoderChoice, Eval, ExperimentChoice,
+    FitLatent, FitPair, Inspect, Method, Ot, Report, Reproduce, Sample, Transport,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -23,11 +32,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Demo(demo) => run_demo(&demo),
         Command::Fit { method: Method::Latent(fit) } => fit_a_latent_bridge(&fit),
+        Command::Fit { method: Method::LightSb(fit) } => fit_between_two_sets(&fit),
         Command::Sample(sample) => draw(&sample),
+        Command::Transport(transport) => carry(&transport),
         Command::Eval(eval) => judge(&eval),
         Command::Report(report) => write_report(&report),
         Command::Inspect(inspect) => say_what_it_is(&inspect),
         Command::Ot(ot) => compare(&ot),
+        Command::Bench { benchmark: Benchmark::Eot(bench) } => benchmark_entropic_transport(&bench),
         Command::Reproduce(reproduce) => repeat(&reproduce),
     }
 }
@@ -42,14 +54,61 @@ fn fit_a_latent_bridge(fit: &FitLatent) -> Result<()> {
     if let Some(run) = &fit.resume {
         return complete(started, || fit_latent::resume(run));
     }
-    let text = match &fit.config {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|e| RunError::Config(format!("cannot read {}: {e} (check --config)", path.display())))?,
-        None => String::new(),
-    };
-    let config = Config::from_toml(&text, &assignments(fit)?)?;
+    let config = Config::from_toml(&settings_file(fit.config.as_deref())?, &assignments(fit)?)?;
     let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
     complete(started, || fit_latent::start(config, out))
+}
+
+/// The text of a settings file, if one is given.
+fn settings_file(path: Option<&Path>) -> Result<String> {
+    let Some(path) = path else { return Ok(String::new()) };
+    std::fs::read_to_string(path)
+        .map_err(|e| RunError::Config(format!("cannot read {}: {e} (check --config)", path.display())))
+}
+
+fn fit_between_two_sets(fit: &FitPair) -> Result<()> {
+    let started = Instant::now();
+    let mut list = fit.set.clone();
+    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
+    put("source.source", fit.source.as_deref().map(toml_string));
+    put("target.source", fit.target.as_deref().map(toml_string));
+    put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
+    put("seed", fit.seed.map(|n| n.to_string()));
+    let config = PairConfig::from_toml(&settings_file(fit.config.as_deref())?, &list)?;
+    let run = OpenPair::of(fit_pair::start(config, &fit.out)?)?;
+    println!("{}", judge_pair(&run)?);
+    let minutes = estimate::human_time(started.elapsed().as_secs_f64());
+    println!("done in {minutes}; open {}", run.folder.file("report.html").display());
+    Ok(())
+}
+
+/// Evaluates a bridge between two sets, and writes `evaluation.json` and the report.
+fn judge_pair(run: &OpenPair) -> Result<PairEvaluation> {
+    let pair = Pair::load(&run.config)?;
+    let evaluation = pair_evaluation::evaluate(run, &pair)?;
+    let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
+    atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
+    pair_report::write(run, &pair, &evaluation)?;
+    Ok(evaluation)
+}
+
+fn carry(args: &Transport) -> Result<()> {
+    let run = OpenPair::open(&args.run)?;
+    let direction = match args.direction {
+        DirectionChoice::Forward => Direction::Forward,
+        DirectionChoice::Backward => Direction::Backward,
+    };
+    let seed = args.seed.unwrap_or(run.config.seed);
+    let settings = transport::Transport {
+        direction,
+        time: args.time,
+        draws: args.draws,
+        paths: args.paths.as_deref(),
+        seed,
+    };
+    let count = transport::transport(&run, &args.input, &settings, &args.out)?;
+    println!("{count} samples: {}", args.out.display());
+    Ok(())
 }
 
 /// The options of `fit latent` as settings, in the order in which later ones win.
@@ -77,8 +136,8 @@ fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
 }
 
 /// A TOML string that means exactly `text`.
-fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+fn toml_string(text: impl AsRef<str>) -> String {
+    serde_json::Value::from(text.as_ref()).to_string()
 }
 
 /// `5-9` or `1,3` as a list.
@@ -130,6 +189,11 @@ fn draw(args: &Sample) -> Result<()> {
 }
 
 fn judge(args: &Eval) -> Result<()> {
+    if let Some(path) = &args.run
+        && RunFolder::open(path)?.manifest()?.method == fit_pair::METHOD
+    {
+        return judge_a_pair(path, args);
+    }
     let labels = labels(args.reference_labels.as_deref())?.unwrap_or_default();
     let reference = args.reference.clone().map(|source| DataConfig { source, labels, limit: 0 });
     let evaluation = match (&args.run, &args.samples, &reference) {
@@ -145,12 +209,22 @@ fn judge(args: &Eval) -> Result<()> {
     Ok(())
 }
 
-fn print(evaluation: &Evaluation, json: bool) {
+fn judge_a_pair(path: &Path, args: &Eval) -> Result<()> {
+    if args.reference.is_some() {
+        let problem =
+            "a bridge between two sets is judged by the samples it set aside (leave --reference out)";
+        return Err(RunError::Input(problem.into()));
+    }
+    print(&judge_pair(&OpenPair::of(RunFolder::open_to_write(path)?)?)?, args.json);
+    Ok(())
+}
+
+fn print(found: &(impl Display + Serialize), json: bool) {
     if json {
-        let text = serde_json::to_string_pretty(evaluation).expect("an evaluation is plain data");
+        let text = serde_json::to_string_pretty(found).expect("what is found is plain data");
         println!("{text}");
     } else {
-        println!("{evaluation}");
+        println!("{found}");
     }
 }
 
@@ -162,28 +236,23 @@ fn write_report(args: &Report) -> Result<()> {
 }
 
 fn say_what_it_is(args: &Inspect) -> Result<()> {
-    let inspection = sbridge_data::inspect(&args.data)?;
-    if args.json {
-        let text = serde_json::to_string_pretty(&inspection).expect("an inspection is plain data");
-        println!("{text}");
-    } else {
-        println!("{inspection}");
-    }
+    print(&sbridge_data::inspect(&args.data)?, args.json);
     Ok(())
 }
 
 fn compare(args: &Ot) -> Result<()> {
-    let epsilon = match args.epsilon {
-        EpsilonChoice::Auto => None,
-        EpsilonChoice::Value(value) => Some(value),
-    };
-    let settings = OtSettings { epsilon, exact: args.exact, limit: args.limit, seed: args.seed };
+    let settings =
+        OtSettings { epsilon: args.epsilon.value(), exact: args.exact, limit: args.limit, seed: args.seed };
     let report = ot::compare(&args.source, &args.target, &settings, args.plan.as_deref())?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
-    } else {
-        println!("{report}");
-    }
+    print(&report, args.json);
+    Ok(())
+}
+
+fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
+    let dims = eot_benchmark::numbers("--dim", &args.dim)?;
+    let epsilons = eot_benchmark::numbers("--epsilon", &args.epsilon)?;
+    let settings = LightSbSettings { steps: args.steps, ..Default::default() };
+    print(&EotTable(eot_benchmark::run(&dims, &epsilons, &settings, args.seed)?), args.json);
     Ok(())
 }
 

@@ -24,6 +24,7 @@
 //! | functions of matrices | [`matrix`] |
 
 mod assignment;
+mod benchmark;
 mod bridge;
 mod bures;
 mod divergence;
@@ -45,6 +46,7 @@ mod sliced;
 mod wasserstein;
 
 pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
+pub use benchmark::EntropicBenchmark;
 pub use bridge::{Affine, GaussianBridge};
 pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
 pub use divergence::{SelfValue, self_value, sinkhorn_divergence};

@@ -4,15 +4,14 @@
 //! of them resolved.
 
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
 use sbridge::fit::FitSettings;
 use sbridge::latent::{BridgeSettings, SamplerSettings};
 use sbridge::net::AutoencoderSettings;
 use sbridge::objective::ReconstructionSettings;
 
-use crate::config_keys::{Refusal, assign, check_keys, keys_of};
-use crate::error::{Result, RunError};
+use crate::config_keys::{self, Refusal};
+use crate::error::Result;
 
 /// All settings of a latent run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,32 +158,10 @@ impl Config {
     /// The settings of a TOML text, with `assignments` of the form `key=value` on top.
     ///
     /// # Errors
-    /// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one
+    /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist (the nearest one
     /// is named), or a value out of range; with the line of the text, if it stands there.
     pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
-        let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
-            RunError::Config(format!("settings: {}", e.to_string().trim_end()))
-        })?;
-        for assignment in assignments {
-            assign(&mut table, assignment)?;
-        }
-        Self::of_table(table).map_err(|refusal| refusal.located(text, assignments))
-    }
-
-    fn of_table(table: Table) -> std::result::Result<Self, Refusal> {
-        let is_of_variant = |key: &String| VARIANTS.iter().any(|variants| key.starts_with(variants));
-        let (of_variants, plain): (Vec<_>, Vec<_>) = keys_of(&table).into_iter().partition(is_of_variant);
-        let mut whole = Self::default().table();
-        check_keys(&plain, &keys_of(&whole))?;
-        overlay(&mut whole, table);
-        let config: Self = whole.try_into().map_err(Refusal::of_toml)?;
-        check_keys(&of_variants, &keys_of(&config.table()))?;
-        config.check()?;
-        Ok(config)
-    }
-
-    fn table(&self) -> Table {
-        Table::try_from(self).expect("settings are plain tables and numbers")
+        config_keys::read(text, assignments, &VARIANTS, Self::check)
     }
 
     /// The settings as TOML, complete.
@@ -224,18 +201,6 @@ fn section_of_plan<T>(plan: &sbridge::Result<T>) -> &'static str {
         Err(sbridge::Error::Setting { name: "epsilon", .. }) => "bridge.score",
         Err(sbridge::Error::Setting { name: "rho", .. }) => "sampler.grid",
         _ => "sampler",
-    }
-}
-
-fn overlay(below: &mut Table, above: Table) {
-    for (key, value) in above {
-        match (below.get_mut(&key), value) {
-            // A table with a kind is one value: fields of another kind must not shine through.
-            (Some(Value::Table(old)), Value::Table(new)) if !new.contains_key("kind") => overlay(old, new),
-            (_, value) => {
-                below.insert(key, value);
-            }
-        }
     }
 }
 

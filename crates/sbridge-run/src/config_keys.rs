@@ -1,9 +1,61 @@
 //! Settings by their dotted keys: assigned, checked against those there are, found in the text.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use crate::error::{Result, RunError};
+
+/// The settings of a TOML `text` over the defaults of `T`, with `assignments` of the form `key=value` on top.
+///
+/// Keys that begin like one of `variants` belong to settings of several kinds with keys of their own: which there
+/// are is known once the kind is.
+///
+/// # Errors
+/// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one is named), or what
+/// `check` refuses; with the line of the text, if it stands there.
+pub(crate) fn read<T: Serialize + DeserializeOwned + Default>(
+    text: &str,
+    assignments: &[String],
+    variants: &[&str],
+    check: impl FnOnce(&T) -> std::result::Result<(), Refusal>,
+) -> Result<T> {
+    let parsed = text.parse().map_err(|e: toml::de::Error| e.to_string());
+    let mut table: Table = parsed.map_err(|e| RunError::Config(format!("settings: {}", e.trim_end())))?;
+    for assignment in assignments {
+        assign(&mut table, assignment)?;
+    }
+    let settings = of_table(table, variants).and_then(|settings| check(&settings).map(|()| settings));
+    settings.map_err(|refusal| refusal.located(text, assignments))
+}
+
+fn of_table<T: Serialize + DeserializeOwned + Default>(
+    table: Table,
+    variants: &[&str],
+) -> std::result::Result<T, Refusal> {
+    let complete = |settings: &T| Table::try_from(settings).expect("settings are plain tables and numbers");
+    let is_of_variant = |key: &String| variants.iter().any(|variants| key.starts_with(variants));
+    let (of_variants, plain): (Vec<_>, Vec<_>) = keys_of(&table).into_iter().partition(is_of_variant);
+    let mut whole = complete(&T::default());
+    check_keys(&plain, &keys_of(&whole))?;
+    overlay(&mut whole, table);
+    let settings: T = whole.try_into().map_err(Refusal::of_toml)?;
+    check_keys(&of_variants, &keys_of(&complete(&settings)))?;
+    Ok(settings)
+}
+
+fn overlay(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            // A table with a kind is one value: fields of another kind must not shine through.
+            (Some(Value::Table(old)), Value::Table(new)) if !new.contains_key("kind") => overlay(old, new),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
 
 /// A setting that cannot be used.
 pub(crate) struct Refusal {
@@ -67,7 +119,7 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 
 /// Sets one dotted key of `table` from `key=value`. The value is TOML; what does not parse as TOML
 /// is taken as a string.
-pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<()> {
+fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     let (key, value) = assignment.split_once('=').ok_or_else(|| {
         RunError::Config(format!("--set wants key=value, got {assignment:?} (for example --set seed=1)"))
     })?;
@@ -92,7 +144,7 @@ pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<()> {
 }
 
 /// Refuses a `given` key that is not among the `known`, naming the nearest one that is.
-pub(crate) fn check_keys(given: &[String], known: &[String]) -> std::result::Result<(), Refusal> {
+fn check_keys(given: &[String], known: &[String]) -> std::result::Result<(), Refusal> {
     for key in given {
         let inner = format!("{key}.");
         if !known.iter().any(|k| k == key || k.starts_with(&inner)) {
@@ -106,7 +158,7 @@ pub(crate) fn check_keys(given: &[String], known: &[String]) -> std::result::Res
 }
 
 /// The dotted keys of all values in `table`.
-pub(crate) fn keys_of(table: &Table) -> Vec<String> {
+fn keys_of(table: &Table) -> Vec<String> {
     let mut keys = Vec::new();
     collect_keys(table, "", &mut keys);
     keys

@@ -51,6 +51,7 @@ impl OpenRun {
     }
 
     fn of_folder(folder: RunFolder, device: Option<&str>) -> Result<Self> {
+        folder.require_method("latent")?;
         let (config, manifest) = (folder.config()?, folder.manifest()?);
         let file = folder.file("model.safetensors");
         if !file.exists() {

@@ -49,6 +49,7 @@ pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
         method: "latent".into(),
         seed: config.seed,
         device: config.device.clone(),
+        source: None,
         target: DataRecord::of(&data.target),
         pretrain: data.pretrain.as_ref().map(DataRecord::of),
         status: RunStatus::Running,
@@ -65,6 +66,7 @@ pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
 /// [`RunError`]; also if the data have changed since.
 pub fn resume(path: &Path) -> Result<RunFolder> {
     let folder = RunFolder::open_to_write(path)?;
+    folder.require_method("latent")?;
     let mut config = folder.config()?;
     let mut manifest = folder.manifest()?;
     let device = open_device(&config.device)?;

@@ -104,11 +104,19 @@ impl RunFolder {
             );
             return Err(RunError::folder(path, problem));
         }
-        if manifest.method != "latent" {
-            let problem = format!("is a run of method {:?}, not latent", manifest.method);
-            return Err(RunError::folder(path, problem));
-        }
         Ok(())
+    }
+
+    /// Refuses a run of another method.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it is one.
+    pub fn require_method(&self, method: &str) -> Result<()> {
+        let found = self.manifest()?.method;
+        if found == method {
+            return Ok(());
+        }
+        Err(RunError::folder(&self.path, format!("is a run of method {found:?}, not {method}")))
     }
 
     /// The folder.

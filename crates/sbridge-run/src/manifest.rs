@@ -14,13 +14,16 @@ pub struct Manifest {
     pub format: u32,
     /// Version of the program.
     pub version: String,
-    /// The method; `latent` so far.
+    /// The method: `latent`, or that of a bridge between two sets.
     pub method: String,
     /// Seed of every stream.
     pub seed: u64,
     /// Where it was computed.
     pub device: String,
-    /// What was generated from.
+    /// Where the paths of a bridge between two sets start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<DataRecord>,
+    /// What was generated from, or where paths end.
     pub target: DataRecord,
     /// What encoder and decoder were trained on, if not the target.
     pub pretrain: Option<DataRecord>,

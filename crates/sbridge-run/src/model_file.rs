@@ -25,6 +25,35 @@ struct Description {
     has_ratio: bool,
 }
 
+impl Description {
+    /// Checks that a file of so many `values` can hold networks of these sizes: none is built that it cannot.
+    fn check(&self, values: usize) -> sbridge::Result<()> {
+        let (codes, net) = (&self.autoencoder, &self.bridge.net);
+        net.check()?;
+        let size = size_of(&self.kind);
+        let mut layers = vec![[net.width, net.width, net.blocks], [net.width, net.time_features, 1]];
+        match (self.encoder, &self.kind) {
+            (Encoder::Identity, _) => layers.push([net.width, size, 1]),
+            (Encoder::Trained, AutoencoderKind::Vector { dim }) => layers.push([codes.hidden, *dim, 1]),
+            (Encoder::Trained, AutoencoderKind::Image { shape: [_, height, width] }) => {
+                let pixels = height.div_ceil(4).saturating_mul(width.div_ceil(4));
+                layers.extend([[codes.hidden, codes.channels, pixels], [codes.channels, codes.channels, 1]]);
+            }
+        }
+        if self.encoder == Encoder::Trained {
+            codes.check(size)?;
+            layers.push([codes.hidden, codes.latent_dim, 1]);
+        }
+        let weights = |[a, b, c]: [usize; 3]| a.saturating_mul(b).saturating_mul(c);
+        match layers.into_iter().map(weights).max() {
+            Some(most) if most > values => Err(sbridge::Error::Weights(format!(
+                "layers of {most} weights are described, and the file holds {values} values"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Writes `model`, trained with `config` on samples of `kind`, to `path` in one step.
 ///
 /// # Errors
@@ -66,6 +95,8 @@ pub fn save(path: &Path, model: &LatentModel, config: &Config, kind: &Autoencode
 /// [`RunError::Folder`] if the file is missing or damaged.
 pub fn load(path: &Path, device: &Device) -> Result<LatentModel> {
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
+    let values = arrays.values().map(|(_, values)| values.len()).sum();
+    description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
     // Initial weights are overwritten, so any stream will do.
     let mut rng = Rng::new(0);
     let autoencoder = match description.encoder {
@@ -117,6 +148,6 @@ pub fn load(path: &Path, device: &Device) -> Result<LatentModel> {
 pub fn size_of(kind: &AutoencoderKind) -> usize {
     match kind {
         AutoencoderKind::Vector { dim } => *dim,
-        AutoencoderKind::Image { shape } => shape.iter().product(),
+        AutoencoderKind::Image { shape } => shape.iter().fold(1, |size, side| size.saturating_mul(*side)),
     }
 }

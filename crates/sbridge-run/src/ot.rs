@@ -27,7 +27,7 @@ pub struct OtSettings {
 }
 
 /// ε is this share of the cost's standard deviation, where the user leaves it to us.
-const AUTO_SHARE: f64 = 0.05;
+pub(crate) const AUTO_SHARE: f64 = 0.05;
 
 /// Points matched exactly unless more are asked for; the time grows with the cube.
 const QUICK_MATCH: usize = 2000;
@@ -147,7 +147,7 @@ fn exact(x: &Points, y: &Points, in_full: bool) -> Result<(f64, usize)> {
 }
 
 /// Standard deviation of ½‖x − y‖² over random pairs.
-fn cost_spread(x: &Points, y: &Points, rng: &mut Rng) -> f64 {
+pub(crate) fn cost_spread(x: &Points, y: &Points, rng: &mut Rng) -> f64 {
     let pairs = rng.indices(PAIRS, x.len()).into_iter().zip(rng.indices(PAIRS, y.len()));
     let cost = |(i, j)| 0.5 * x.row(i).iter().zip(y.row(j)).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
     let costs: Vec<f64> = pairs.map(cost).collect();

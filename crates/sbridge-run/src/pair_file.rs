@@ -24,8 +24,11 @@ struct Description {
 /// # Errors
 /// [`RunError::Disk`] if the disk refuses.
 pub fn save(path: &Path, bridge: &LightSb) -> Result<()> {
-    let description =
-        Description { method: "light-sb".into(), epsilon: bridge.forward.epsilon(), scale: bridge.frame.scale };
+    let description = Description {
+        method: "light-sb".into(),
+        epsilon: bridge.forward.epsilon(),
+        scale: bridge.frame.scale,
+    };
     let [source, target] = bridge.frame.means.each_ref().map(|mean| vector(mean));
     let mut arrays = Weights::from([("mean/source".into(), source), ("mean/target".into(), target)]);
     for (name, potential) in [("forward", &bridge.forward), ("backward", &bridge.backward)] {
@@ -73,7 +76,8 @@ pub fn load(path: &Path) -> Result<LightSb> {
     }
     let mut potential = |name: &str| {
         let part = tensor_file::extract(&mut arrays, name);
-        potential_of(part, dim, description.epsilon).ok_or_else(|| damaged(&format!("lacks the {name} potential")))
+        potential_of(part, dim, description.epsilon)
+            .ok_or_else(|| damaged(&format!("lacks the {name} potential")))
     };
     let (forward, backward) = (potential("forward")?, potential("backward")?);
     Ok(LightSb { frame: Frame { means, scale: description.scale }, forward, backward })
@@ -115,7 +119,8 @@ mod tests {
         let fitted = LightSb::fit(&x, &y, 0.5, &settings, &rng, &mut |_, _, _| {}).unwrap();
         save(&path, &fitted).unwrap();
         let loaded = load(&path).unwrap();
-        let moved = |bridge: &LightSb| to_vec(bridge.transport(sbridge::Direction::Forward, &x, &mut Rng::new(2)));
+        let moved =
+            |bridge: &LightSb| to_vec(bridge.transport(sbridge::Direction::Forward, &x, &mut Rng::new(2)));
         // Parameters are kept in f32.
         assert!(moved(&fitted).iter().zip(moved(&loaded)).all(|(a, b)| (a - b).abs() < 1e-4));
         assert!((loaded.epsilon() - 0.5).abs() < 1e-9);

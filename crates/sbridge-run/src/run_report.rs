@@ -1,6 +1,5 @@
 //! The report of a run: what `report.html` says.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use sbridge::eval::{Decomposition, points};
@@ -12,6 +11,7 @@ use crate::atomic;
 use crate::error::{Result, RunError};
 use crate::evaluate::{Evaluation, RowKind, show_ratio};
 use crate::finish::OpenRun;
+use crate::metrics;
 use crate::plane::Plane;
 use crate::report::{
     Block, Emphasis, Picture, Plot, Report, Row, Scale, Section, Series, SeriesStyle, Table,
@@ -244,25 +244,18 @@ fn error_section(decomposition: &Decomposition) -> Section {
 }
 
 fn training_section(run: &OpenRun) -> Result<Section> {
-    let mut curves: BTreeMap<(String, &str), Vec<(f64, f64)>> = BTreeMap::new();
-    for line in run.folder.read("metrics.jsonl").unwrap_or_default().lines() {
-        let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-        let (Some(stage), Some(step)) = (value["stage"].as_str(), value["step"].as_f64()) else { continue };
-        for (key, name) in [("loss", "training loss"), ("held_out_loss", "held-out loss")] {
-            if let Some(loss) = value[key].as_f64() {
-                curves.entry((stage.into(), name)).or_default().push((step, loss));
-            }
-        }
-    }
+    let text = run.folder.read("metrics.jsonl").unwrap_or_default();
+    let curves = [
+        ("training loss", SeriesStyle::Line, metrics::curves(&text, "loss")),
+        ("held-out loss", SeriesStyle::Dashed, metrics::curves(&text, "held_out_loss")),
+    ];
     let stages: Vec<String> = run.manifest.seconds.iter().map(|(s, _)| s.clone()).collect();
     let plot = |stage: &String| {
         let series: Vec<Series> = curves
             .iter()
-            .filter(|((s, _), _)| s == stage)
-            .map(|((_, name), points)| Series {
-                name: (*name).into(),
-                style: if *name == "held-out loss" { SeriesStyle::Dashed } else { SeriesStyle::Line },
-                points: points.clone(),
+            .filter_map(|(name, style, by_stage)| {
+                let points = by_stage.get(stage)?.clone();
+                Some(Series { name: (*name).into(), style: *style, points })
             })
             .collect();
         (!series.is_empty()).then(|| {

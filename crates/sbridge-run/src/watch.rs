@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use sbridge::executor::Observer;
 use sbridge::fit::{StepInfo, TrainerState};
-use serde_json::json;
 
 use crate::checkpoint;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
+use crate::metrics;
 use crate::tensorboard::EventWriter;
 
 /// Whether a stage is training, so that a stop leaves a checkpoint.
@@ -82,9 +82,8 @@ impl Watch {
     }
 
     fn log(&mut self, step: usize, name: &str, value: f64) {
-        let line = json!({"stage": self.stage, "step": step, name: value});
         // A full disk shows at the next checkpoint, which is not a convenience.
-        let _ = writeln!(self.metrics, "{line}");
+        let _ = self.metrics.write_all(metrics::line(self.stage, step, name, value).as_bytes());
         let _ = self.events.scalar(&format!("{}/{name}", self.stage), step as u64, value as f32);
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use sbridge::latent::LatentModel;
 use sbridge::net::{load_weights, weights_of};
-use sbridge::tensor::{open_device, to_vec};
+use sbridge::tensor::{Device, open_device, to_vec};
 use sbridge_run::finish::OpenRun;
-use sbridge_run::{RunError, RunFolder, checkpoint, model_file, sample};
+use sbridge_run::{RunError, RunFolder, checkpoint, model_file, sample, tensor_file};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -83,7 +83,7 @@ fn refusal(old: &str, new: &str) -> String {
     let manifest = fs::read_to_string(golden("run/manifest.json")).unwrap();
     assert!(manifest.contains(old));
     fs::write(folder.path().join("manifest.json"), manifest.replace(old, new)).unwrap();
-    let error = RunFolder::open(folder.path()).unwrap_err();
+    let Err(error) = OpenRun::open(folder.path(), None) else { panic!("{new} was opened") };
     assert_eq!(error.exit_code(), 2);
     error.to_string()
 }
@@ -99,4 +99,27 @@ fn runs_that_would_be_misread_are_refused_with_the_reason() {
     let empty = tempfile::tempdir().unwrap();
     let none = RunFolder::open(empty.path()).unwrap_err().to_string();
     assert!(none.contains("is not a run folder"), "{none}");
+}
+
+#[test]
+fn a_file_that_describes_more_than_it_holds_is_refused_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let (arrays, description) =
+        tensor_file::load::<serde_json::Value>(Path::new("tests/golden/run/model.safetensors")).unwrap();
+    for (pointer, value) in [
+        ("/bridge/net/width", 1u64 << 40),
+        ("/bridge/net/blocks", 1 << 50),
+        ("/bridge/net/time_features", 1 << 60),
+        ("/bridge/net/width", 0),
+        ("/kind/dim", 1 << 45),
+    ] {
+        let mut hostile = description.clone();
+        *hostile.pointer_mut(pointer).unwrap() = value.into();
+        tensor_file::save(&path, &arrays, &hostile).unwrap();
+        let Err(refusal) = model_file::load(&path, &Device::flex()) else {
+            panic!("{pointer} = {value} was read")
+        };
+        assert!(refusal.to_string().contains("is damaged"), "{pointer} = {value}: {refusal}");
+    }
 }

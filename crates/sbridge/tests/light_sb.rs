@@ -5,6 +5,7 @@ mod common;
 
 use common::{assert_close, device};
 use faer::{Mat, mat};
+use rayon::prelude::*;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
 use sbridge::{Bridge, Direction, Rng};
@@ -154,7 +155,7 @@ fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
     let [source, target] = laws(kind, dim);
     let mut rng = Rng::new(5);
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
-    let settings = LightSbSettings { components: 3, steps: 3000, ..Default::default() };
+    let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
     let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut |_, _, _| {}).unwrap();
     let exact = GaussianBridge::new(&source, &target, epsilon).unwrap();
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
@@ -186,14 +187,13 @@ fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
 
 #[test]
 fn fitted_bridges_have_the_moments_of_the_closed_form() {
+    let mut cases = vec![("rotated", 20, 1.0)];
     for kind in ["equal", "shifted", "anisotropic", "rotated"] {
         for dim in [1, 2, 5] {
-            for epsilon in [0.1, 1.0, 4.0] {
-                assert_conforms(kind, dim, epsilon);
-            }
+            cases.extend([0.1, 1.0, 4.0].map(|epsilon| (kind, dim, epsilon)));
         }
     }
-    assert_conforms("rotated", 20, 1.0);
+    cases.into_par_iter().for_each(|(kind, dim, epsilon)| assert_conforms(kind, dim, epsilon));
 }
 
 #[test]
@@ -215,9 +215,10 @@ fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
                     moved[j] = value;
                     marginal.log_density(&Points::new(moved, 2).unwrap()).unwrap()[0]
                 };
-                // Two fits from 20 000 samples: moments are good to a few hundredths.
+                // Conditional means from 20 000 samples are good to 0.03, and a drift divides by the time left.
+                let allowed = 0.03 / f64::min(t, 1.0 - t);
                 let expected = common::derivative(along, x[j]);
-                assert_close(score[2 * row + j], expected, 0.1, &format!("score at t = {t}"));
+                assert_close(score[2 * row + j], expected, allowed, &format!("score at t = {t}"));
             }
         }
     }

@@ -7,7 +7,7 @@ use super::training::{LightSbSettings, PointSource, fit};
 use crate::bridge::{Bridge, Direction};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use crate::tensor::{Device, Tensor, TensorData, to_vec_f64};
+use crate::tensor::{Tensor, TensorData, to_vec_f64};
 
 /// What the potentials see: each law about its own mean, both divided by one number.
 ///
@@ -121,6 +121,13 @@ impl LightSb {
         let inside = self.frame.apply(from, &to_vec_f64(x.clone()));
         let drawn = self.potential(direction).sample(&inside, rng);
         rows_like(x, self.frame.undo(to, &drawn))
+    }
+
+    /// Mean and covariance of the other end given the one at `x`, in data units, exactly from the plan.
+    pub fn conditional_moments(&self, direction: Direction, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
+        let (from, to) = ends(direction);
+        let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));
+        (self.frame.undo(to, &mean), covariance * faer::Scale(self.frame.scale.powi(2)))
     }
 
     /// Drift at one time for all rows.

@@ -4,6 +4,7 @@ use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, MatRef, Side};
 use rayon::prelude::*;
 
+use super::times;
 use crate::error::{Error, Result, require_positive};
 use crate::rng::Rng;
 
@@ -148,8 +149,8 @@ impl LightPotential {
         let mut covariance = Mat::<f64>::zeros(dim, dim);
         for ((w, m), c) in weights.iter().zip(&means).zip(&self.components) {
             let off = Mat::from_fn(dim, 1, |j, _| m[j] - mean[j]);
-            let inner = &c.factor * c.factor.transpose() * faer::Scale(self.epsilon);
-            covariance += (inner + &off * off.transpose()) * faer::Scale(*w);
+            let inner = times(c.factor.as_ref(), c.factor.transpose()) * faer::Scale(self.epsilon);
+            covariance += (inner + times(off.as_ref(), off.transpose())) * faer::Scale(*w);
         }
         (mean, covariance)
     }
@@ -196,7 +197,7 @@ struct Basis {
 
 impl Basis {
     fn of(component: &Component) -> Self {
-        let covariance = &component.factor * component.factor.transpose();
+        let covariance = times(component.factor.as_ref(), component.factor.transpose());
         let eigen =
             SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).expect("a finite symmetric matrix");
         let vectors = eigen.U().to_owned();
@@ -211,7 +212,7 @@ impl Basis {
     /// For every state at time t: the logarithm of this component's weight, and the mean end E[X₁ | X_t, k].
     fn ends(&self, epsilon: f64, t: f64, states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
         let (dim, rows) = states.shape();
-        let turned = self.vectors.transpose() * states;
+        let turned = times(self.vectors.transpose(), states);
         // Posterior variance over ε, and what both factors add up to along each axis.
         let gain: Vec<f64> = self.values.iter().map(|s| (1.0 - t) * s / (1.0 - t + t * s)).collect();
         let constant: f64 = self.values.iter().map(|s| -0.5 * ((1.0 - t + t * s) / (1.0 - t)).ln()).sum();
@@ -227,20 +228,18 @@ impl Basis {
                 *ln_weight += (s * x * x / (1.0 - t) + 2.0 * r * x - t * r * r) / (2.0 * epsilon * sum);
             }
         }
-        (ln_weights, &self.vectors * ends)
+        (ln_weights, times(self.vectors.as_ref(), ends.as_ref()))
     }
 }
 
 /// F x.
-pub(super) fn product(matrix: &Mat<f64>, x: &[f64]) -> Vec<f64> {
-    let out = matrix * MatRef::from_column_major_slice(x, x.len(), 1);
-    out.col(0).iter().copied().collect()
+fn product(matrix: &Mat<f64>, x: &[f64]) -> Vec<f64> {
+    (0..matrix.nrows()).map(|i| (0..x.len()).map(|j| matrix[(i, j)] * x[j]).sum()).collect()
 }
 
 /// Fᵀ x.
 fn transposed_product(matrix: &Mat<f64>, x: &[f64]) -> Vec<f64> {
-    let out = matrix.transpose() * MatRef::from_column_major_slice(x, x.len(), 1);
-    out.col(0).iter().copied().collect()
+    (0..matrix.ncols()).map(|j| matrix.col(j).iter().zip(x).map(|(f, x)| f * x).sum()).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::potential::{Component, LightPotential, softmax};
+use super::times;
 use crate::error::{Error, Result, require_positive};
 use crate::rng::Rng;
 
@@ -23,7 +24,7 @@ pub struct LightSbSettings {
     pub steps: usize,
     /// Samples of each law in a step. Default 256.
     pub batch_size: usize,
-    /// Learning rate; it falls to zero along a line over the last half of the steps. Default 3e-3.
+    /// Learning rate; it falls to zero along a line over the last half of the steps. Default 1e-2.
     pub learning_rate: f64,
     /// Variance of the S_k at the start, in units of the data's variance. Default 0.1.
     pub initial_variance: f64,
@@ -31,7 +32,7 @@ pub struct LightSbSettings {
 
 impl Default for LightSbSettings {
     fn default() -> Self {
-        Self { components: 10, steps: 6000, batch_size: 256, learning_rate: 3e-3, initial_variance: 0.1 }
+        Self { components: 10, steps: 6000, batch_size: 256, learning_rate: 1e-2, initial_variance: 0.1 }
     }
 }
 
@@ -149,7 +150,7 @@ struct View {
 impl LightPotential {
     fn view(&self, c: &Component, x: &Mat<f64>, y: &Mat<f64>) -> View {
         let (dim, epsilon) = (self.dim(), self.epsilon());
-        let u = c.factor.transpose() * x;
+        let u = times(c.factor.transpose(), x.as_ref());
         let mut w = Mat::from_fn(dim, y.ncols(), |j, i| y[(j, i)] - c.centre[j]);
         solve_lower_triangular_in_place(c.factor.as_ref(), w.as_mut(), Par::Seq);
         let log_det: f64 = (0..dim).map(|j| c.factor[(j, j)].ln()).sum();
@@ -192,7 +193,8 @@ impl LightPotential {
         let (shares, held) = (omega.iter().sum::<f64>(), gamma.iter().sum::<f64>());
         let of_row = |m: &Mat<f64>, j: usize| m.row(j).iter().sum::<f64>();
         let centre = (0..dim).map(|j| inverse * (of_row(&x, j) - of_row(&p, j))).collect();
-        let outer = (&x * u.transpose() - &p * w.transpose()) * faer::Scale(inverse);
+        let outer =
+            (times(x.as_ref(), u.transpose()) - times(p.as_ref(), w.transpose())) * faer::Scale(inverse);
         let triangle = |i: usize, j: usize| match i.cmp(&j) {
             std::cmp::Ordering::Less => 0.0,
             std::cmp::Ordering::Equal => outer[(i, i)] + held / factor[(i, i)],

@@ -1,0 +1,144 @@
+//! Bridges between two data sets, driven through the built binary.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use common::sbridge;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+const SOURCE: &str = "builtin:moons?n=400";
+const TARGET: &str = "builtin:8gaussians?n=300";
+
+/// A fit of little work.
+fn fit(out: &Path) -> Command {
+    let mut command = sbridge();
+    command.args(["fit", "light-sb", "--source", SOURCE, "--target", TARGET, "--set", "light_sb.steps=300"]);
+    command.arg("--out").arg(out);
+    command
+}
+
+fn carry(run: &Path, out: &Path) -> Command {
+    let mut command = sbridge();
+    command.arg("transport").arg(run).args(["--input", SOURCE, "--out"]).arg(out);
+    command
+}
+
+#[test]
+fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fit(&run)
+        .assert()
+        .success()
+        .stdout(contains("carried").and(contains("floor")))
+        .stderr(contains("epsilon 0.4"));
+    for file in [
+        "config.toml",
+        "manifest.json",
+        "bridge.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "report.html",
+    ] {
+        assert!(fs::metadata(run.join(file)).unwrap().len() > 0, "{file}");
+    }
+    let found: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("evaluation.json")).unwrap()).unwrap();
+    for end in found["ends"].as_array().unwrap() {
+        let energy = |row: &str| end[row]["energy"].as_f64().unwrap();
+        // Even a short fit covers most of the way; thirty points are enough to see that.
+        assert!(energy("carried") < 0.3 * energy("untouched"), "{end}");
+    }
+    let (ends, paths) = (folder.path().join("y.npy"), folder.path().join("p.npy"));
+    carry(&run, &ends).args(["--draws", "2"]).assert().success().stdout(contains("800 samples"));
+    assert_eq!(sbridge_data::load(ends.to_str().unwrap()).unwrap().len(), 800);
+    carry(&run, &ends).arg("--paths").arg(&paths).assert().success();
+    let header = fs::read(&paths).unwrap();
+    assert!(String::from_utf8_lossy(&header[..128]).contains("(101, 400, 2"));
+    carry(&run, &ends).args(["--direction", "backward"]).assert().success();
+    sbridge().arg("eval").arg(&run).arg("--json").assert().success().stdout(contains("\"entropic_cost\""));
+}
+
+#[test]
+fn the_way_between_starts_at_the_source_and_ends_at_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
+    fit(&run).assert().success();
+    let mut at = |time: &str| {
+        carry(&run, &out).args(["--time", time]).assert().success();
+        sbridge_data::load(out.to_str().unwrap()).unwrap()
+    };
+    let source = sbridge_data::load(SOURCE).unwrap();
+    assert_eq!(at("0").values(), source.values());
+    // Half-way, points lie between their ends give or take √(ε/4) = 0.3, and eight clusters are still half of theirs.
+    let spread = |data: &sbridge_data::Dataset| data.values().iter().map(|x| f64::from(x * x)).sum::<f64>();
+    let (middle, end) = (at("0.5"), at("1"));
+    assert!(spread(&source) < spread(&middle) && spread(&middle) < spread(&end));
+    carry(&run, &out)
+        .args(["--time", "1.5"])
+        .assert()
+        .code(2)
+        .stderr(contains("--time must be in [0, 1], got 1.5"));
+}
+
+#[test]
+fn the_same_seed_carries_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ends = |name: &str, seed: &str| {
+        let (run, out) = (folder.path().join(name), folder.path().join(format!("{name}.npy")));
+        fit(&run).args(["--seed", seed]).assert().success();
+        carry(&run, &out).assert().success();
+        fs::read(out).unwrap()
+    };
+    let first = ends("a", "1");
+    assert_eq!(first, ends("b", "1"));
+    assert_ne!(first, ends("c", "2"));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let refused = |arguments: &[&str], message: &str| {
+        let mut command = sbridge();
+        command.args(["fit", "light-sb", "--out"]).arg(&out).args(arguments);
+        command.assert().code(2).stderr(contains(message));
+        assert!(!out.exists(), "{arguments:?}");
+    };
+    refused(&["--target", TARGET], "no source (give --source DATA)");
+    refused(&["--source", SOURCE, "--target", "builtin:digits?n=50"], "compare data of one shape");
+    refused(&["--source", "builtin:moons?n=10", "--target", TARGET], "at least 16 are needed");
+    refused(&["--source", SOURCE, "--target", TARGET, "--epsilon", "0"], "finite number > 0, or auto");
+    refused(
+        &["--source", SOURCE, "--target", TARGET, "--set", "light_sb.k=3"],
+        "there is no setting light_sb.k",
+    );
+    refused(
+        &["--source", SOURCE, "--target", TARGET, "--set", "light_sb.components=0"],
+        "light_sb.components",
+    );
+}
+
+#[test]
+fn runs_of_one_method_are_not_read_as_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pair, latent) = (folder.path().join("pair"), folder.path().join("latent"));
+    fit(&pair).assert().success();
+    let mut sample = sbridge();
+    sample.arg("sample").arg(&pair).arg("--out").arg(folder.path().join("x.npy"));
+    sample.assert().code(2).stderr(contains("is a run of method \"light-sb\", not latent"));
+    common::fit_moons(&latent).assert().success();
+    carry(&latent, &folder.path().join("y.npy")).assert().code(2).stderr(contains("not light-sb"));
+    let wrong = folder.path().join("y.txt");
+    carry(&pair, &wrong).assert().code(2).stderr(contains(".npy, .csv or .png"));
+    let mut other = sbridge();
+    other.arg("transport").arg(&pair).args(["--input", "builtin:digits?n=20", "--out", "y.npy"]);
+    other.assert().code(2).stderr(contains("give data of one shape"));
+    fit(&pair).assert().code(2).stderr(contains("holds a run already"));
+}

@@ -1,0 +1,197 @@
+//! How good a bridge between two data sets is: both ends beside their floors, and the coupling beside the exact one.
+
+use std::fmt;
+
+use sbridge::Direction;
+use sbridge::eval::points;
+use sbridge::rng::Rng;
+use sbridge::simulate::simulate;
+use sbridge::tensor::{Tensor, head, to_vec_f64};
+use sbridge_ot::{
+    MAX_ASSIGNMENT, Points, SinkhornSettings, SlicedSettings, energy_distance, median_bandwidth, mmd2,
+    sinkhorn, sliced_wasserstein2, wasserstein1, wasserstein2,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, RunError};
+use crate::fit_pair::{Pair, stage_of};
+use crate::transport::{OpenPair, PATH_STEPS};
+
+/// Samples compared on each side, at most; exact distances grow with the cube.
+const MAX_COMPARED: usize = 2000;
+
+/// Held-out samples below which the numbers mean nothing.
+const MIN_COMPARED: usize = 10;
+
+/// Distances between two clouds of equal size.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Distances {
+    /// Exact W1.
+    pub w1: f64,
+    /// Exact W2.
+    pub w2: f64,
+    /// Sliced W2.
+    pub sliced_w2: f64,
+    /// Energy distance.
+    pub energy: f64,
+    /// Squared maximum mean discrepancy, with the bandwidth of the reference; nothing where most of it coincides.
+    pub mmd2: Option<f64>,
+}
+
+impl Distances {
+    fn between(x: &Points, reference: &Points) -> Result<Self> {
+        debug_assert!(reference.len() <= MAX_ASSIGNMENT, "small enough to match exactly");
+        let bandwidth = median_bandwidth(reference, reference).ok();
+        Ok(Self {
+            w1: wasserstein1(x, reference)?,
+            w2: wasserstein2(x, reference)?,
+            sliced_w2: sliced_wasserstein2(x, reference, &SlicedSettings::default())?,
+            energy: energy_distance(x, reference)?,
+            mmd2: bandwidth.map(|h| mmd2(x, reference, h)).transpose()?,
+        })
+    }
+}
+
+impl Distances {
+    /// MMD² for people.
+    pub(crate) fn shown_mmd2(&self) -> String {
+        self.mmd2.map_or("–".into(), |x| format!("{x:.5}"))
+    }
+}
+
+/// One end of the bridge: what arrives, beside real data and beside doing nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// `forward` or `backward`.
+    pub direction: String,
+    /// Samples compared.
+    pub count: usize,
+    /// Held-out samples of the other side, carried here.
+    pub carried: Distances,
+    /// Training samples of this side: what nothing can beat.
+    pub floor: Distances,
+    /// The other side as it is: what doing nothing gives.
+    pub untouched: Distances,
+}
+
+/// The evaluation of a bridge.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairEvaluation {
+    /// ε in data units.
+    pub epsilon: f64,
+    /// Both ends.
+    pub ends: Vec<End>,
+    /// ½ E‖X₁ − X₀‖² of the bridge.
+    pub coupling_cost: f64,
+    /// The same of the entropic plan between the samples compared, at this ε.
+    pub entropic_cost: f64,
+    /// Whether that plan converged.
+    pub entropic_converged: bool,
+    /// E ∫ ½|v₊|² dt along simulated paths.
+    pub path_energy: f64,
+}
+
+/// Judges the bridge of `run` by the samples that were set aside, or by all where none were.
+///
+/// # Errors
+/// [`RunError`] for too few samples.
+pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
+    let rng = Rng::new(run.config.seed).fork("evaluation");
+    let held_out = |split: &crate::data::Split| split.held_out.clone().unwrap_or_else(|| split.train.clone());
+    let (x, y) = (held_out(&pair.of_source), held_out(&pair.of_target));
+    let count = [&x, &y, &pair.of_source.train, &pair.of_target.train].map(|rows| rows.dims()[0]);
+    let count = count.into_iter().min().map_or(0, |count| count.min(MAX_COMPARED));
+    if count < MIN_COMPARED {
+        return Err(RunError::Input(format!(
+            "only {count} samples can be compared, {MIN_COMPARED} are needed (raise output.held_out, or set it to 0 \
+             to compare with training samples)"
+        )));
+    }
+    let first = |rows: &Tensor<2>| head(rows, count);
+    let sides = [(&x, &pair.of_source.train), (&y, &pair.of_target.train)];
+    let end = |direction: Direction| -> Result<(End, Tensor<2>)> {
+        let (from, to) = match direction {
+            Direction::Forward => (sides[0], sides[1]),
+            Direction::Backward => (sides[1], sides[0]),
+        };
+        let start = first(from.0);
+        let moved = run.bridge.transport(direction, &start, &mut rng.fork(stage_of(direction)));
+        let reference = points(&first(to.0))?;
+        let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
+        let end = End {
+            direction: stage_of(direction).into(),
+            count,
+            carried: of(&moved)?,
+            floor: of(&first(to.1))?,
+            untouched: of(&start)?,
+        };
+        Ok((end, moved))
+    };
+    let (forward, moved) = end(Direction::Forward)?;
+    let (backward, _) = end(Direction::Backward)?;
+    let start = first(&x);
+    let epsilon = run.bridge.epsilon();
+    let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
+    let (from, to) = (points(&start)?, points(&first(&y))?);
+    let plan = sinkhorn(&from, &to, &settings)?;
+    Ok(PairEvaluation {
+        epsilon,
+        ends: vec![forward, backward],
+        coupling_cost: half_mean_square(&(moved - start.clone())),
+        entropic_cost: plan.transport_cost,
+        entropic_converged: plan.converged,
+        path_energy: path_energy(run, start, &mut rng.fork("paths")),
+    })
+}
+
+/// ½ E‖row‖².
+fn half_mean_square(rows: &Tensor<2>) -> f64 {
+    0.5 * to_vec_f64(rows.clone().powi_scalar(2).sum_dim(1).mean())[0]
+}
+
+/// E ∫ ½|v₊|² dt from the drifts met on simulated paths.
+fn path_energy(run: &OpenPair, start: Tensor<2>, rng: &mut Rng) -> f64 {
+    use sbridge::Bridge as _;
+    let mut total = 0.0;
+    simulate(&run.bridge, Direction::Forward, start, PATH_STEPS, rng, &mut |t, x| {
+        if t < 1.0 {
+            let t = sbridge::tensor::per_row(t, x);
+            total +=
+                half_mean_square(&run.bridge.drift(Direction::Forward, t, x.clone())) / PATH_STEPS as f64;
+        }
+    });
+    total
+}
+
+impl fmt::Display for PairEvaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["W1", "W2", "sliced W2", "energy", "MMD²"];
+        for end in &self.ends {
+            let [a, b, c, d, e] = head;
+            writeln!(f, "{}, {} held-out samples", end.direction, end.count)?;
+            writeln!(f, "{:24} {a:>10} {b:>10} {c:>10} {d:>10} {e:>10}", "")?;
+            for (name, q) in
+                [("carried", end.carried), ("floor: training data", end.floor), ("untouched", end.untouched)]
+            {
+                writeln!(
+                    f,
+                    "{name:24} {:>10.4} {:>10.4} {:>10.4} {:>10.4} {:>10}",
+                    q.w1,
+                    q.w2,
+                    q.sliced_w2,
+                    q.energy,
+                    q.shown_mmd2()
+                )?;
+            }
+            writeln!(f)?;
+        }
+        let note = if self.entropic_converged { "" } else { " (not converged: rough)" };
+        writeln!(f, "epsilon {:.5}", self.epsilon)?;
+        writeln!(
+            f,
+            "coupling cost ½E|x − y|² {:.4}; of the entropic plan {:.4}{note}",
+            self.coupling_cost, self.entropic_cost
+        )?;
+        write!(f, "path energy E∫½|v|²dt {:.4}", self.path_energy)
+    }
+}

@@ -1,0 +1,170 @@
+//! The report of a bridge between two data sets.
+
+use sbridge::Direction;
+use sbridge::eval::points;
+use sbridge::rng::Rng;
+use sbridge::simulate::simulate;
+use sbridge::tensor::{Tensor, head, to_vec_f64};
+
+use crate::atomic;
+use crate::error::{Result, RunError};
+use crate::fit_pair::Pair;
+use crate::metrics;
+use crate::pair_evaluation::{Distances, End, PairEvaluation};
+use crate::plane::Plane;
+use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::transport::{OpenPair, PATH_STEPS};
+
+/// Paths drawn each way.
+const PATHS: usize = 40;
+
+/// Samples of each side drawn behind them.
+const SCATTER: usize = 600;
+
+/// Writes `report.html` into the folder of `run`.
+///
+/// # Errors
+/// [`RunError`] if the page cannot be drawn or written.
+pub fn write(run: &OpenPair, pair: &Pair, evaluation: &PairEvaluation) -> Result<()> {
+    let report = Report {
+        title: format!("Bridge from {} to {}", pair.source.source(), pair.target.source()),
+        summary: summary(evaluation),
+        facts: facts(run),
+        sections: vec![
+            paths_section(run, pair)?,
+            ends_section(evaluation),
+            training_section(run),
+            settings_section(run),
+        ],
+    };
+    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
+    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+}
+
+fn summary(evaluation: &PairEvaluation) -> String {
+    let end = |end: &End| {
+        format!(
+            "{}: W2 {:.3}, floor {:.3}, untouched {:.3}",
+            end.direction, end.carried.w2, end.floor.w2, end.untouched.w2
+        )
+    };
+    let ends: Vec<String> = evaluation.ends.iter().map(end).collect();
+    format!("{}.", ends.join("; "))
+}
+
+fn facts(run: &OpenPair) -> Vec<(String, String)> {
+    let manifest = &run.manifest;
+    let describe =
+        |d: &crate::manifest::DataRecord| format!("{} ({} samples of {})", d.source, d.count, d.shape);
+    let spent: Vec<String> = manifest.seconds.iter().map(|(stage, s)| format!("{stage} {s:.0} s")).collect();
+    vec![
+        ("source".into(), manifest.source.as_ref().map_or_else(String::new, describe)),
+        ("target".into(), describe(&manifest.target)),
+        ("method".into(), manifest.method.clone()),
+        (
+            "epsilon".into(),
+            format!("{:.5} (data units squared; σ = {:.4})", run.config.epsilon, run.config.epsilon.sqrt()),
+        ),
+        ("seed".into(), manifest.seed.to_string()),
+        ("time".into(), spent.join(", ")),
+        ("version".into(), format!("sbridge {}", manifest.version)),
+    ]
+}
+
+fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
+    let (x, y) = (&pair.of_source.train, &pair.of_target.train);
+    let some = |rows: &Tensor<2>| head(rows, SCATTER);
+    let plane = Plane::of(&points(&Tensor::cat(vec![some(x), some(y)], 0))?)?;
+    let mut rng = Rng::new(run.config.seed).fork("report");
+    let plot = |direction: Direction, from: &Tensor<2>, rng: &mut Rng| {
+        let mut paths = vec![Vec::new(); PATHS.min(from.dims()[0])];
+        simulate(&run.bridge, direction, head(from, PATHS), PATH_STEPS, rng, &mut |_, x| {
+            for (path, point) in paths.iter_mut().zip(plane.project(&to_vec_f64(x.clone()))) {
+                path.push(point);
+            }
+        });
+        let cloud = |name: &str, rows: &Tensor<2>| Series {
+            name: name.into(),
+            style: SeriesStyle::Points,
+            points: plane.project(&to_vec_f64(some(rows))),
+        };
+        let mut series = vec![cloud("source", x), cloud("target", y)];
+        let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
+        series.extend(paths.into_iter().map(path));
+        let caption = match direction {
+            Direction::Forward => "Paths from source to target",
+            Direction::Backward => "Paths from target to source",
+        };
+        Block::Plot(Plot {
+            caption: caption.into(),
+            x_label: "first principal axis".into(),
+            y_label: "second principal axis".into(),
+            series,
+            ..Plot::default()
+        })
+    };
+    let blocks = vec![plot(Direction::Forward, x, &mut rng), plot(Direction::Backward, y, &mut rng)];
+    let text = "The bridge is the most likely random path between the two sets, given Brownian motion of variance ε.";
+    Ok(Section { title: "Paths".into(), text: text.into(), blocks })
+}
+
+fn ends_section(evaluation: &PairEvaluation) -> Section {
+    let row = |label: &str, q: &Distances, emphasis| Row {
+        label: label.into(),
+        cells: [q.w1, q.w2, q.sliced_w2, q.energy]
+            .map(|x| format!("{x:.4}"))
+            .into_iter()
+            .chain([q.shown_mmd2()])
+            .collect(),
+        emphasis,
+    };
+    let table = |end: &End| {
+        Block::Table(Table {
+            caption: format!("{}: {} held-out samples, carried to the other side", end.direction, end.count),
+            columns: ["W1", "W2", "sliced W2", "energy distance", "MMD²"].map(String::from).to_vec(),
+            rows: vec![
+                row("carried", &end.carried, Emphasis::Model),
+                row("training data", &end.floor, Emphasis::Floor),
+                row("untouched", &end.untouched, Emphasis::Baseline),
+            ],
+            note: String::new(),
+        })
+    };
+    let converged = if evaluation.entropic_converged { "" } else { ", which did not converge and is rough" };
+    Section {
+        title: "Both ends".into(),
+        text: format!(
+            "Distances to held-out samples of the end: of what arrives, of training data (nothing can be closer), and \
+             of the other set as it is.\n\nThe coupling costs ½E|x − y|² = {:.4}; the entropic plan between the samples \
+             costs {:.4}{converged}. Energy of the paths, E∫½|v|²dt: {:.4}.",
+            evaluation.coupling_cost, evaluation.entropic_cost, evaluation.path_energy
+        ),
+        blocks: evaluation.ends.iter().map(table).collect(),
+    }
+}
+
+fn training_section(run: &OpenPair) -> Section {
+    let curves = metrics::curves(&run.folder.read("metrics.jsonl").unwrap_or_default(), "loss");
+    let series =
+        |(stage, points): (String, Vec<(f64, f64)>)| Series { name: stage, style: SeriesStyle::Line, points };
+    let plot = Plot {
+        caption: "Loss of both potentials: KL to the bridge, up to a constant".into(),
+        x_label: "step".into(),
+        y_label: "loss".into(),
+        series: curves.into_iter().map(series).collect(),
+        ..Plot::default()
+    };
+    Section { title: "Training".into(), text: String::new(), blocks: vec![Block::Plot(plot)] }
+}
+
+fn settings_section(run: &OpenPair) -> Section {
+    Section {
+        title: "How to make it again".into(),
+        text: "The settings below are complete; the same seed on the same machine gives the same bridge."
+            .into(),
+        blocks: vec![
+            Block::Text("sbridge fit light-sb --config config.toml --out ANOTHER_FOLDER".into()),
+            Block::Text(run.config.to_toml()),
+        ],
+    }
+}
