@@ -115,7 +115,7 @@ fn carry(args: &Transport) -> Result<()> {
 fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
     let mut list = fit.set.clone();
     let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
-    let quoted = |value: &Option<String>| value.as_ref().map(|v| toml_string(v));
+    let quoted = |value: &Option<String>| value.as_ref().map(toml_string);
     put("target.source", quoted(&fit.target));
     put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("target.limit", fit.target_limit.map(|n| n.to_string()));
@@ -190,7 +190,7 @@ fn draw(args: &Sample) -> Result<()> {
 
 fn judge(args: &Eval) -> Result<()> {
     if let Some(path) = &args.run
-        && RunFolder::open(path)?.manifest()?.method == fit_pair::METHOD
+        && joins_two_sets(path)?
     {
         return judge_a_pair(path, args);
     }
@@ -207,6 +207,11 @@ fn judge(args: &Eval) -> Result<()> {
     };
     print(&evaluation, args.json);
     Ok(())
+}
+
+/// Whether the run at `path` is a bridge between two data sets.
+fn joins_two_sets(path: &Path) -> Result<bool> {
+    Ok(RunFolder::open(path)?.manifest()?.method == fit_pair::METHOD)
 }
 
 fn judge_a_pair(path: &Path, args: &Eval) -> Result<()> {
@@ -229,8 +234,11 @@ fn print(found: &(impl Display + Serialize), json: bool) {
 }
 
 fn write_report(args: &Report) -> Result<()> {
-    let run = OpenRun::open_to_write(&args.run, None)?;
-    run_report::write(&run)?;
+    if joins_two_sets(&args.run)? {
+        judge_pair(&OpenPair::of(RunFolder::open_to_write(&args.run)?)?)?;
+    } else {
+        run_report::write(&OpenRun::open_to_write(&args.run, None)?)?;
+    }
     println!("{}", Path::new(&args.run).join("report.html").display());
     Ok(())
 }

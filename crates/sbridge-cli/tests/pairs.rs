@@ -62,6 +62,9 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
     let header = fs::read(&paths).unwrap();
     assert!(String::from_utf8_lossy(&header[..128]).contains("(101, 400, 2"));
     carry(&run, &ends).args(["--direction", "backward"]).assert().success();
+    fs::remove_file(run.join("report.html")).unwrap();
+    sbridge().arg("report").arg(&run).assert().success();
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("Paths from source to target"));
     sbridge().arg("eval").arg(&run).arg("--json").assert().success().stdout(contains("\"entropic_cost\""));
 }
 
@@ -70,7 +73,7 @@ fn the_way_between_starts_at_the_source_and_ends_at_the_target() {
     let folder = tempfile::tempdir().unwrap();
     let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
     fit(&run).assert().success();
-    let mut at = |time: &str| {
+    let at = |time: &str| {
         carry(&run, &out).args(["--time", time]).assert().success();
         sbridge_data::load(out.to_str().unwrap()).unwrap()
     };

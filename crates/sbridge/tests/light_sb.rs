@@ -122,7 +122,7 @@ fn laws(kind: &str, dim: usize) -> [Gaussian; 2] {
         _ => {
             // Pairs of axes turned by 30 degrees.
             let turn = Mat::from_fn(dim, dim, |i, j| match (i / 2 == j / 2, i == j) {
-                (true, true) if dim % 2 == 0 || i + 1 < dim => 0.75f64.sqrt(),
+                (true, true) if dim.is_multiple_of(2) || i + 1 < dim => 0.75f64.sqrt(),
                 (_, true) => 1.0,
                 (true, false) => {
                     if i < j {
