@@ -69,6 +69,20 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
 }
 
 #[test]
+fn an_epsilon_far_from_the_data_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |name: &str, epsilon: &str, words: &str| {
+        fit(&folder.path().join(name))
+            .args(["--epsilon", epsilon])
+            .assert()
+            .success()
+            .stderr(contains(words));
+    };
+    said("small", "1e-5", "is tiny beside the spread of the cost");
+    said("large", "1000", "paths forget where they started");
+}
+
+#[test]
 fn the_way_between_starts_at_the_source_and_ends_at_the_target() {
     let folder = tempfile::tempdir().unwrap();
     let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));

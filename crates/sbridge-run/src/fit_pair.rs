@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
+use sbridge::eval::points;
 use sbridge::rng::Rng;
 use sbridge::solver::light_sb::LightSb;
-use sbridge::tensor::{Device, Tensor};
+use sbridge::tensor::Device;
 use sbridge::{Direction, Error};
 use sbridge_data::Dataset;
 
@@ -18,7 +19,7 @@ use crate::ot::{AUTO_SHARE, cost_spread};
 use crate::pair_config::PairConfig;
 use crate::pair_file;
 use crate::watch::Progress;
-use crate::{atomic, metrics};
+use crate::{atomic, metrics, shown::digits};
 
 /// Name of the method in manifests.
 pub const METHOD: &str = "light-sb";
@@ -78,25 +79,45 @@ impl Pair {
         Ok(())
     }
 
-    /// ε as it is set, or a share of the spread of the cost between the two sets.
+    /// ε as it is set, or a share of the spread of the cost between the two sets; with a word on what it means.
     fn epsilon(&self, config: &PairConfig) -> Result<f64> {
-        if config.epsilon > 0.0 {
-            return Ok(config.epsilon);
-        }
-        let points = |rows: &Tensor<2>| sbridge::eval::points(rows);
         let (x, y) = (points(&self.of_source.train)?, points(&self.of_target.train)?);
         let spread = cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon"));
+        let auto = AUTO_SHARE * spread;
+        if config.epsilon > 0.0 {
+            if let Some(doubt) = doubt(config.epsilon / spread) {
+                tracing::warn!(
+                    "epsilon {} {doubt} (auto would take {})",
+                    digits(config.epsilon),
+                    digits(auto)
+                );
+            }
+            return Ok(config.epsilon);
+        }
         if spread == 0.0 {
             let problem = "all costs between the sets are equal, so their spread says nothing of epsilon (give --epsilon)";
             return Err(RunError::Input(problem.into()));
         }
-        let epsilon = AUTO_SHARE * spread;
         eprintln!(
-            "epsilon {epsilon:.4}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by \
-             {:.3} on the way",
-            epsilon.sqrt()
+            "epsilon {}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by {} on the way",
+            digits(auto),
+            digits(auto.sqrt())
         );
-        Ok(epsilon)
+        Ok(auto)
+    }
+}
+
+/// What speaks against an ε of so many standard deviations of the cost, in words.
+fn doubt(share: f64) -> Option<&'static str> {
+    match share {
+        s if s < 1e-3 => Some(
+            "is tiny beside the spread of the cost: the bridge is all but exact transport, which a smooth potential \
+             cannot follow; expect ends off their floor",
+        ),
+        s if s > 10.0 && s.is_finite() => {
+            Some("is large beside the spread of the cost: paths forget where they started")
+        }
+        _ => None,
     }
 }
 
@@ -165,5 +186,17 @@ pub fn stage_of(direction: Direction) -> &'static str {
     match direction {
         Direction::Forward => "forward",
         Direction::Backward => "backward",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epsilon_far_from_the_spread_of_the_cost_is_doubted() {
+        assert!(doubt(1e-4).is_some_and(|words| words.contains("tiny")));
+        assert!(doubt(20.0).is_some_and(|words| words.contains("forget")));
+        assert!(doubt(0.05).is_none() && doubt(f64::INFINITY).is_none());
     }
 }

@@ -27,6 +27,7 @@ pub mod report;
 pub mod reproduce;
 pub mod run_report;
 pub mod sample;
+mod shown;
 pub mod tensor_file;
 pub mod tensorboard;
 pub mod transport;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, RunError};
 use crate::fit_pair::{Pair, stage_of};
+use crate::shown::digits;
 use crate::transport::{OpenPair, PATH_STEPS};
 
 /// Samples compared on each side, at most; exact distances grow with the cube.
@@ -186,7 +187,7 @@ impl fmt::Display for PairEvaluation {
             writeln!(f)?;
         }
         let note = if self.entropic_converged { "" } else { " (not converged: rough)" };
-        writeln!(f, "epsilon {:.5}", self.epsilon)?;
+        writeln!(f, "epsilon {}", digits(self.epsilon))?;
         writeln!(
             f,
             "coupling cost ½E|x − y|² {:.4}; of the entropic plan {:.4}{note}",

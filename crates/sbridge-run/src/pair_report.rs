@@ -13,6 +13,7 @@ use crate::metrics;
 use crate::pair_evaluation::{Distances, End, PairEvaluation};
 use crate::plane::Plane;
 use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::shown::digits;
 use crate::transport::{OpenPair, PATH_STEPS};
 
 /// Paths drawn each way.
@@ -63,7 +64,11 @@ fn facts(run: &OpenPair) -> Vec<(String, String)> {
         ("method".into(), manifest.method.clone()),
         (
             "epsilon".into(),
-            format!("{:.5} (data units squared; σ = {:.4})", run.config.epsilon, run.config.epsilon.sqrt()),
+            format!(
+                "{} (data units squared; σ = {})",
+                digits(run.config.epsilon),
+                digits(run.config.epsilon.sqrt())
+            ),
         ),
         ("seed".into(), manifest.seed.to_string()),
         ("time".into(), spent.join(", ")),

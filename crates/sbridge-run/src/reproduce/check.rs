@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::report::Plot;
+use crate::shown::digits;
 
 /// An answer to one question.
 #[derive(Debug, Default, Serialize)]
@@ -105,11 +106,6 @@ impl Check {
     pub(super) fn shown_interval(&self) -> String {
         self.interval.map_or("–".into(), |[low, high]| format!("{} … {}", digits(low), digits(high)))
     }
-}
-
-/// Four significant digits, or an exponent for what is very small.
-fn digits(x: f64) -> String {
-    if x != 0.0 && x.abs() < 1e-3 { format!("{x:.2e}") } else { format!("{x:.4}") }
 }
 
 #[cfg(test)]
