@@ -33,9 +33,9 @@ pub(crate) struct Relaxation {
 }
 
 impl Relaxation {
-    /// No over-relaxation until the first window has been seen.
-    pub(crate) fn new() -> Self {
-        Self { omega: 1.0, first_error: f64::NAN, sweeps: 0 }
+    /// The factor `omega`, learned on a problem like this, until the first window has been seen; 1 where nothing has.
+    pub(crate) fn starting_at(omega: f64) -> Self {
+        Self { omega, first_error: f64::NAN, sweeps: 0 }
     }
 
     /// The factor for the next sweep.
@@ -46,7 +46,7 @@ impl Relaxation {
     /// Learn from the error before the next sweep.
     pub(crate) fn observe(&mut self, error: f64) {
         if error > NEAR {
-            *self = Self::new();
+            *self = Self::starting_at(1.0);
             return;
         }
         if self.sweeps == 0 {
@@ -103,7 +103,7 @@ mod tests {
     fn a_slow_quadratic_needs_about_as_few_sweeps_as_with_the_best_factor() {
         let c: f64 = 0.999;
         let best = 2.0 / (1.0 + (1.0 - c * c).sqrt());
-        let mut relaxation = Relaxation::new();
+        let mut relaxation = Relaxation::starting_at(1.0);
         let learned = sweeps(c, |error| {
             relaxation.observe(error);
             relaxation.omega()
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn far_from_the_solution_sweeps_are_plain() {
-        let mut relaxation = Relaxation::new();
+        let mut relaxation = Relaxation::starting_at(1.0);
         (0..100).for_each(|_| relaxation.observe(0.5));
         assert_eq!(relaxation.omega(), 1.0);
     }
