@@ -516,6 +516,7 @@ mod tests {
         assert!(whole.converged && started.converged);
         // Both marginals are wrong by 1e-7 of potentials of order ten.
         assert!((whole.value - started.value).abs() < 2e-6, "{} {}", whole.value, started.value);
+        // Two windows in which the over-relaxation may learn anew.
         assert!(started.iterations <= whole.iterations + 40);
     }
 

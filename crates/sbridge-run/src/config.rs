@@ -158,8 +158,8 @@ impl Config {
     /// The settings of a TOML text, with `assignments` of the form `key=value` on top.
     ///
     /// # Errors
-    /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist (the nearest one
-    /// is named), or a value out of range; with the line of the text, if it stands there.
+    /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist
+    /// (the nearest one is named), or a value out of range; with the line of the text, if it stands there.
     pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
         config_keys::read(text, assignments, &VARIANTS, Self::check)
     }

@@ -110,7 +110,7 @@ impl RunData {
 }
 
 /// Training samples below which nothing can be learned.
-const MIN_SAMPLES: usize = 16;
+pub(crate) const MIN_SAMPLES: usize = 16;
 
 fn held_out_count(count: usize, share: f64) -> usize {
     ((count as f64 * share).round() as usize).min(MAX_HELD_OUT)

@@ -10,12 +10,12 @@ use sbridge::tensor::Device;
 use sbridge::{Direction, Error};
 use sbridge_data::Dataset;
 
-use crate::data::{self, Split};
+use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
 use crate::folder::RunFolder;
 use crate::manifest::{DataRecord, FORMAT, Manifest, RunStatus, peak_memory};
-use crate::ot::{AUTO_SHARE, cost_spread};
+use crate::ot::{AUTO_SHARE, auto_epsilon, cost_spread};
 use crate::pair_config::PairConfig;
 use crate::pair_file;
 use crate::watch::Progress;
@@ -23,12 +23,6 @@ use crate::{atomic, metrics, shown::digits};
 
 /// Name of the method in manifests.
 pub const METHOD: &str = "light-sb";
-
-/// Samples on each side below which nothing can be learned.
-const MIN_SAMPLES: usize = 16;
-
-/// Steps between two lines of metrics.
-const METRICS_INTERVAL: usize = 20;
 
 /// Both data sets of a run, each in a part to train on and a part to judge by.
 pub struct Pair {
@@ -83,21 +77,17 @@ impl Pair {
     fn epsilon(&self, config: &PairConfig) -> Result<f64> {
         let (x, y) = (points(&self.of_source.train)?, points(&self.of_target.train)?);
         let spread = cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon"));
-        let auto = AUTO_SHARE * spread;
         if config.epsilon > 0.0 {
             if let Some(doubt) = doubt(config.epsilon / spread) {
                 tracing::warn!(
                     "epsilon {} {doubt} (auto would take {})",
                     digits(config.epsilon),
-                    digits(auto)
+                    digits(AUTO_SHARE * spread)
                 );
             }
             return Ok(config.epsilon);
         }
-        if spread == 0.0 {
-            let problem = "all costs between the sets are equal, so their spread says nothing of epsilon (give --epsilon)";
-            return Err(RunError::Input(problem.into()));
-        }
+        let auto = auto_epsilon(spread)?;
         eprintln!(
             "epsilon {}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by {} on the way",
             digits(auto),
@@ -170,7 +160,7 @@ fn fit(config: &PairConfig, pair: &Pair, folder: &RunFolder) -> Result<()> {
             progress = Some(Progress::new(stage, 0, config.light_sb.steps));
         }
         progress.iter_mut().for_each(|shown: &mut Progress| shown.advance(step, loss));
-        if step.is_multiple_of(METRICS_INTERVAL) {
+        if step.is_multiple_of(metrics::INTERVAL) {
             log += &metrics::line(stage, step, "loss", loss);
         }
     };

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+/// Steps between two lines.
+pub(crate) const INTERVAL: usize = 20;
+
 /// The line that says that `name` was `value` after `step` of `stage`.
 pub(crate) fn line(stage: &str, step: usize, name: &str, value: f64) -> String {
     format!("{}\n", json!({"stage": stage, "step": step, name: value}))

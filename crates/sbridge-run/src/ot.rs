@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
+use crate::sample::require_ending;
 
 /// How two data sets are compared.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub fn compare(source: &str, target: &str, settings: &OtSettings, plan: Option<&
         return Err(RunError::Input("--limit must be at least 1, got 0".into()));
     }
     if let Some(path) = plan {
-        require_npz(path)?;
+        require_ending("--plan", path, "npz", "several arrays")?;
     }
     let sets = [sbridge_data::load(source)?, sbridge_data::load(target)?];
     require_same_shape(&sets[0], &sets[1])?;
@@ -92,14 +93,12 @@ pub fn compare(source: &str, target: &str, settings: &OtSettings, plan: Option<&
     let [x, y] = [(&sets[0], "source"), (&sets[1], "target")]
         .map(|(data, name)| points(data, settings.limit, &mut rng.fork(name)));
     let (x, y) = (x?, y?);
+    if plan.is_some() {
+        require_writable(x.len(), y.len())?;
+    }
     let (exact_w2, matched) = exact(&x, &y, settings.exact)?;
     let cost_spread = cost_spread(&x, &y, &mut rng.fork("pairs"));
-    let epsilon = settings.epsilon.unwrap_or(AUTO_SHARE * cost_spread);
-    if epsilon == 0.0 {
-        let problem =
-            "all costs between the sets are equal, so their spread says nothing of epsilon (give --epsilon)";
-        return Err(RunError::Input(problem.into()));
-    }
+    let epsilon = settings.epsilon.map_or_else(|| auto_epsilon(cost_spread), Ok)?;
     let sinkhorn_settings = SinkhornSettings { epsilon, tolerance: TOLERANCE, max_iterations: MAX_SWEEPS };
     let across = sinkhorn(&x, &y, &sinkhorn_settings)?;
     let own = [self_value(&x, &sinkhorn_settings)?, self_value(&y, &sinkhorn_settings)?];
@@ -155,22 +154,33 @@ pub(crate) fn cost_spread(x: &Points, y: &Points, rng: &mut Rng) -> f64 {
     (costs.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / PAIRS as f64).sqrt()
 }
 
-fn require_npz(path: &Path) -> Result<()> {
-    if path.extension().is_some_and(|end| end == "npz") {
+/// ε as a share of the cost's standard deviation.
+///
+/// # Errors
+/// [`RunError::Input`] if that is zero.
+pub(crate) fn auto_epsilon(cost_spread: f64) -> Result<f64> {
+    if cost_spread > 0.0 {
+        return Ok(AUTO_SHARE * cost_spread);
+    }
+    let problem =
+        "all costs between the sets are equal, so their spread says nothing of epsilon (give --epsilon)";
+    Err(RunError::Input(problem.into()))
+}
+
+/// Refuses a plan that is too large to be written.
+fn require_writable(rows: usize, columns: usize) -> Result<()> {
+    if rows * columns <= MAX_PLAN {
         return Ok(());
     }
-    Err(RunError::Input(format!("--plan must end in .npz, got {} (it holds several arrays)", path.display())))
+    Err(RunError::Input(format!(
+        "a plan of {rows} × {columns} would take {:.1} GB (lower --limit)",
+        4e-9 * rows as f64 * columns as f64
+    )))
 }
 
 /// Writes `plan`, its potentials `f` and `g`.
 fn write_plan(path: &Path, plan: &SinkhornPlan<'_>) -> Result<()> {
     let (rows, columns) = (plan.f.len(), plan.g.len());
-    if rows * columns > MAX_PLAN {
-        return Err(RunError::Input(format!(
-            "a plan of {rows} × {columns} would take {:.1} GB (lower --limit)",
-            4e-9 * rows as f64 * columns as f64
-        )));
-    }
     let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<f32>>();
     let masses: Vec<f32> = (0..rows).flat_map(|i| narrow(&plan.row(i))).collect();
     let (f, g) = (narrow(&plan.f), narrow(&plan.g));

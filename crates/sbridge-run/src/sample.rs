@@ -46,6 +46,17 @@ impl SampleFormat {
 /// Share of paths that may diverge before the samples are refused.
 const MAX_DIVERGED: f64 = 0.01;
 
+/// Refuses a file named by `option` that does not end in `ending`, with what it is to hold.
+///
+/// # Errors
+/// [`RunError::Input`] if it does not.
+pub(crate) fn require_ending(option: &str, path: &Path, ending: &str, holds: &str) -> Result<()> {
+    if path.extension().is_some_and(|end| end == ending) {
+        return Ok(());
+    }
+    Err(RunError::Input(format!("{option} must end in .{ending}, got {} (it holds {holds})", path.display())))
+}
+
 /// Draws `count` samples in the units of the data, `[count, size]`. Paths that diverge are left out,
 /// with a warning.
 ///

@@ -96,7 +96,7 @@ pub fn transport(run: &OpenPair, input: &str, settings: &Transport<'_>, out: &Pa
     }
     sample::SampleFormat::of_path(out, run.shape())?;
     if let Some(paths) = settings.paths {
-        require_npy(paths)?;
+        sample::require_ending("--paths", paths, "npy", "an array")?;
     }
     let data = sbridge_data::load(input)?;
     if data.shape().size() != run.bridge.dim() {
@@ -154,11 +154,4 @@ fn walked(
         simulate(&run.bridge, direction, rows, PATH_STEPS, rng, &mut |_, x| states.extend(to_vec(x.clone())));
     sbridge_data::write_npy(path, &states, &[PATH_STEPS + 1, count, dim])?;
     Ok(ends)
-}
-
-fn require_npy(path: &Path) -> Result<()> {
-    if path.extension().is_some_and(|end| end == "npy") {
-        return Ok(());
-    }
-    Err(RunError::Input(format!("--paths must end in .npy, got {} (it holds an array)", path.display())))
 }

@@ -29,9 +29,6 @@ pub fn request_stop() -> bool {
     !INTERRUPTED.swap(true, Ordering::Relaxed) && TRAINING.load(Ordering::Relaxed)
 }
 
-/// Steps between two lines of metrics.
-const METRICS_INTERVAL: usize = 20;
-
 /// Watches one stage of training.
 pub struct Watch {
     stage: &'static str,
@@ -107,7 +104,7 @@ impl Observer for Watch {
         let smoothed = self.smoothed_loss.map_or(info.loss, |old| 0.98 * old + 0.02 * info.loss);
         self.smoothed_loss = Some(smoothed);
         self.progress.advance(info.step, smoothed);
-        if info.step.is_multiple_of(METRICS_INTERVAL) {
+        if info.step.is_multiple_of(metrics::INTERVAL) {
             self.log(info.step, "loss", info.loss);
             self.log(info.step, "grad_norm", info.grad_norm);
         }

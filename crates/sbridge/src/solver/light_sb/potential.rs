@@ -1,5 +1,7 @@
 //! The mixture potential: its plan, its drift, its samples.
 
+use std::sync::OnceLock;
+
 use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, MatRef, Side};
 use rayon::prelude::*;
@@ -34,6 +36,8 @@ impl Component {
 pub struct LightPotential {
     epsilon: f64,
     pub(super) components: Vec<Component>,
+    /// The components in their eigenbases, once a drift was asked for; a fit asks for none.
+    bases: OnceLock<Vec<Basis>>,
 }
 
 /// States whose drift is computed at once.
@@ -41,7 +45,7 @@ const BLOCK: usize = 256;
 
 impl LightPotential {
     pub(super) fn new(epsilon: f64, components: Vec<Component>) -> Self {
-        Self { epsilon, components }
+        Self { epsilon, components, bases: OnceLock::new() }
     }
 
     /// The potential with these weights, centres and Cholesky factors.
@@ -163,8 +167,8 @@ impl LightPotential {
     /// # Shapes
     /// `t` in [0, 1); `x: [batch, dim]`, row-major, as the result.
     pub fn drift(&self, t: f64, x: &[f64]) -> Vec<f64> {
-        let bases: Vec<Basis> = self.components.iter().map(Basis::of).collect();
-        let blocks = x.par_chunks(BLOCK * self.dim()).map(|x| self.block_drift(&bases, t, x));
+        let bases = self.bases.get_or_init(|| self.components.iter().map(Basis::of).collect());
+        let blocks = x.par_chunks(BLOCK * self.dim()).map(|x| self.block_drift(bases, t, x));
         blocks.collect::<Vec<_>>().concat()
     }
 
@@ -187,6 +191,7 @@ impl LightPotential {
 }
 
 /// A component in the eigenbasis of its covariance.
+#[derive(Clone, Debug)]
 struct Basis {
     ln_weight: f64,
     vectors: Mat<f64>,
