@@ -11,9 +11,11 @@
 //! | `assignment N` | exact matching of N points in 16 dimensions |
 //! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
 
+use std::ops::Range;
+
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
-use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Linear, LogVarianceEmbedding, UNet};
+use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Linear, FourierEmbedding, UNet};
 use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
@@ -49,7 +51,7 @@ const HERE: &str = "sizes of the table above are within range";
 /// 34-W-W-W-W-2 with SiLU: two coordinates and 32 features of the noise level.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    embedding: LogVarianceEmbedding,
+    embedding: FourierEmbedding,
     hidden: Vec<Linear>,
     output: Linear,
 }
@@ -59,7 +61,7 @@ impl Mlp {
         let sizes = [34, width, width, width, width];
         let hidden = sizes.windows(2).map(|s| Linear::new(s[0], s[1], 1.0, rng, device)).collect();
         let output = Linear::new(width, 2, 1.0, rng, device);
-        Self { embedding: LogVarianceEmbedding::new(32), hidden, output }
+        Self { embedding: FourierEmbedding::of_log_variance(32), hidden, output }
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -73,7 +75,7 @@ impl SmoothedScore for Mlp {
     }
 
     fn score(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        self.forward(Tensor::cat(vec![z, self.embedding.forward(v)], 1))
+        self.forward(Tensor::cat(vec![z, self.embedding.forward(v.log())], 1))
     }
 }
 
@@ -86,8 +88,8 @@ struct Regression {
 impl Objective for Regression {
     type Model = Mlp;
 
-    fn loss(&self, model: &Mlp, batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
-        let error = model.forward(head(&self.x, batch_size).autodiff()) - head(&self.y, batch_size).autodiff();
+    fn loss(&self, model: &Mlp, rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
+        let error = model.forward(head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
         (error.clone() * error).mean()
     }
 
@@ -110,11 +112,11 @@ fn settings(batch_size: usize) -> FitSettings {
 
 fn mlp_step(batch: usize, width: usize) -> Work {
     let (device, mut rng) = (Device::flex(), Rng::new(0));
-    let objective = Regression { x: rng.normal([batch, 34], &device), y: rng.normal([batch, 2], &device) };
+    let mut objective = Regression { x: rng.normal([batch, 34], &device), y: rng.normal([batch, 2], &device) };
     let net = Mlp::new(width, &mut rng, &device);
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
-        trainer.step(&objective);
+        trainer.step(&mut objective);
     })
 }
 
@@ -192,10 +194,10 @@ fn autoencoder_step(batch: usize) -> Work {
     let net = Autoencoder::new(&kind, &sizes, &mut rng, &device);
     let rows = rng.normal([10 * batch, 784], &device).clamp(0.0, 1.0);
     let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
-    let objective = Reconstruction::new(rows, None, loss);
+    let mut objective = Reconstruction::new(rows, None, loss);
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
-        trainer.step(&objective);
+        trainer.step(&mut objective);
     })
 }
 
@@ -209,9 +211,9 @@ struct Images {
 impl Objective for Images {
     type Model = UNet;
 
-    fn loss(&self, model: &UNet, batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
-        let v = self.v.clone().narrow(0, 0, batch_size);
-        let error = model.forward(head(&self.x, batch_size).autodiff(), v) - head(&self.y, batch_size).autodiff();
+    fn loss(&self, model: &UNet, rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
+        let v = self.v.clone().narrow(0, 0, rows.len());
+        let error = model.forward(v, head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
         (error.clone() * error).mean()
     }
 
@@ -223,11 +225,11 @@ impl Objective for Images {
 fn unet_step(batch: usize, channels: usize) -> Work {
     let (device, mut rng) = (Device::flex(), Rng::new(0));
     let mut images = || rng.normal([batch, 784], &device);
-    let objective = Images { x: images(), y: images(), v: Tensor::ones([batch], &device) };
+    let mut objective = Images { x: images(), y: images(), v: Tensor::ones([batch], &device) };
     let net = UNet::new([1, 28, 28], channels, &mut rng, &device);
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
-        trainer.step(&objective);
+        trainer.step(&mut objective);
     })
 }
 

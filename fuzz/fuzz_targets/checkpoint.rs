@@ -10,5 +10,5 @@ fuzz_target!(|bytes: &[u8]| {
     let device = open_device("cpu").expect("the processor is always there");
     let _ = checkpoint::load(&path);
     let _ = model_file::load(&path, &device);
-    let _ = pair_file::load(&path);
+    let _ = pair_file::load(&path, &device);
 });

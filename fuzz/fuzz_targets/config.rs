@@ -2,9 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sbridge_run::{Config, PairConfig};
+use sbridge_run::{Config, PairConfig, PairMethod};
 
 fuzz_target!(|text: &str| {
     let _ = Config::from_toml(text, &[]);
-    let _ = PairConfig::from_toml(text, &[]);
+    for method in PairMethod::ALL {
+        let _ = PairConfig::from_toml(method, text, &[]);
+    }
 });

@@ -49,6 +49,16 @@ pub(crate) enum Method {
     Latent(Box<FitLatent>),
     /// Bridge between two data sets, by Gaussian-mixture potentials: seconds, no networks
     LightSb(FitPair),
+    /// The same by bridge matching: networks, both ways in turn (iterative Markovian fitting)
+    Dsbm(FitPair),
+    /// The same by score and flow matching on pairs of an entropic plan: networks, each trained once
+    Sf2m(FitPair),
+    /// The same by iterative proportional fitting, mean matching
+    Dsb(FitPair),
+    /// The same by iterative proportional fitting, state matching
+    Sdsb(FitPair),
+    /// Score-based model: the first half-bridge of dsb, from target back to source
+    Sgm(FitPair),
 }
 
 #[derive(Args, Debug)]
@@ -276,26 +286,38 @@ impl FromStr for EpsilonChoice {
 #[derive(Args, Debug)]
 pub(crate) struct FitPair {
     /// Where paths start: .npy, .npz#key, .csv, IDX(.gz), a folder of images, or builtin:NAME
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", conflicts_with = "resume")]
     pub(crate) source: Option<String>,
     /// Where they end
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", conflicts_with = "resume")]
     pub(crate) target: Option<String>,
+    /// Keep only source samples with these labels, for example 5-9 or 1,3
+    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    pub(crate) source_labels: Option<String>,
+    /// Keep only target samples with these labels
+    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    pub(crate) target_labels: Option<String>,
     /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub(crate) epsilon: Option<EpsilonChoice>,
     /// Settings file (TOML); options on the command line win over it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) config: Option<PathBuf>,
-    /// Any setting, for example light_sb.components=20; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Any setting, for example light_sb.components=20 or networks.half_bridges=6; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub(crate) set: Vec<String>,
     /// Seed of every random stream
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub(crate) seed: Option<u64>,
+    /// Where networks are trained: cpu, cuda, cuda:N or wgpu
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) device: Option<String>,
     /// Folder of the run; must be new
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue this run from its last half-bridge and checkpoint
     #[arg(long, value_name = "RUN")]
-    pub(crate) out: PathBuf,
+    pub(crate) resume: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -314,7 +336,7 @@ pub(crate) struct Transport {
     /// Stop on the way: 0 is the source, 1 the target
     #[arg(long, value_name = "T")]
     pub(crate) time: Option<f64>,
-    /// Simulate paths and write their states at 101 times: .npy of [times, count, dim]
+    /// Simulate paths and write their states at every step: .npy of [times, count, dim]
     #[arg(long, value_name = "FILE")]
     pub(crate) paths: Option<PathBuf>,
     /// Draws for every sample: all samples once, then again

@@ -16,7 +16,8 @@ use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
 use sbridge_run::transport::{self, OpenPair};
 use sbridge_run::{
-    Config, PairConfig, Result, RunError, RunFolder, atomic, estimate, fit_latent, pair_report, run_report,
+    Config, PairConfig, PairMethod, Result, RunError, RunFolder, atomic, estimate, fit_latent, pair_report,
+    run_report,
 };
 use serde::Serialize;
 
@@ -32,7 +33,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Demo(demo) => run_demo(&demo),
         Command::Fit { method: Method::Latent(fit) } => fit_a_latent_bridge(&fit),
-        Command::Fit { method: Method::LightSb(fit) } => fit_between_two_sets(&fit),
+        Command::Fit { method: Method::LightSb(fit) } => join(PairMethod::LightSb, &fit),
+        Command::Fit { method: Method::Dsbm(fit) } => join(PairMethod::Dsbm, &fit),
+        Command::Fit { method: Method::Sf2m(fit) } => join(PairMethod::Sf2m, &fit),
+        Command::Fit { method: Method::Dsb(fit) } => join(PairMethod::Dsb, &fit),
+        Command::Fit { method: Method::Sdsb(fit) } => join(PairMethod::Sdsb, &fit),
+        Command::Fit { method: Method::Sgm(fit) } => join(PairMethod::Sgm, &fit),
         Command::Sample(sample) => draw(&sample),
         Command::Transport(transport) => carry(&transport),
         Command::Eval(eval) => judge(&eval),
@@ -66,20 +72,37 @@ fn settings_file(path: Option<&Path>) -> Result<String> {
         .map_err(|e| RunError::Config(format!("cannot read {}: {e} (check --config)", path.display())))
 }
 
-fn fit_between_two_sets(fit: &FitPair) -> Result<()> {
+/// Fits a bridge between two data sets, judges it and reports.
+fn join(method: PairMethod, fit: &FitPair) -> Result<()> {
     let started = Instant::now();
-    let mut list = fit.set.clone();
-    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
-    put("source.source", fit.source.as_deref().map(toml_string));
-    put("target.source", fit.target.as_deref().map(toml_string));
-    put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
-    put("seed", fit.seed.map(|n| n.to_string()));
-    let config = PairConfig::from_toml(&settings_file(fit.config.as_deref())?, &list)?;
-    let run = OpenPair::of(fit_pair::start(config, &fit.out)?)?;
+    let folder = match &fit.resume {
+        Some(run) => fit_pair::resume(method, run)?,
+        None => {
+            let text = settings_file(fit.config.as_deref())?;
+            let config = PairConfig::from_toml(method, &text, &pair_assignments(fit)?)?;
+            let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
+            fit_pair::start(method, config, out)?
+        }
+    };
+    let run = OpenPair::of(folder)?;
     println!("{}", judge_pair(&run)?);
     let minutes = estimate::human_time(started.elapsed().as_secs_f64());
     println!("done in {minutes}; open {}", run.folder.file("report.html").display());
     Ok(())
+}
+
+/// The options of a fit between two sets as settings, in the order in which later ones win.
+fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
+    let mut list = fit.set.clone();
+    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
+    put("source.source", fit.source.as_deref().map(toml_string));
+    put("source.labels", labels(fit.source_labels.as_deref())?.map(|l| format!("{l:?}")));
+    put("target.source", fit.target.as_deref().map(toml_string));
+    put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
+    put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
+    put("seed", fit.seed.map(|n| n.to_string()));
+    put("device", fit.device.as_deref().map(toml_string));
+    Ok(list)
 }
 
 /// Evaluates a bridge between two sets, and writes `evaluation.json` and the report.
@@ -211,7 +234,7 @@ fn judge(args: &Eval) -> Result<()> {
 
 /// Whether the run at `path` is a bridge between two data sets.
 fn joins_two_sets(path: &Path) -> Result<bool> {
-    Ok(RunFolder::open(path)?.manifest()?.method == fit_pair::METHOD)
+    Ok(PairMethod::of_name(&RunFolder::open(path)?.manifest()?.method).is_some())
 }
 
 fn judge_a_pair(path: &Path, args: &Eval) -> Result<()> {

@@ -15,6 +15,22 @@ use predicates::str::contains;
 const SOURCE: &str = "builtin:moons?n=400";
 const TARGET: &str = "builtin:8gaussians?n=300";
 
+/// Settings that train networks for a second.
+const FEW_STEPS: &[&str] = &[
+    "--set",
+    "networks.half_bridges=2",
+    "--set",
+    "networks.fit.steps=30",
+    "--set",
+    "networks.fit.batch_size=32",
+    "--set",
+    "networks.steps=5",
+    "--set",
+    "networks.net.mlp.width=16",
+    "--set",
+    "networks.cache.rows=64",
+];
+
 /// A fit of little work.
 fn fit(out: &Path) -> Command {
     let mut command = sbridge();
@@ -66,6 +82,59 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
     sbridge().arg("report").arg(&run).assert().success();
     assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("Paths from source to target"));
     sbridge().arg("eval").arg(&run).arg("--json").assert().success().stdout(contains("\"entropic_cost\""));
+}
+
+#[test]
+fn networks_join_two_sets_with_every_method() {
+    let folder = tempfile::tempdir().unwrap();
+    for method in ["dsbm", "sf2m", "dsb", "sdsb", "sgm"] {
+        let (run, ends) = (folder.path().join(method), folder.path().join(format!("{method}.npy")));
+        let mut command = sbridge();
+        command
+            .args(["fit", method, "--source", SOURCE, "--target", TARGET, "--out"])
+            .arg(&run)
+            .args(FEW_STEPS);
+        command
+            .assert()
+            .success()
+            .stdout(contains("carried").and(contains("floor")))
+            .stderr(contains("about"));
+        let found = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        assert!(found.contains("\"coupling_cost\"") && found.contains("backward-1"), "{method}");
+        assert!(!run.join("checkpoints/backward-1.safetensors").exists(), "{method}");
+        carry(&run, &ends).assert().success().stdout(contains("400 samples"));
+        carry(&run, &ends).args(["--direction", "backward", "--time", "0.33"]).assert().success();
+        sbridge().arg("report").arg(&run).assert().success();
+        let finished = fs::read(run.join("bridge.safetensors")).unwrap();
+        sbridge().args(["fit", method, "--resume"]).arg(&run).assert().success();
+        assert_eq!(fs::read(run.join("bridge.safetensors")).unwrap(), finished, "{method}");
+        sbridge()
+            .args(["fit", "light-sb", "--resume"])
+            .arg(&run)
+            .assert()
+            .code(2)
+            .stderr(contains("not light-sb"));
+    }
+}
+
+#[test]
+fn images_are_joined_by_a_network_of_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, images) = (folder.path().join("run"), folder.path().join("images.npy"));
+    common::write_images(&images, 120);
+    let mut command = sbridge();
+    command
+        .args(["fit", "dsbm", "--source"])
+        .arg(&images)
+        .arg("--target")
+        .arg(&images)
+        .arg("--out")
+        .arg(&run);
+    command.args(FEW_STEPS).args(["--set", "networks.net.unet.width=8"]).assert().success();
+    let picture = folder.path().join("y.png");
+    let mut command = sbridge();
+    command.arg("transport").arg(&run).arg("--input").arg(&images).arg("--out").arg(&picture);
+    command.assert().success().stdout(contains("120 samples"));
 }
 
 #[test]
@@ -131,6 +200,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     refused(&["--target", TARGET], "no source (give --source DATA)");
     refused(&["--source", SOURCE, "--target", "builtin:digits?n=50"], "compare data of one shape");
     refused(&["--source", "builtin:moons?n=10", "--target", TARGET], "at least 16 are needed");
+    refused(&["--source", "builtin:moons?n=60", "--target", TARGET], "only 6 samples of builtin:moons?n=60");
     refused(&["--source", SOURCE, "--target", TARGET, "--epsilon", "0"], "finite number > 0, or auto");
     refused(
         &["--source", SOURCE, "--target", TARGET, "--set", "light_sb.k=3"],
@@ -151,7 +221,10 @@ fn runs_of_one_method_are_not_read_as_another() {
     sample.arg("sample").arg(&pair).arg("--out").arg(folder.path().join("x.npy"));
     sample.assert().code(2).stderr(contains("is a run of method \"light-sb\", not latent"));
     common::fit_moons(&latent).assert().success();
-    carry(&latent, &folder.path().join("y.npy")).assert().code(2).stderr(contains("not light-sb"));
+    carry(&latent, &folder.path().join("y.npy"))
+        .assert()
+        .code(2)
+        .stderr(contains("not a bridge between two data sets"));
     let wrong = folder.path().join("y.txt");
     carry(&pair, &wrong).assert().code(2).stderr(contains(".npy, .csv or .png"));
     let mut other = sbridge();

@@ -115,6 +115,36 @@ fn killed_runs_resume_to_the_same_bytes() {
 }
 
 #[test]
+fn killed_half_bridges_resume_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = "fit dsbm --source builtin:moons?n=300 --target builtin:8gaussians?n=300 --set networks.half_bridges=4 \
+                 --set networks.fit.steps=250 --set networks.fit.batch_size=32 --set networks.steps=5 --set \
+                 networks.net.mlp.width=16 --set networks.cache.rows=640 --set output.checkpoint_seconds=0 --out";
+    let go_on = |run: &Path| {
+        let mut command = command();
+        match run.join("manifest.json").exists() {
+            true => command.args(["fit", "dsbm", "--resume"]).arg(run),
+            false => command.args(start.split_whitespace()).arg(run),
+        };
+        command
+    };
+    let (whole, started) = (folder.path().join("whole"), Instant::now());
+    assert!(go_on(&whole).status().unwrap().success());
+    let duration = started.elapsed();
+    let bytes = |run: &Path| fs::read(run.join("bridge.safetensors")).unwrap();
+    let mut delays = shares(3).map(|share| duration.mul_f64(0.5 * share));
+    let mut kills = 0;
+    while kills < 15 {
+        let run = folder.path().join(format!("killed-{kills}"));
+        while kill_after(go_on(&run).spawn().unwrap(), delays.next().unwrap()) {
+            kills += 1;
+        }
+        assert!(go_on(&run).status().unwrap().success());
+        assert!(bytes(&run) == bytes(&whole), "{} ends with other bytes", run.display());
+    }
+}
+
+#[test]
 fn what_the_disk_holds_at_any_moment_resumes_to_the_same_bytes() {
     let runs = Runs::new();
     let run = runs.path("running");

@@ -4,6 +4,7 @@
 //! more than the time between them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sbridge::fit::{AdamState, Best, TrainerState};
@@ -85,6 +86,20 @@ pub fn load(path: &Path) -> Result<Option<TrainerState>> {
     // In its place, so that the next checkpoint does not put the damaged one over it.
     fs::rename(&previous, path).map_err(|e| RunError::disk("rename", &previous, e))?;
     Ok(Some(state))
+}
+
+/// Removes what [`save`] wrote.
+///
+/// # Errors
+/// [`RunError::Disk`] if the disk refuses.
+pub fn remove(path: &Path) -> Result<()> {
+    for path in [previous_of(path), path.to_owned()] {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(RunError::disk("remove", path, e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<TrainerState> {

@@ -161,7 +161,7 @@ impl Config {
     /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist
     /// (the nearest one is named), or a value out of range; with the line of the text, if it stands there.
     pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
-        config_keys::read(text, assignments, &VARIANTS, Self::check)
+        config_keys::read(&Self::default(), text, assignments, &VARIANTS, Self::check)
     }
 
     /// The settings as TOML, complete.

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::error::{Result, RunError};
 
-/// The settings of a TOML `text` over the defaults of `T`, with `assignments` of the form `key=value` on top.
+/// The settings of a TOML `text` over `defaults`, with `assignments` of the form `key=value` on top.
 ///
 /// Keys that begin like one of `variants` belong to settings of several kinds with keys of their own: which there
 /// are is known once the kind is.
@@ -15,7 +15,8 @@ use crate::error::{Result, RunError};
 /// # Errors
 /// [`RunError::Config`] for TOML that does not parse, a key that does not exist (the nearest one is named), or what
 /// `check` refuses; with the line of the text, if it stands there.
-pub(crate) fn read<T: Serialize + DeserializeOwned + Default>(
+pub(crate) fn read<T: Serialize + DeserializeOwned>(
+    defaults: &T,
     text: &str,
     assignments: &[String],
     variants: &[&str],
@@ -26,18 +27,20 @@ pub(crate) fn read<T: Serialize + DeserializeOwned + Default>(
     for assignment in assignments {
         assign(&mut table, assignment)?;
     }
-    let settings = of_table(table, variants).and_then(|settings| check(&settings).map(|()| settings));
+    let settings =
+        of_table(defaults, table, variants).and_then(|settings| check(&settings).map(|()| settings));
     settings.map_err(|refusal| refusal.located(text, assignments))
 }
 
-fn of_table<T: Serialize + DeserializeOwned + Default>(
+fn of_table<T: Serialize + DeserializeOwned>(
+    defaults: &T,
     table: Table,
     variants: &[&str],
 ) -> std::result::Result<T, Refusal> {
     let complete = |settings: &T| Table::try_from(settings).expect("settings are plain tables and numbers");
     let is_of_variant = |key: &String| variants.iter().any(|variants| key.starts_with(variants));
     let (of_variants, plain): (Vec<_>, Vec<_>) = keys_of(&table).into_iter().partition(is_of_variant);
-    let mut whole = complete(&T::default());
+    let mut whole = complete(defaults);
     check_keys(&plain, &keys_of(&whole))?;
     overlay(&mut whole, table);
     let settings: T = whole.try_into().map_err(Refusal::of_toml)?;

@@ -50,7 +50,7 @@ pub enum RunError {
     )]
     Diverged {
         /// Which network.
-        stage: &'static str,
+        stage: String,
         /// Its learning rate among the settings.
         setting: &'static str,
         /// Which quantity, at which step.
@@ -66,13 +66,15 @@ pub enum RunError {
     },
     /// A checkpoint could not be written.
     #[error(
-        "{reason}. What was trained before is kept; make room, then continue with: sbridge fit latent \
+        "{reason}. What was trained before is kept; make room, then continue with: sbridge fit {method} \
          --resume {folder}",
         folder = .folder.display()
     )]
     Unsaved {
         /// What the disk did.
         reason: String,
+        /// The method of the run.
+        method: String,
         /// The run folder.
         folder: PathBuf,
     },
@@ -88,8 +90,10 @@ pub enum RunError {
         count: usize,
     },
     /// The user stopped the run; a checkpoint was kept.
-    #[error("interrupted; continue with: sbridge fit latent --resume {folder}", folder = .folder.display())]
+    #[error("interrupted; continue with: sbridge fit {method} --resume {folder}", folder = .folder.display())]
     Interrupted {
+        /// The method of the run.
+        method: String,
         /// The run folder.
         folder: PathBuf,
     },

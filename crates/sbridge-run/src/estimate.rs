@@ -17,10 +17,10 @@ use crate::error::Result;
 use crate::manifest::autoencoder_kind;
 
 /// Steps taken to time a stage, after one to warm up.
-const TRIAL_STEPS: usize = 4;
+pub(crate) const TRIAL_STEPS: usize = 4;
 
 /// Bytes of the program itself, its thread pools and allocator.
-const BASE_BYTES: usize = 60 << 20;
+pub(crate) const BASE_BYTES: usize = 60 << 20;
 
 /// Takes a few trial steps and prints the expected time and memory.
 ///
@@ -50,20 +50,20 @@ fn seconds(config: &Config, data: &RunData, device: &Device) -> Result<f64> {
         let rows = from_rows(few.values(), few.shape().size(), device);
         let scaling = data::scaling(&few, &rows, settings.encoder, device);
         let rows = scaling.apply(rows);
-        let objective = Reconstruction::new(rows, None, settings.loss.clone());
+        let mut objective = Reconstruction::new(rows, None, settings.loss.clone());
         let net = Autoencoder::new(&kind, &settings.net, &mut rng.fork("autoencoder"), device);
-        total += trial(net, &objective, &settings.fit, &rng)?;
+        total += trial(net, &mut objective, &settings.fit, &rng)?;
     }
     let score = &config.bridge.score;
     let codes = rng.fork("codes").normal([config.bridge.fit.batch_size, dim], device);
     let v_min = config.sampler.v_min(score.epsilon)?;
-    let objective = DenoisingScore::new(codes, None, score.noise_sampling, v_min, score.epsilon)?;
+    let mut objective = DenoisingScore::new(codes, None, score.noise_sampling, v_min, score.epsilon)?;
     let net = NoisePredictor::new(dim, score.parametrisation, &score.net, &mut rng.fork("score"), device);
-    Ok(total + trial(net, &objective, &config.bridge.fit, &rng)?)
+    Ok(total + trial(net, &mut objective, &config.bridge.fit, &rng)?)
 }
 
 /// Seconds a stage will take.
-fn trial<O: Objective>(net: O::Model, objective: &O, fit: &FitSettings, rng: &Rng) -> Result<f64> {
+fn trial<O: Objective>(net: O::Model, objective: &mut O, fit: &FitSettings, rng: &Rng) -> Result<f64> {
     let mut trainer = Trainer::new(net, fit.clone(), rng.clone())?;
     trainer.step(objective);
     let started = Instant::now();

@@ -1,25 +1,22 @@
 //! A latent run from data to model: autoencoder, codes, score; each stage resumes where it stopped.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use sbridge::executor::{self, Outcome};
-use sbridge::fit::{FitSettings, Trainer};
+use sbridge::fit::FitSettings;
 use sbridge::latent::{DataScaling, LatentModel, Normaliser, StartLaw, encode};
 use sbridge::net::{Autoencoder, NoisePredictor};
 use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet, Reconstruction};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor, head, open_device};
 
-use crate::checkpoint;
 use crate::config::{Config, Encoder};
 use crate::data::{self, RunData, Split};
 use crate::error::{Result, RunError};
 use crate::estimate;
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, FORMAT, Manifest, RunStatus, autoencoder_kind, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind, peak_memory};
 use crate::model_file;
-use crate::watch::Watch;
+use crate::stage::Stage;
 
 /// Held-out samples the autoencoder is assessed on, at most; reconstruction errors vary little.
 const MAX_ASSESSED: usize = 500;
@@ -44,17 +41,9 @@ pub fn start(mut config: Config, out: &Path) -> Result<RunFolder> {
     estimate::announce(&config, &data, &device)?;
     let folder = RunFolder::create(out)?;
     let manifest = Manifest {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").into(),
-        method: "latent".into(),
-        seed: config.seed,
         device: config.device.clone(),
-        source: None,
-        target: DataRecord::of(&data.target),
         pretrain: data.pretrain.as_ref().map(DataRecord::of),
-        status: RunStatus::Running,
-        seconds: Vec::new(),
-        peak_memory: None,
+        ..Manifest::new("latent", config.seed, DataRecord::of(&data.target))
     };
     crate::atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     train(config, folder, manifest, device, &data)
@@ -92,12 +81,7 @@ fn train(
     let mut run = LatentRun { config, folder, manifest, device, rng };
     run.folder.write_manifest(&run.manifest)?;
     let trained = run.model(data);
-    run.manifest.status = match &trained {
-        Ok(()) => RunStatus::Finished,
-        Err(RunError::Diverged { reason, .. }) => RunStatus::Diverged { reason: reason.clone() },
-        Err(RunError::Interrupted { .. }) => RunStatus::Interrupted,
-        Err(error) => RunStatus::Failed { reason: error.to_string() },
-    };
+    run.manifest.status = RunStatus::of(&trained);
     run.manifest.peak_memory = peak_memory();
     let recorded = run.folder.write_manifest(&run.manifest);
     // What ended training matters more than that it could not be written down.
@@ -141,8 +125,8 @@ impl LatentRun {
         let net = Autoencoder::new(kind, &settings.net, &mut rng.fork("init"), &self.device);
         let train = scaling.apply(split.train.clone());
         let held_out = split.held_out.as_ref().map(|rows| scaling.apply(head(rows, MAX_ASSESSED)));
-        let objective = Reconstruction::new(train, held_out, settings.loss.clone());
-        self.stage("autoencoder", net, &objective, self.config.autoencoder.fit.clone(), &rng)
+        let mut objective = Reconstruction::new(train, held_out, settings.loss.clone());
+        self.stage("autoencoder", net, &mut objective, self.config.autoencoder.fit.clone(), &rng)
     }
 
     /// Stage B: codes of the target, and the score of their smoothed law.
@@ -160,7 +144,7 @@ impl LatentRun {
             split.held_out.as_ref().map(|rows| normaliser.apply(encode(&autoencoder, &scaling, rows)));
         let epsilon = settings.epsilon;
         let v_min = self.config.sampler.v_min(epsilon)?;
-        let objective =
+        let mut objective =
             DenoisingScore::new(codes.clone(), held_out.clone(), settings.noise_sampling, v_min, epsilon)?;
         let rng = self.rng.fork("score");
         let dim = codes.dims()[1];
@@ -171,7 +155,7 @@ impl LatentRun {
             &mut rng.fork("init"),
             &self.device,
         );
-        let predictor = self.stage("score", net, &objective, self.config.bridge.fit.clone(), &rng)?;
+        let predictor = self.stage("score", net, &mut objective, self.config.bridge.fit.clone(), &rng)?;
         let ratio = self.density_ratio(&codes, held_out.as_ref())?;
         Ok(LatentModel {
             scaling,
@@ -198,49 +182,26 @@ impl LatentRun {
         let held_out = held_out.map(|rows| rows.clone() - centre.clone());
         let codes = codes.clone() - centre;
         let tau = tau_over_epsilon * settings.epsilon;
-        let objective = DensityRatio::new(codes, held_out, settings.epsilon, tau);
-        self.stage("ratio", net, &objective, self.config.bridge.ratio_fit.clone(), &rng).map(Some)
+        let mut objective = DensityRatio::new(codes, held_out, settings.epsilon, tau);
+        self.stage("ratio", net, &mut objective, self.config.bridge.ratio_fit.clone(), &rng).map(Some)
     }
 
-    /// Trains one network, from its checkpoint if there is one, and leaves a checkpoint at the end.
+    /// Trains one network.
     fn stage<O: Objective>(
         &mut self,
-        stage: &'static str,
+        name: &'static str,
         net: O::Model,
-        objective: &O,
+        objective: &mut O,
         fit: FitSettings,
         rng: &Rng,
     ) -> Result<O::Model> {
-        let started = Instant::now();
-        let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
-        let path = self.folder.checkpoint(stage);
-        if let Some(state) = checkpoint::load(&path)? {
-            trainer.restore(state)?;
-        }
-        if trainer.is_done() {
-            return Ok(trainer.finished());
-        }
-        let interval = Duration::from_secs(self.config.output.checkpoint_seconds);
-        let (done, total) = (trainer.step_count(), trainer.step_budget());
-        let mut watch = Watch::new(&self.folder, stage, done, total, interval)?;
-        let outcome = executor::run(&mut trainer, objective, &mut watch);
-        watch.finish();
-        self.manifest.add_seconds(stage, started.elapsed().as_secs_f64());
-        let folder = self.folder.path().to_owned();
-        match outcome {
-            Outcome::Finished => {
-                checkpoint::save(&path, trainer.state())
-                    .map_err(|e| RunError::Unsaved { reason: e.to_string(), folder })?;
-                self.folder.write_manifest(&self.manifest)?;
-                Ok(trainer.finished())
-            }
-            Outcome::Interrupted => Err(RunError::Interrupted { folder }),
-            Outcome::Diverged { reason } => {
-                let setting = learning_rate_of(stage);
-                Err(RunError::Diverged { stage, setting, reason, folder })
-            }
-            Outcome::Unsaved { reason } => Err(RunError::Unsaved { reason, folder }),
-        }
+        let stage = Stage {
+            folder: &self.folder,
+            name,
+            checkpoint_seconds: self.config.output.checkpoint_seconds,
+            learning_rate: learning_rate_of(name),
+        };
+        stage.train(net, objective, fit, rng.fork("fit"), &mut self.manifest)
     }
 }
 

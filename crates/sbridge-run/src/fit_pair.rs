@@ -1,28 +1,29 @@
 //! A bridge between two data sets, from data to file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use sbridge::Direction;
 use sbridge::eval::points;
+use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
-use sbridge::solver::light_sb::LightSb;
-use sbridge::tensor::Device;
-use sbridge::{Direction, Error};
+use sbridge::solver::NeuralBridge;
+use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
+use sbridge::solver::light_sb::{LightSb, LightSbSettings};
+use sbridge::tensor::open_device;
 use sbridge_data::Dataset;
 
 use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, FORMAT, Manifest, RunStatus, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind, peak_memory};
 use crate::ot::{AUTO_SHARE, auto_epsilon, cost_spread};
-use crate::pair_config::PairConfig;
-use crate::pair_file;
-use crate::watch::Progress;
-use crate::{atomic, metrics, shown::digits};
-
-/// Name of the method in manifests.
-pub const METHOD: &str = "light-sb";
+use crate::pair_config::{PairConfig, PairMethod};
+use crate::pair_evaluation::MIN_COMPARED;
+use crate::stage::Stage;
+use crate::watch::{self, Progress};
+use crate::{atomic, checkpoint, metrics, pair_estimate, pair_evaluation, pair_file, shown::digits};
 
 /// Both data sets of a run, each in a part to train on and a part to judge by.
 pub struct Pair {
@@ -49,14 +50,21 @@ impl Pair {
         }
         let (source, target) = (data::load(&config.source)?, data::load(&config.target)?);
         require_same_shape(&source, &target)?;
-        let rng = Rng::new(config.seed);
-        let split = |data: &Dataset, name: &str| {
-            Split::new(data, config.output.held_out, &rng.fork(name), &Device::flex())
-        };
+        let (rng, device) = (Rng::new(config.seed), open_device(&config.device)?);
+        let split =
+            |data: &Dataset, name: &str| Split::new(data, config.output.held_out, &rng.fork(name), &device);
         let (of_source, of_target) = (split(&source, "source"), split(&target, "target"));
         let pair = Self { source, target, of_source, of_target };
         pair.check()?;
         Ok(pair)
+    }
+
+    /// Channels, height and width, where samples are images.
+    pub(crate) fn image(&self) -> Option<[usize; 3]> {
+        match autoencoder_kind(self.target.shape()) {
+            AutoencoderKind::Image { shape } => Some(shape),
+            AutoencoderKind::Vector { .. } => None,
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -68,6 +76,14 @@ impl Pair {
                     set.source()
                 );
                 return Err(RunError::Input(problem));
+            }
+            let aside = split.held_out.as_ref().map_or(left, |rows| rows.dims()[0]);
+            if aside < MIN_COMPARED {
+                return Err(RunError::Input(format!(
+                    "only {aside} samples of {} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
+                     output.held_out, or set it to 0 to judge by training samples)",
+                    set.source()
+                )));
             }
         }
         Ok(())
@@ -111,64 +127,150 @@ fn doubt(share: f64) -> Option<&'static str> {
     }
 }
 
-/// Fits the bridge that `config` asks for into the new folder `out`. Nothing is written before data and settings
-/// are known to be usable.
+/// A run being made.
+struct PairRun {
+    method: PairMethod,
+    config: PairConfig,
+    folder: RunFolder,
+    manifest: Manifest,
+}
+
+/// Fits the bridge that `method` and `config` ask for into the new folder `out`. Nothing is written before data and
+/// settings are known to be usable.
 ///
 /// # Errors
 /// [`RunError`], with the exit code the command should end with.
-pub fn start(mut config: PairConfig, out: &Path) -> Result<RunFolder> {
+pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let pair = Pair::load(&config)?;
     config.epsilon = pair.epsilon(&config)?;
+    pair_estimate::announce(&config, &pair)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
-    let mut manifest = Manifest {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").into(),
-        method: METHOD.into(),
-        seed: config.seed,
-        device: "cpu".into(),
+    let manifest = Manifest {
+        device: config.device.clone(),
         source: Some(DataRecord::of(&pair.source)),
-        target: DataRecord::of(&pair.target),
-        pretrain: None,
-        status: RunStatus::Running,
-        seconds: Vec::new(),
-        peak_memory: None,
+        ..Manifest::new(method.name(), config.seed, DataRecord::of(&pair.target))
     };
-    folder.write_manifest(&manifest)?;
-    let started = Instant::now();
-    let fitted = fit(&config, &pair, &folder);
-    manifest.add_seconds("fit", started.elapsed().as_secs_f64());
-    manifest.peak_memory = peak_memory();
-    manifest.status = match &fitted {
-        Ok(()) => RunStatus::Finished,
-        Err(RunError::Library(Error::Diverged(reason))) => RunStatus::Diverged { reason: reason.clone() },
-        Err(error) => RunStatus::Failed { reason: error.to_string() },
-    };
-    folder.write_manifest(&manifest)?;
-    fitted.map(|()| folder)
+    PairRun { method, config, folder, manifest }.complete(&pair)
 }
 
-fn fit(config: &PairConfig, pair: &Pair, folder: &RunFolder) -> Result<()> {
-    let rng = Rng::new(config.seed).fork(METHOD);
-    let mut progress = None;
-    let mut log = String::new();
-    let mut watch = |direction: Direction, step: usize, loss: f64| {
-        let stage = stage_of(direction);
-        if step == 1 {
-            progress.iter_mut().for_each(Progress::finish);
-            progress = Some(Progress::new(stage, 0, config.light_sb.steps));
+/// Continues the run in `path`, which must be of `method`, from its last half-bridge and checkpoint. A method without
+/// networks takes seconds and starts anew.
+///
+/// # Errors
+/// [`RunError`]; also if the data have changed since.
+pub fn resume(method: PairMethod, path: &Path) -> Result<RunFolder> {
+    let folder = RunFolder::open_to_write(path)?;
+    folder.require_method(method.name())?;
+    let manifest = folder.manifest()?;
+    let config = PairConfig::from_toml(method, &folder.read("config.toml")?, &[])?;
+    let pair = Pair::load(&config)?;
+    if (Some(DataRecord::of(&pair.source)), DataRecord::of(&pair.target))
+        != (manifest.source.clone(), manifest.target.clone())
+    {
+        let problem = "was made from other data: the digest of source or target has changed (restore the data, or \
+                       start a new run)";
+        return Err(RunError::folder(path, problem));
+    }
+    let manifest = Manifest { status: RunStatus::Running, ..manifest };
+    PairRun { method, config, folder, manifest }.complete(&pair)
+}
+
+impl PairRun {
+    fn complete(mut self, pair: &Pair) -> Result<RunFolder> {
+        self.folder.write_manifest(&self.manifest)?;
+        let fitted = match (&self.config.light_sb, &self.config.networks) {
+            (Some(settings), _) => self.fit_potentials(pair, &settings.clone()),
+            (None, Some(settings)) => self.fit_networks(pair, &settings.clone()),
+            (None, None) => unreachable!("every method has settings of one kind"),
+        };
+        self.manifest.status = RunStatus::of(&fitted);
+        self.manifest.peak_memory = peak_memory();
+        let recorded = self.folder.write_manifest(&self.manifest);
+        // What ended the fit matters more than that it could not be written down.
+        fitted.and(recorded).map(|()| self.folder)
+    }
+
+    fn bridge_file(&self) -> PathBuf {
+        self.folder.file("bridge.safetensors")
+    }
+
+    /// Both potentials, at one go.
+    fn fit_potentials(&mut self, pair: &Pair, settings: &LightSbSettings) -> Result<()> {
+        let started = Instant::now();
+        let rng = Rng::new(self.config.seed).fork(self.method.name());
+        let mut progress = None;
+        let mut log = String::new();
+        let mut watch = |direction: Direction, step: usize, loss: f64| {
+            let stage = stage_of(direction);
+            if step == 1 {
+                progress.iter_mut().for_each(Progress::finish);
+                progress = Some(Progress::new(stage, 0, settings.steps));
+            }
+            progress.iter_mut().for_each(|shown: &mut Progress| shown.advance(step, loss));
+            if step.is_multiple_of(metrics::INTERVAL) {
+                log += &metrics::line(stage, step, "loss", loss);
+            }
+        };
+        let (source, target) = (&pair.of_source.train, &pair.of_target.train);
+        let bridge = LightSb::fit(source, target, self.config.epsilon, settings, &rng, &mut watch)?;
+        progress.iter_mut().for_each(Progress::finish);
+        self.manifest.add_seconds("fit", started.elapsed().as_secs_f64());
+        atomic::write(&self.folder.file("metrics.jsonl"), log.as_bytes())?;
+        pair_file::light_sb::save(&self.bridge_file(), &bridge)
+    }
+
+    /// One half-bridge after the other; what there is after each is kept, and the checkpoint on the way to it is not.
+    fn fit_networks(&mut self, pair: &Pair, settings: &AlternationSettings) -> Result<()> {
+        let device = open_device(&self.config.device)?;
+        let rng = Rng::new(self.config.seed).fork(self.method.name());
+        let image = pair.image();
+        let (source, target) = (&pair.of_source.train, &pair.of_target.train);
+        let mut alternation =
+            Alternation::new(source, target, image, self.config.epsilon, settings.clone(), rng)?;
+        if self.bridge_file().exists() {
+            let (bridge, learned) = pair_file::neural::load(&self.bridge_file(), &device)?;
+            alternation.continue_from(bridge, learned);
         }
-        progress.iter_mut().for_each(|shown: &mut Progress| shown.advance(step, loss));
-        if step.is_multiple_of(metrics::INTERVAL) {
-            log += &metrics::line(stage, step, "loss", loss);
+        while let Some(half) = alternation.next() {
+            let name = name_of(half);
+            let stage = Stage {
+                folder: &self.folder,
+                name: &name,
+                checkpoint_seconds: self.config.output.checkpoint_seconds,
+                learning_rate: "networks.fit.learning_rate",
+            };
+            let manifest = &mut self.manifest;
+            alternation.learn(|_, net, regression, rng| {
+                stage.train(net, regression, settings.fit.clone(), rng.clone(), manifest)
+            })?;
+            let bridge = alternation.bridge();
+            self.log_half(half, &bridge, pair)?;
+            let learned = (self.method.name(), alternation.learned());
+            pair_file::neural::save(&self.bridge_file(), learned, &bridge, (image, &settings.net))?;
+            checkpoint::remove(&self.folder.checkpoint(&name))?;
         }
-    };
-    let (source, target) = (&pair.of_source.train, &pair.of_target.train);
-    let bridge = LightSb::fit(source, target, config.epsilon, &config.light_sb, &rng, &mut watch)?;
-    progress.iter_mut().for_each(Progress::finish);
-    atomic::write(&folder.file("metrics.jsonl"), log.as_bytes())?;
-    pair_file::save(&folder.file("bridge.safetensors"), &bridge)
+        Ok(())
+    }
+
+    /// Writes down how good the bridge is after `half`.
+    fn log_half(&self, half: HalfBridge, bridge: &NeuralBridge, pair: &Pair) -> Result<()> {
+        let seed = Rng::new(self.config.seed).fork("half-bridges");
+        let quality = pair_evaluation::quality(bridge, half.direction, pair, &seed)?;
+        let step = half.number + 1;
+        let lines: String =
+            quality.iter().map(|(name, value)| metrics::line(HALF_BRIDGES, step, name, *value)).collect();
+        watch::append(&self.folder, HALF_BRIDGES, half.number, &lines)
+    }
+}
+
+/// The stage of `metrics.jsonl` that counts half-bridges.
+pub const HALF_BRIDGES: &str = "half-bridges";
+
+/// Name of a half-bridge in logs: `backward-1`, `forward-1`, `backward-2`, …
+fn name_of(half: HalfBridge) -> String {
+    format!("{}-{}", stage_of(half.direction), half.number / 2 + 1)
 }
 
 /// Name of a direction in logs and reports.

@@ -4,6 +4,8 @@ use sbridge::net::AutoencoderKind;
 use sbridge_data::{Dataset, ElementType, SampleShape};
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, RunError};
+
 /// Version of the layout of a run folder.
 pub const FORMAT: u32 = 1;
 
@@ -35,6 +37,25 @@ pub struct Manifest {
     pub peak_memory: Option<u64>,
 }
 
+impl Manifest {
+    /// The description of a run that begins now, on the processor.
+    pub fn new(method: &str, seed: u64, target: DataRecord) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            method: method.into(),
+            seed,
+            device: "cpu".into(),
+            source: None,
+            target,
+            pretrain: None,
+            status: RunStatus::Running,
+            seconds: Vec::new(),
+            peak_memory: None,
+        }
+    }
+}
+
 /// How far a run got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
@@ -55,6 +76,20 @@ pub enum RunStatus {
         /// Which quantity, at which step.
         reason: String,
     },
+}
+
+impl RunStatus {
+    /// How training that came to this ended.
+    pub fn of(trained: &Result<()>) -> Self {
+        match trained {
+            Ok(()) => Self::Finished,
+            Err(RunError::Diverged { reason, .. } | RunError::Library(sbridge::Error::Diverged(reason))) => {
+                Self::Diverged { reason: reason.clone() }
+            }
+            Err(RunError::Interrupted { .. }) => Self::Interrupted,
+            Err(error) => Self::Failed { reason: error.to_string() },
+        }
+    }
 }
 
 /// A data set as it was used.

@@ -1,51 +1,131 @@
-//! The settings of a bridge between two data sets: TOML and `--set` → [`PairConfig`].
+//! The settings of a bridge between two data sets: method, TOML and `--set` → [`PairConfig`].
 
+use sbridge::solver::alternation::AlternationSettings;
 use sbridge::solver::light_sb::LightSbSettings;
+use sbridge::solver::{dsb, dsbm, sdsb, sf2m, sgm};
 use serde::{Deserialize, Serialize};
 
 use crate::config::DataConfig;
 use crate::config_keys::{self, Refusal};
 use crate::error::Result;
 
-/// All settings of a bridge between two data sets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// The methods that join two data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairMethod {
+    /// Mixture potentials.
+    LightSb,
+    /// Diffusion Schrödinger bridge matching.
+    Dsbm,
+    /// Simulation-free score and flow matching.
+    Sf2m,
+    /// Diffusion Schrödinger bridge.
+    Dsb,
+    /// Simplified diffusion Schrödinger bridge.
+    Sdsb,
+    /// Score-based model.
+    Sgm,
+}
+
+impl PairMethod {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::LightSb, Self::Dsbm, Self::Sf2m, Self::Dsb, Self::Sdsb, Self::Sgm];
+
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LightSb => "light-sb",
+            Self::Dsbm => "dsbm",
+            Self::Sf2m => "sf2m",
+            Self::Dsb => "dsb",
+            Self::Sdsb => "sdsb",
+            Self::Sgm => "sgm",
+        }
+    }
+
+    /// The method of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
+    /// Its settings, if its drifts are networks.
+    pub fn networks(self) -> Option<AlternationSettings> {
+        match self {
+            Self::LightSb => None,
+            Self::Dsbm => Some(dsbm()),
+            Self::Sf2m => Some(sf2m()),
+            Self::Dsb => Some(dsb()),
+            Self::Sdsb => Some(sdsb()),
+            Self::Sgm => Some(sgm()),
+        }
+    }
+}
+
+/// All settings of a bridge between two data sets. Of the methods' own there are those of the one that is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PairConfig {
     /// Seed of every random stream. Default 0.
     pub seed: u64,
     /// ε = σ² of the reference, a variance in data units; 0, the default, chooses it from the data.
     pub epsilon: f64,
+    /// Where networks are trained: `cpu`, `cuda`, `cuda:N` or `wgpu`. Default `cpu`.
+    #[serde(default = "cpu")]
+    pub device: String,
     /// Where paths start.
     pub source: DataConfig,
     /// Where they end.
     pub target: DataConfig,
     /// The mixture potentials.
-    pub light_sb: LightSbSettings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub light_sb: Option<LightSbSettings>,
+    /// The networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<AlternationSettings>,
     /// What is set aside and drawn.
     pub output: PairOutput,
 }
 
-/// What a run sets aside and draws.
+fn cpu() -> String {
+    "cpu".into()
+}
+
+/// What a run sets aside and keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairOutput {
     /// Share of both sets kept for the evaluation. Default 0.1; in [0, 0.5].
     pub held_out: f64,
+    /// Seconds between checkpoints of a network. Default 60.
+    pub checkpoint_seconds: u64,
 }
 
 impl Default for PairOutput {
     fn default() -> Self {
-        Self { held_out: 0.1 }
+        Self { held_out: 0.1, checkpoint_seconds: 60 }
     }
 }
 
 impl PairConfig {
-    /// The settings of a TOML text, with `assignments` of the form `key=value` on top.
+    /// The settings of `method` as they are if nobody says anything.
+    pub fn of(method: PairMethod) -> Self {
+        Self {
+            seed: 0,
+            epsilon: 0.0,
+            device: cpu(),
+            source: DataConfig::default(),
+            target: DataConfig::default(),
+            light_sb: (method == PairMethod::LightSb).then(LightSbSettings::default),
+            networks: method.networks(),
+            output: PairOutput::default(),
+        }
+    }
+
+    /// The settings of `method` in a TOML text, with `assignments` of the form `key=value` on top.
     ///
     /// # Errors
     /// [`RunError::Config`](crate::RunError::Config) as for the settings of a latent run.
-    pub fn from_toml(text: &str, assignments: &[String]) -> Result<Self> {
-        config_keys::read(text, assignments, &[], Self::check)
+    pub fn from_toml(method: PairMethod, text: &str, assignments: &[String]) -> Result<Self> {
+        config_keys::read(&Self::of(method), text, assignments, &[], Self::check)
     }
 
     /// The settings as TOML, complete.
@@ -54,7 +134,19 @@ impl PairConfig {
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        self.light_sb.check().map_err(|error| Refusal::in_section("light_sb", &error))?;
+        let mut parts = Vec::new();
+        if let Some(light_sb) = &self.light_sb {
+            parts.push(("light_sb", light_sb.check()));
+        }
+        if let Some(networks) = &self.networks {
+            parts.push(("networks.net.mlp", networks.net.mlp.check()));
+            parts.push(("networks.net", networks.net.check()));
+            parts.push(("networks.fit", networks.fit.check()));
+            parts.push(("networks", networks.check()));
+        }
+        for (section, checked) in parts {
+            checked.map_err(|error| Refusal::in_section(section, &error))?;
+        }
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
             let problem =
                 format!("must be a finite number >= 0, got {} (0 chooses it from the data)", self.epsilon);
@@ -74,20 +166,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_survive_a_round_trip() {
-        let config = PairConfig::default();
-        assert_eq!(PairConfig::from_toml(&config.to_toml(), &[]).unwrap(), config);
+    fn defaults_of_every_method_survive_a_round_trip() {
+        for method in PairMethod::ALL {
+            let config = PairConfig::of(method);
+            assert_eq!(PairConfig::from_toml(method, &config.to_toml(), &[]).unwrap(), config);
+            assert_eq!(PairMethod::of_name(method.name()), Some(method));
+        }
     }
 
     #[test]
     fn wrong_settings_are_refused_with_key_value_and_line() {
-        let refused = |text: &str, set: &[&str]| {
+        let refused = |method, text: &str, set: &[&str]| {
             let set: Vec<String> = set.iter().map(ToString::to_string).collect();
-            PairConfig::from_toml(text, &set).unwrap_err().to_string()
+            PairConfig::from_toml(method, text, &set).unwrap_err().to_string()
         };
-        assert!(refused("\nepsilon = -1", &[]).starts_with("line 2 of the settings: epsilon must be"));
-        assert!(refused("", &["light_sb.component=3"]).contains("nearest setting is light_sb.components"));
-        assert!(refused("", &["light_sb.steps=0"]).contains("light_sb.steps must be at least 1"));
-        assert!(refused("", &["output.held_out=0.7"]).contains("output.held_out must be in [0, 0.5]"));
+        let light_sb = |text: &str, set: &[&str]| refused(PairMethod::LightSb, text, set);
+        assert!(light_sb("\nepsilon = -1", &[]).starts_with("line 2 of the settings: epsilon must be"));
+        assert!(light_sb("", &["light_sb.component=3"]).contains("nearest setting is light_sb.components"));
+        assert!(light_sb("", &["light_sb.steps=0"]).contains("light_sb.steps must be at least 1"));
+        assert!(light_sb("", &["output.held_out=0.7"]).contains("output.held_out must be in [0, 0.5]"));
+        assert!(light_sb("", &["networks.steps=10"]).contains("there is no setting networks.steps"));
+        let dsbm = |set: &str| refused(PairMethod::Dsbm, "", &[set]);
+        assert!(dsbm("light_sb.steps=10").contains("there is no setting light_sb.steps"));
+        assert!(dsbm("networks.steps=1").contains("networks.steps must be in 2 to 1000, got 1"));
+        assert!(dsbm("networks.fit.steps=0").contains("networks.fit.steps must be at least 1"));
+        assert!(dsbm("networks.net.mlp.width=0").contains("networks.net.mlp.width must be at least 1"));
+        assert!(dsbm("networks.target=\"means\"").contains("networks.target"));
     }
 }

@@ -2,27 +2,28 @@
 
 use std::fmt;
 
-use sbridge::Direction;
 use sbridge::eval::points;
 use sbridge::rng::Rng;
-use sbridge::simulate::simulate;
-use sbridge::tensor::{Tensor, head, to_vec_f64};
+use sbridge::simulate::walk;
+use sbridge::tensor::{Tensor, head, per_row, to_vec_f64};
+use sbridge::{Direction, PairBridge};
 use sbridge_ot::{
     MAX_ASSIGNMENT, Points, SinkhornSettings, SlicedSettings, energy_distance, median_bandwidth, mmd2,
     sinkhorn, sliced_wasserstein2, wasserstein1, wasserstein2,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, RunError};
+use crate::data::Split;
+use crate::error::Result;
 use crate::fit_pair::{Pair, stage_of};
 use crate::shown::digits;
-use crate::transport::{OpenPair, PATH_STEPS};
+use crate::transport::OpenPair;
 
 /// Samples compared on each side, at most; exact distances grow with the cube.
 const MAX_COMPARED: usize = 2000;
 
 /// Held-out samples below which the numbers mean nothing.
-const MIN_COMPARED: usize = 10;
+pub(crate) const MIN_COMPARED: usize = 10;
 
 /// Distances between two clouds of equal size.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -95,19 +96,13 @@ pub struct PairEvaluation {
 /// Judges the bridge of `run` by the samples that were set aside, or by all where none were.
 ///
 /// # Errors
-/// [`RunError`] for too few samples.
+/// [`RunError`](crate::RunError) for samples that are not finite.
 pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
     let rng = Rng::new(run.config.seed).fork("evaluation");
-    let held_out = |split: &crate::data::Split| split.held_out.clone().unwrap_or_else(|| split.train.clone());
+    let held_out = |split: &Split| split.held_out.clone().unwrap_or_else(|| split.train.clone());
     let (x, y) = (held_out(&pair.of_source), held_out(&pair.of_target));
     let count = [&x, &y, &pair.of_source.train, &pair.of_target.train].map(|rows| rows.dims()[0]);
     let count = count.into_iter().min().map_or(0, |count| count.min(MAX_COMPARED));
-    if count < MIN_COMPARED {
-        return Err(RunError::Input(format!(
-            "only {count} samples can be compared, {MIN_COMPARED} are needed (raise output.held_out, or set it to 0 \
-             to compare with training samples)"
-        )));
-    }
     let first = |rows: &Tensor<2>| head(rows, count);
     let sides = [(&x, &pair.of_source.train), (&y, &pair.of_target.train)];
     let end = |direction: Direction| -> Result<(End, Tensor<2>)> {
@@ -141,8 +136,32 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,
         entropic_converged: plan.converged,
-        path_energy: path_energy(run, start, &mut rng.fork("paths")),
+        path_energy: path_energy(run.bridge.as_ref(), start, &mut rng.fork("paths")),
     })
+}
+
+/// Samples compared after a half-bridge.
+const QUICKLY_COMPARED: usize = 500;
+
+/// How good `bridge` is in one direction, by samples that were set aside: names and numbers.
+///
+/// # Errors
+/// [`RunError`](crate::RunError) for samples that are not finite.
+pub(crate) fn quality(
+    bridge: &dyn PairBridge,
+    direction: Direction,
+    pair: &Pair,
+    rng: &Rng,
+) -> Result<[(&'static str, f64); 2]> {
+    let (from, to) = match direction {
+        Direction::Forward => (&pair.of_source, &pair.of_target),
+        Direction::Backward => (&pair.of_target, &pair.of_source),
+    };
+    let some = |split: &Split| head(split.held_out.as_ref().unwrap_or(&split.train), QUICKLY_COMPARED);
+    let start = some(from);
+    let end = bridge.transport(direction, &start, &mut rng.fork(stage_of(direction)));
+    let sliced_w2 = sliced_wasserstein2(&points(&end)?, &points(&some(to))?, &SlicedSettings::default())?;
+    Ok([("sliced_w2", sliced_w2), ("coupling_cost", half_mean_square(&(end - start)))])
 }
 
 /// ½ E‖row‖².
@@ -151,14 +170,13 @@ fn half_mean_square(rows: &Tensor<2>) -> f64 {
 }
 
 /// E ∫ ½|v₊|² dt from the drifts met on simulated paths.
-fn path_energy(run: &OpenPair, start: Tensor<2>, rng: &mut Rng) -> f64 {
-    use sbridge::Bridge as _;
+fn path_energy(bridge: &dyn PairBridge, start: Tensor<2>, rng: &mut Rng) -> f64 {
+    let variances = bridge.step_variances(Direction::Forward);
     let mut total = 0.0;
-    simulate(&run.bridge, Direction::Forward, start, PATH_STEPS, rng, &mut |t, x| {
+    walk(bridge, Direction::Forward, start, &variances, rng, &mut |t, x| {
         if t < 1.0 {
-            let t = sbridge::tensor::per_row(t, x);
-            total +=
-                half_mean_square(&run.bridge.drift(Direction::Forward, t, x.clone())) / PATH_STEPS as f64;
+            let drift = bridge.drift(Direction::Forward, per_row(t, x), x.clone());
+            total += half_mean_square(&drift) / variances.len() as f64;
         }
     });
     total

@@ -3,7 +3,7 @@
 use sbridge::Direction;
 use sbridge::eval::points;
 use sbridge::rng::Rng;
-use sbridge::simulate::simulate;
+use sbridge::simulate::walk;
 use sbridge::tensor::{Tensor, head, to_vec_f64};
 
 use crate::atomic;
@@ -14,7 +14,7 @@ use crate::pair_evaluation::{Distances, End, PairEvaluation};
 use crate::plane::Plane;
 use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
 use crate::shown::digits;
-use crate::transport::{OpenPair, PATH_STEPS};
+use crate::transport::OpenPair;
 
 /// Paths drawn each way.
 const PATHS: usize = 40;
@@ -83,7 +83,8 @@ fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
     let mut rng = Rng::new(run.config.seed).fork("report");
     let plot = |direction: Direction, from: &Tensor<2>, rng: &mut Rng| {
         let mut paths = vec![Vec::new(); PATHS.min(from.dims()[0])];
-        simulate(&run.bridge, direction, head(from, PATHS), PATH_STEPS, rng, &mut |_, x| {
+        let variances = run.bridge.step_variances(direction);
+        walk(run.bridge.as_ref(), direction, head(from, PATHS), &variances, rng, &mut |_, x| {
             for (path, point) in paths.iter_mut().zip(plane.project(&to_vec_f64(x.clone()))) {
                 path.push(point);
             }
@@ -168,7 +169,10 @@ fn settings_section(run: &OpenPair) -> Section {
         text: "The settings below are complete; the same seed on the same machine gives the same bridge."
             .into(),
         blocks: vec![
-            Block::Text("sbridge fit light-sb --config config.toml --out ANOTHER_FOLDER".into()),
+            Block::Text(format!(
+                "sbridge fit {} --config config.toml --out ANOTHER_FOLDER",
+                run.manifest.method
+            )),
             Block::Text(run.config.to_toml()),
         ],
     }

@@ -4,22 +4,17 @@ use std::path::Path;
 
 use sbridge::reference::{Brownian, GaussianReference as _, Moments};
 use sbridge::rng::Rng;
-use sbridge::simulate::simulate;
-use sbridge::solver::light_sb::LightSb;
-use sbridge::tensor::{Device, Tensor, column, from_rows, per_row, to_vec};
-use sbridge::{Bridge as _, Direction};
+use sbridge::simulate::paths;
+use sbridge::tensor::{Tensor, column, from_rows, open_device, per_row, to_vec};
+use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
 
 use crate::error::{Result, RunError};
-use crate::fit_pair::METHOD;
 use crate::folder::RunFolder;
 use crate::manifest::Manifest;
-use crate::pair_config::PairConfig;
+use crate::pair_config::{PairConfig, PairMethod};
 use crate::pair_file;
 use crate::sample;
-
-/// Steps of a simulated path.
-pub const PATH_STEPS: usize = 100;
 
 /// A finished bridge between two data sets, opened.
 pub struct OpenPair {
@@ -30,7 +25,7 @@ pub struct OpenPair {
     /// Its description.
     pub manifest: Manifest,
     /// The bridge.
-    pub bridge: LightSb,
+    pub bridge: Box<dyn PairBridge>,
 }
 
 impl OpenPair {
@@ -47,15 +42,15 @@ impl OpenPair {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn of(folder: RunFolder) -> Result<Self> {
-        folder.require_method(METHOD)?;
-        let config = PairConfig::from_toml(&folder.read("config.toml")?, &[])?;
         let manifest = folder.manifest()?;
+        let method = method_of(&folder, &manifest)?;
+        let config = PairConfig::from_toml(method, &folder.read("config.toml")?, &[])?;
         let file = folder.file("bridge.safetensors");
         if !file.exists() {
-            let problem = "holds no bridge: the fit did not end (fit it again into another folder)";
+            let problem = "holds no bridge: the fit did not get that far (continue it with --resume)";
             return Err(RunError::folder(folder.path(), problem));
         }
-        let bridge = pair_file::load(&file)?;
+        let bridge = pair_file::load(&file, &open_device(&config.device)?)?;
         Ok(Self { folder, config, manifest, bridge })
     }
 
@@ -63,6 +58,17 @@ impl OpenPair {
     pub fn shape(&self) -> SampleShape {
         self.manifest.target.shape
     }
+}
+
+/// The method of the run in `folder`.
+///
+/// # Errors
+/// [`RunError::Folder`] if it does not join two data sets.
+pub fn method_of(folder: &RunFolder, manifest: &Manifest) -> Result<PairMethod> {
+    PairMethod::of_name(&manifest.method).ok_or_else(|| {
+        let problem = format!("is a run of method {:?}, not a bridge between two data sets", manifest.method);
+        RunError::folder(folder.path(), problem)
+    })
 }
 
 /// What is carried where.
@@ -106,52 +112,43 @@ pub fn transport(run: &OpenPair, input: &str, settings: &Transport<'_>, out: &Pa
             run.shape()
         )));
     }
-    let rows = from_rows(data.values(), run.bridge.dim(), &Device::flex());
+    let rows = from_rows(data.values(), run.bridge.dim(), &open_device(&run.config.device)?);
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
+    let (bridge, direction) = (run.bridge.as_ref(), settings.direction);
     let mut rng = Rng::new(settings.seed).fork("transport");
-    let ends = match settings.paths {
-        None => run.bridge.transport(settings.direction, &rows, &mut rng),
-        Some(path) => walked(run, settings.direction, rows.clone(), &mut rng, path)?,
+    let states = match (settings.paths, settings.time) {
+        (None, None) => vec![bridge.transport(direction, &rows, &mut rng)],
+        (None, Some(_)) => bridge.skeleton(direction, &rows, &mut rng),
+        (Some(path), _) => {
+            let states = paths(bridge, direction, &rows, &bridge.step_variances(direction), &mut rng);
+            write_paths(path, &states)?;
+            states
+        }
     };
     let moved = match settings.time {
-        None => ends,
-        Some(time) => between(run, settings.direction, time, (rows, ends), &mut rng)?,
+        None => states[states.len() - 1].clone(),
+        Some(time) => state_at(&states, (time - direction.ends().0).abs(), bridge.epsilon(), &mut rng)?,
     };
     let (low, high) = data.value_range();
     sample::write(out, &moved, run.shape(), (f64::from(low), f64::from(high)))?;
     Ok(moved.dims()[0])
 }
 
-/// A draw at `time` of the Brownian bridge between every start and its end.
-fn between(
-    run: &OpenPair,
-    direction: Direction,
-    time: f64,
-    (starts, ends): (Tensor<2>, Tensor<2>),
-    rng: &mut Rng,
-) -> Result<Tensor<2>> {
-    let (x0, x1) = match direction {
-        Direction::Forward => (starts, ends),
-        Direction::Backward => (ends, starts),
-    };
-    let noise = rng.normal_like(&x0);
-    let Moments { mean, var } =
-        Brownian::with_epsilon(run.bridge.epsilon())?.bridge(per_row(time, &x0), x0, x1);
+/// States after a share `elapsed` of paths that were at `states` at equally spaced times: a draw of the Brownian
+/// bridge between the two about it.
+fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> Result<Tensor<2>> {
+    let steps = states.len() - 1;
+    let before = ((elapsed * steps as f64).floor() as usize).min(steps - 1);
+    let (start, end) = (states[before].clone(), states[before + 1].clone());
+    let share = per_row(elapsed * steps as f64 - before as f64, &start);
+    let noise = rng.normal_like(&start);
+    let Moments { mean, var } = Brownian::with_epsilon(epsilon / steps as f64)?.bridge(share, start, end);
     Ok(mean + noise * column(var.sqrt()))
 }
 
-/// Simulated ends, and their paths at every step written to `path`, `[steps + 1, count, dim]`.
-fn walked(
-    run: &OpenPair,
-    direction: Direction,
-    rows: Tensor<2>,
-    rng: &mut Rng,
-    path: &Path,
-) -> Result<Tensor<2>> {
-    let [count, dim] = rows.dims();
-    let mut states = Vec::with_capacity((PATH_STEPS + 1) * count * dim);
-    let ends =
-        simulate(&run.bridge, direction, rows, PATH_STEPS, rng, &mut |_, x| states.extend(to_vec(x.clone())));
-    sbridge_data::write_npy(path, &states, &[PATH_STEPS + 1, count, dim])?;
-    Ok(ends)
+/// Writes the states of paths, `[times, count, dim]`.
+fn write_paths(path: &Path, states: &[Tensor<2>]) -> Result<()> {
+    let [count, dim] = states[0].dims();
+    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
+    Ok(sbridge_data::write_npy(path, &values, &[states.len(), count, dim])?)
 }

@@ -31,7 +31,7 @@ pub fn request_stop() -> bool {
 
 /// Watches one stage of training.
 pub struct Watch {
-    stage: &'static str,
+    stage: String,
     metrics: File,
     metrics_path: PathBuf,
     events: EventWriter,
@@ -49,7 +49,7 @@ impl Watch {
     /// [`RunError::Disk`] if a log cannot be opened.
     pub fn new(
         folder: &RunFolder,
-        stage: &'static str,
+        stage: &str,
         done: usize,
         total: usize,
         checkpoint_interval: Duration,
@@ -57,7 +57,7 @@ impl Watch {
         TRAINING.store(true, Ordering::Relaxed);
         let metrics_path = folder.file("metrics.jsonl");
         Ok(Self {
-            stage,
+            stage: stage.to_owned(),
             metrics: open_metrics(&metrics_path, stage, done)?,
             metrics_path,
             events: EventWriter::append(folder.path())
@@ -80,9 +80,19 @@ impl Watch {
 
     fn log(&mut self, step: usize, name: &str, value: f64) {
         // A full disk shows at the next checkpoint, which is not a convenience.
-        let _ = self.metrics.write_all(metrics::line(self.stage, step, name, value).as_bytes());
+        let _ = self.metrics.write_all(metrics::line(&self.stage, step, name, value).as_bytes());
         let _ = self.events.scalar(&format!("{}/{name}", self.stage), step as u64, value as f32);
     }
+}
+
+/// Adds `lines` to the metrics of the run in `folder`, in the place of those of `stage` after step `done`.
+///
+/// # Errors
+/// [`RunError::Disk`] if the disk refuses.
+pub fn append(folder: &RunFolder, stage: &str, done: usize, lines: &str) -> Result<()> {
+    let path = folder.file("metrics.jsonl");
+    let mut file = open_metrics(&path, stage, done)?;
+    file.write_all(lines.as_bytes()).map_err(|e| RunError::disk("write", path, e))
 }
 
 /// Opens the metrics to append to, without the lines of `stage` after step `done`, which are written
@@ -118,7 +128,7 @@ impl Observer for Watch {
     fn on_recovery(&mut self, step: usize, back_to: usize, reason: &str) {
         tracing::warn!("{}: {reason}; going on from step {back_to} with half the step size", self.stage);
         // As for any line of the log, a full disk shows at the next checkpoint.
-        if let Ok(metrics) = open_metrics(&self.metrics_path, self.stage, back_to) {
+        if let Ok(metrics) = open_metrics(&self.metrics_path, &self.stage, back_to) {
             self.metrics = metrics;
         }
         self.log(step, "back_to", back_to as f64);

@@ -4,6 +4,7 @@
 //! dX = v₋(t, X) ds + g(t) dW from `π₁`. Nelson's identity ties them to the marginal density:
 //! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   \[Nel67\]
 
+use crate::rng::Rng;
 use crate::tensor::{Tensor, column};
 
 /// Which end a path starts from.
@@ -15,8 +16,34 @@ pub enum Direction {
     Backward,
 }
 
+impl Direction {
+    /// The other one.
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Forward => Self::Backward,
+            Self::Backward => Self::Forward,
+        }
+    }
+
+    /// Times at which it starts and ends.
+    pub fn ends(self) -> (f64, f64) {
+        match self {
+            Self::Forward => (0.0, 1.0),
+            Self::Backward => (1.0, 0.0),
+        }
+    }
+
+    /// Time after a share `elapsed` of the way.
+    pub fn time(self, elapsed: f64) -> f64 {
+        match self {
+            Self::Forward => elapsed,
+            Self::Backward => 1.0 - elapsed,
+        }
+    }
+}
+
 /// A diffusion between two laws, seen from both ends.
-pub trait Bridge {
+pub trait Bridge: Send + Sync {
     /// Dimension of the state.
     fn dim(&self) -> usize;
 
@@ -45,4 +72,21 @@ pub trait Bridge {
         let backward = self.drift(Direction::Backward, t.clone(), x);
         (forward + backward) / column(self.diffusion(t).powi_scalar(2))
     }
+}
+
+/// A bridge between two laws that carries samples from either end to the other.
+pub trait PairBridge: Bridge {
+    /// ε of the reference, in units of the state squared.
+    fn epsilon(&self) -> f64;
+
+    /// One draw at the other end for every row of `x`, `[batch, dim]`.
+    fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2>;
+
+    /// States at equally spaced times of a path from every row of `x`, both ends included. Between two of them the path
+    /// is a Brownian bridge.
+    fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>>;
+
+    /// Variances of the noise in the steps of a simulated path, in the clock of `direction`; as many as there are
+    /// steps, all of one length.
+    fn step_variances(&self, direction: Direction) -> Vec<f64>;
 }

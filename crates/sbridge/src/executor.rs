@@ -70,7 +70,7 @@ pub enum Outcome {
 /// Trains until done, interrupted or diverged.
 pub fn run<O: Objective>(
     trainer: &mut Trainer<O::Model>,
-    objective: &O,
+    objective: &mut O,
     observer: &mut dyn Observer,
 ) -> Outcome {
     let mut snapshot = trainer.state();
@@ -110,7 +110,7 @@ pub fn run<O: Objective>(
 ///
 /// # Errors
 /// [`Error::Diverged`](crate::Error::Diverged) if the numbers go bad.
-pub fn run_silently<O: Objective>(mut trainer: Trainer<O::Model>, objective: &O) -> Result<O::Model> {
+pub fn run_silently<O: Objective>(mut trainer: Trainer<O::Model>, objective: &mut O) -> Result<O::Model> {
     match run(&mut trainer, objective, &mut Silent) {
         Outcome::Diverged { reason } => Err(crate::Error::Diverged(reason)),
         _ => Ok(trainer.finished()),

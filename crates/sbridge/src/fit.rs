@@ -9,6 +9,8 @@ mod adam;
 
 pub use adam::{Adam, AdamState};
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use sbridge_kernels::{AdamStep, gradient_norm};
 use serde::{Deserialize, Serialize};
@@ -208,7 +210,8 @@ impl<M: Module> Trainer<M> {
     }
 
     /// Takes one step.
-    pub fn step<O: Objective<Model = M>>(&mut self, objective: &O) -> StepInfo {
+    pub fn step<O: Objective<Model = M>>(&mut self, objective: &mut O) -> StepInfo {
+        objective.prepare(self.step * self.settings.batch_size);
         let (loss, gradients) = self.gradient(objective);
         let grad_norm = gradient_norm(&gradients);
         let step = self.step + 1;
@@ -234,17 +237,18 @@ impl<M: Module> Trainer<M> {
     fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Vec<Tensor<1>>>) {
         let batch_size = self.settings.batch_size;
         let parts = PARTS.min(batch_size);
-        let parts: Vec<(M, Rng, usize)> = (0..parts)
+        let first = self.step * batch_size;
+        let parts: Vec<(M, Rng, Range<usize>)> = (0..parts)
             .map(|i| {
                 // Fresh leaves, so that no two graphs share a node and both can be walked at once.
                 let model = self.model().valid().train();
                 let rng = Rng::new(self.rng.seed());
-                let rows = (i + 1) * batch_size / parts - i * batch_size / parts;
-                (model, rng, rows)
+                let bound = |i: usize| first + i * batch_size / parts;
+                (model, rng, bound(i)..bound(i + 1))
             })
             .collect();
-        let of_part = |(model, mut rng, rows): (M, Rng, usize)| {
-            let weight = rows as f64 / batch_size as f64;
+        let of_part = |(model, mut rng, rows): (M, Rng, Range<usize>)| {
+            let weight = rows.len() as f64 / batch_size as f64;
             let loss = objective.loss(&model, rows, &mut rng) * weight;
             let gradients = loss.backward();
             (f64::from(loss.into_scalar::<f32>()), adam::gradients_of(&model, &gradients))

@@ -21,9 +21,10 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `reference`; `problem`, `bridge`; `simulate`; `net`, `objective`; `fit`, `executor`; `solver`, `latent`; `eval`.
+//! `reference`; `problem`, `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`, `latent`; `eval`.
 
 pub mod bridge;
+pub mod coupling;
 pub mod error;
 pub mod eval;
 pub mod executor;
@@ -39,7 +40,7 @@ pub mod simulate;
 pub mod solver;
 pub mod tensor;
 
-pub use bridge::{Bridge, Direction};
+pub use bridge::{Bridge, Direction, PairBridge};
 pub use error::{Error, Result};
 pub use problem::Problem;
 pub use rng::Rng;

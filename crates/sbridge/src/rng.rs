@@ -86,6 +86,14 @@ impl Rng {
         (0..count).map(|_| self.stream.random_range(0..below)).collect()
     }
 
+    /// `count` indices from `0..below` in random order, none more than once more often than another.
+    pub fn epochs(&mut self, count: usize, below: usize) -> Vec<usize> {
+        let rounds = count.div_ceil(below);
+        let mut indices: Vec<usize> = (0..rounds).flat_map(|_| self.permutation(below)).collect();
+        indices.truncate(count);
+        indices
+    }
+
     /// A uniformly random order of `0..count`.
     pub fn permutation(&mut self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();

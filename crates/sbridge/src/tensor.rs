@@ -134,14 +134,18 @@ pub fn head(rows: &Tensor<2>, count: usize) -> Tensor<2> {
 const BLOCK: usize = 500;
 const SMALL: usize = 64;
 
+/// The rows in blocks to work on side by side.
+pub fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
+    let [count, _] = rows.dims();
+    // Decided by the number of rows alone, so that results do not depend on the machine.
+    let blocks = if count < 2 * SMALL { 1 } else { count.div_ceil(BLOCK).max(2) };
+    rows.clone().split(count.div_ceil(blocks).max(1), 0)
+}
+
 /// `map` of all rows, in blocks that run side by side on the processor's cores.
 ///
 /// # Shapes
 /// `map` keeps the number of rows.
 pub fn map_rows(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2> + Send + Sync) -> Tensor<2> {
-    let [count, _] = rows.dims();
-    // Decided by the number of rows alone, so that results do not depend on the machine.
-    let blocks = if count < 2 * SMALL { 1 } else { count.div_ceil(BLOCK).max(2) };
-    let blocks = rows.clone().split(count.div_ceil(blocks).max(1), 0);
-    Tensor::cat(blocks.into_par_iter().map(map).collect(), 0)
+    Tensor::cat(row_blocks(rows).into_par_iter().map(map).collect(), 0)
 }

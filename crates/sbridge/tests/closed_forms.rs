@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::sync::Mutex;
 
 use common::{
     BUMPS_VAR, NoNoise, assert_close, derivative, device, in_f64, line, output_variance, score_at, two_bumps,
@@ -337,11 +337,10 @@ fn the_score_of_a_sample_returns_its_rows_and_the_noise_left() {
 
 // ---- What the sampler asks of the score ----
 
-/// Counts the calls and keeps the smallest variance asked for.
+/// Keeps the smallest variance asked for in every call.
 struct Watched<'a> {
     law: &'a dyn SmoothedScore,
-    calls: Cell<usize>,
-    smallest: Cell<f64>,
+    asked: Mutex<Vec<f64>>,
 }
 
 impl SmoothedScore for Watched<'_> {
@@ -350,9 +349,8 @@ impl SmoothedScore for Watched<'_> {
     }
 
     fn score(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        self.calls.set(self.calls.get() + 1);
-        let asked = to_vec_f64(v.clone()).into_iter().fold(f64::INFINITY, f64::min);
-        self.smallest.set(self.smallest.get().min(asked));
+        let smallest = to_vec_f64(v.clone()).into_iter().fold(f64::INFINITY, f64::min);
+        self.asked.lock().unwrap().push(smallest);
         self.law.score(z, v)
     }
 }
@@ -366,10 +364,12 @@ fn sampler_announces_its_calls_and_its_smallest_variance() {
         ends.into_iter().flat_map(move |end| [0.0, 0.1].map(|rest| (step, end, rest)))
     }) {
         let denoiser = uniform(10, rest, step, end);
-        let watched = Watched { law: &law, calls: Cell::new(0), smallest: Cell::new(f64::INFINITY) };
+        let watched = Watched { law: &law, asked: Mutex::default() };
         denoiser.run(&watched, line(&[0.5]), &mut NoNoise);
-        assert_eq!(watched.calls.get(), denoiser.score_calls(), "{step:?} {end:?} {rest}");
-        assert_eq!(watched.smallest.get(), denoiser.smallest_query(), "{step:?} {end:?} {rest}");
-        assert!(watched.smallest.get() > 0.0);
+        let asked = watched.asked.into_inner().unwrap();
+        let smallest = asked.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!(asked.len(), denoiser.score_calls(), "{step:?} {end:?} {rest}");
+        assert_eq!(smallest, denoiser.smallest_query(), "{step:?} {end:?} {rest}");
+        assert!(smallest > 0.0);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down. A module may use itself and what stands before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "error",
     "tensor",
     "rng",
@@ -14,6 +14,7 @@ const ORDER: [&str; 14] = [
     "problem",
     "bridge",
     "simulate",
+    "coupling",
     "net",
     "objective",
     "fit",
@@ -33,7 +34,7 @@ fn home(name: &str) -> &str {
         "Error" | "Result" => "error",
         "Rng" => "rng",
         "Problem" => "problem",
-        "Bridge" | "Direction" => "bridge",
+        "Bridge" | "Direction" | "PairBridge" => "bridge",
         module => module,
     }
 }

@@ -8,7 +8,7 @@ use faer::{Mat, mat};
 use rayon::prelude::*;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
-use sbridge::{Bridge, Direction, Rng};
+use sbridge::{Bridge, Direction, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, Points};
 
 /// The potential whose plan is the Gaussian bridge's: y | x ~ N(r + S x, ε S) with S = S₀⁻¹C.

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::ops::Range;
+
 use common::network::{denoising, net, short_fit};
 use sbridge::Rng;
 use sbridge::executor::{self, Observer, Outcome, Silent};
@@ -54,7 +56,7 @@ fn trainer_of(seed: u64, patience: usize) -> Trainer<NoisePredictor> {
 fn resumed<O: Objective<Model = NoisePredictor>>(
     stop: StopAfter,
     patience: usize,
-    objective: &O,
+    objective: &mut O,
 ) -> (Trainer<NoisePredictor>, StopAfter) {
     let mut trainer = trainer_of(99, patience);
     trainer.restore(stop.kept.unwrap()).unwrap();
@@ -65,18 +67,21 @@ fn resumed<O: Objective<Model = NoisePredictor>>(
 
 #[test]
 fn resumed_training_equals_uninterrupted_training() {
-    let objective = denoising(1000);
+    let mut objective = denoising(1000);
     for patience in [0, 39] {
         let mut whole = trainer_of(1, patience);
         let mut watching = StopAfter::new(usize::MAX);
-        assert_eq!(executor::run(&mut whole, &objective, &mut watching), Outcome::Finished);
+        assert_eq!(executor::run(&mut whole, &mut objective, &mut watching), Outcome::Finished);
 
         let mut first = StopAfter::new(117);
-        assert_eq!(executor::run(&mut trainer_of(1, patience), &objective, &mut first), Outcome::Interrupted);
+        assert_eq!(
+            executor::run(&mut trainer_of(1, patience), &mut objective, &mut first),
+            Outcome::Interrupted
+        );
         // What is kept is the last snapshot, not the present state.
         assert_eq!(first.kept.as_ref().unwrap().step, 100);
         let early = first.losses[..100].to_vec();
-        let (resumed, second) = resumed(first, patience, &objective);
+        let (resumed, second) = resumed(first, patience, &mut objective);
 
         assert_eq!([early, second.losses].concat(), watching.losses);
         assert_eq!(resumed.state(), whole.state());
@@ -105,9 +110,9 @@ impl Poisoned {
 impl Objective for Poisoned {
     type Model = NoisePredictor;
 
-    fn loss(&self, model: &NoisePredictor, batch_size: usize, rng: &mut Rng) -> Tensor<1> {
+    fn loss(&self, model: &NoisePredictor, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
         let is_poison = self.draws.contains(&rng.clone().seed());
-        let loss = self.sound.loss(model, batch_size, rng);
+        let loss = self.sound.loss(model, rows, rng);
         if is_poison { loss * f64::NAN } else { loss }
     }
 
@@ -118,25 +123,25 @@ impl Objective for Poisoned {
 
 #[test]
 fn training_recovers_once_and_resumes_around_it_to_the_same_bits() {
-    let objective = Poisoned::new(&[150]);
+    let mut objective = Poisoned::new(&[150]);
     let mut whole = trainer_of(1, 0);
     let mut watching = StopAfter::new(usize::MAX);
-    assert_eq!(executor::run(&mut whole, &objective, &mut watching), Outcome::Finished);
+    assert_eq!(executor::run(&mut whole, &mut objective, &mut watching), Outcome::Finished);
     assert_eq!(watching.recoveries, [(151, 100)]);
     assert_eq!((whole.state().step, whole.state().rate_factor), (240, 0.5));
     // Before the bad draw; between it and the next snapshot, here after 20 new steps; after that.
     for (stop, kept, rate_factor) in [(130, 100, 1.0), (170, 100, 1.0), (260, 200, 0.5)] {
         let mut first = StopAfter::new(stop);
-        assert_eq!(executor::run(&mut trainer_of(1, 0), &objective, &mut first), Outcome::Interrupted);
+        assert_eq!(executor::run(&mut trainer_of(1, 0), &mut objective, &mut first), Outcome::Interrupted);
         let state = first.kept.as_ref().unwrap();
         assert_eq!((state.step, state.rate_factor), (kept, rate_factor), "stopped after {stop}");
-        assert_eq!(resumed(first, 0, &objective).0.state(), whole.state(), "stopped after {stop}");
+        assert_eq!(resumed(first, 0, &mut objective).0.state(), whole.state(), "stopped after {stop}");
     }
 }
 
 #[test]
 fn a_second_bad_draw_ends_the_run_and_names_step_and_quantity() {
     // Draw 150 is step 151; from step 100 on, draw 220 is step 170.
-    let outcome = executor::run(&mut trainer_of(1, 0), &Poisoned::new(&[150, 220]), &mut Silent);
+    let outcome = executor::run(&mut trainer_of(1, 0), &mut Poisoned::new(&[150, 220]), &mut Silent);
     assert_eq!(outcome, Outcome::Diverged { reason: "step 170: the loss is NaN".into() });
 }

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::ops::Range;
+
 use common::network::{EPSILON, V_MIN, denoising, net, short_fit};
 use common::{assert_close, device, score_at, two_bumps, two_bumps_density};
 use sbridge::Rng;
@@ -40,7 +42,7 @@ struct ConstantSlope;
 impl Objective for ConstantSlope {
     type Model = Linear;
 
-    fn loss(&self, model: &Linear, _batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
+    fn loss(&self, model: &Linear, _rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
         weighted_outputs(model, [3.0, 1.0]).sum()
     }
 
@@ -75,7 +77,7 @@ fn gradient_norm_is_reported_unbounded_and_bounded_before_use() {
     for (clip_norm, factor) in [(1.0, 0.2), (100.0, 1.0)] {
         let mut trainer =
             Trainer::new(affine(), FitSettings { clip_norm, ..settings(10) }, Rng::new(1)).unwrap();
-        let info = trainer.step(&ConstantSlope);
+        let info = trainer.step(&mut ConstantSlope);
         assert_close(info.grad_norm, 5.0, 1e-6, "norm of (3, 4)"); // f32
         let state = trainer.state();
         // After one step m = (1 − β₁) g and u = (1 − β₂) g², with (3, 4) scaled to the bound; f32.
@@ -91,7 +93,7 @@ fn gradient_of_a_batch_does_not_depend_on_how_it_is_divided() {
         let mut trainer =
             Trainer::new(affine(), FitSettings { batch_size, ..settings(10) }, Rng::new(1)).unwrap();
         let [w, b] = parameters(&trainer.state());
-        let info = trainer.step(&ConstantSlope);
+        let info = trainer.step(&mut ConstantSlope);
         assert_close(info.grad_norm, 5.0, 1e-6, "norm of (3, 4)"); // f32
         assert_close(info.loss, 3.0 * w + 4.0 * b, 1e-6, "loss"); // f32
     }
@@ -104,7 +106,7 @@ fn learning_rates(settings: &FitSettings) -> Vec<f64> {
     let mut before = parameters(&trainer.state());
     (0..settings.steps)
         .map(|_| {
-            trainer.step(&ConstantSlope);
+            trainer.step(&mut ConstantSlope);
             let after = parameters(&trainer.state());
             let moved = [before[0] - after[0], before[1] - after[1]];
             // Differences of numbers below ten in f32.
@@ -144,7 +146,7 @@ impl Bowl {
 impl Objective for Bowl {
     type Model = Linear;
 
-    fn loss(&self, model: &Linear, _batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
+    fn loss(&self, model: &Linear, _rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
         let root = 3.0_f32.sqrt();
         let targets = from_rows(&[1.0, -2.0 * root], 1, &device()).autodiff();
         (weighted_outputs(model, [1.0, root]) - targets).powi_scalar(2).sum()
@@ -164,7 +166,7 @@ fn steps_follow_a_scalar_implementation_of_adam() {
     let mut theta = parameters(&trainer.state());
     let (mut m, mut u, mut bounded) = ([0.0; 2], [0.0; 2], 0);
     for (k, rate) in rates.iter().enumerate() {
-        let info = trainer.step(&Bowl);
+        let info = trainer.step(&mut Bowl);
         let mut g = Bowl::gradient(theta);
         let norm = g[0].hypot(g[1]);
         assert_close(info.grad_norm, norm, 1e-4, "gradient norm"); // f32, and what follows
@@ -198,7 +200,7 @@ fn average_of_the_weights_warms_up_to_its_decay() {
     let decays =
         [0.1, 2.0 / 11.0, 0.25, 4.0 / 13.0, 5.0 / 14.0, 0.4, 7.0 / 16.0, 8.0 / 17.0, 0.5, 0.5, 0.5, 0.5];
     for decay in decays {
-        trainer.step(&ConstantSlope);
+        trainer.step(&mut ConstantSlope);
         let state = trainer.state();
         let theta = parameters(&state);
         for i in 0..2 {
@@ -216,7 +218,7 @@ fn without_averaging_the_finished_model_has_the_last_weights() {
     let mut trainer =
         Trainer::new(affine(), FitSettings { ema_decay: 0.0, ..settings(10) }, Rng::new(1)).unwrap();
     for _ in 0..3 {
-        trainer.step(&ConstantSlope);
+        trainer.step(&mut ConstantSlope);
     }
     assert_eq!(weights_of(&trainer.finished()), trainer.state().weights);
 }
@@ -232,7 +234,7 @@ enum Bad {
 impl Objective for Bad {
     type Model = Linear;
 
-    fn loss(&self, model: &Linear, _batch_size: usize, _rng: &mut Rng) -> Tensor<1> {
+    fn loss(&self, model: &Linear, _rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
         let outputs = weighted_outputs(model, [1.0, 1.0]);
         match self {
             Self::Loss => outputs.sum() * f64::NAN,
@@ -247,19 +249,19 @@ impl Objective for Bad {
 
 #[test]
 fn numbers_that_are_not_finite_end_the_run_and_touch_no_weight() {
-    for (bad, finite_loss) in [(Bad::Loss, false), (Bad::Gradient, true)] {
+    for (mut bad, finite_loss) in [(Bad::Loss, false), (Bad::Gradient, true)] {
         let mut trainer = Trainer::new(affine(), settings(10), Rng::new(1)).unwrap();
-        trainer.step(&ConstantSlope);
+        trainer.step(&mut ConstantSlope);
         let untouched = |state: TrainerState| (state.weights, state.adam, state.step, state.best);
         let before = untouched(trainer.state());
-        let info = trainer.step(&bad);
+        let info = trainer.step(&mut bad);
         assert!(
             matches!(&info.status, Status::Diverged { reason } if reason.starts_with("step 2:")),
             "{info:?}"
         );
         assert_eq!(info.loss.is_finite(), finite_loss);
         assert_eq!(untouched(trainer.state()), before);
-        let outcome = executor::run(&mut trainer, &bad, &mut Silent);
+        let outcome = executor::run(&mut trainer, &mut bad, &mut Silent);
         assert!(matches!(outcome, Outcome::Diverged { .. }), "{outcome:?}");
         assert_eq!(untouched(trainer.state()), before);
     }
@@ -271,11 +273,11 @@ fn a_recovery_halves_the_step_size() {
     let half = FitSettings { learning_rate: 0.5 * settings(10).learning_rate, ..settings(10) };
     let mut slower = Trainer::new(affine(), half, Rng::new(1)).unwrap();
     let mut recovered = Trainer::new(affine(), settings(10), Rng::new(1)).unwrap();
-    recovered.step(&ConstantSlope);
+    recovered.step(&mut ConstantSlope);
     recovered.recover(start).unwrap();
     for _ in 0..3 {
-        slower.step(&ConstantSlope);
-        recovered.step(&ConstantSlope);
+        slower.step(&mut ConstantSlope);
+        recovered.step(&mut ConstantSlope);
     }
     assert_eq!(recovered.state().weights, slower.state().weights);
 }
@@ -290,11 +292,11 @@ fn a_state_of_another_model_is_refused() {
 
 #[test]
 fn seed_decides_the_weights() {
-    let objective = denoising(1000);
     let trained = |seed: u64| {
+        let mut objective = denoising(1000);
         let root = Rng::new(seed);
         let mut trainer = Trainer::new(net(1, 16), short_fit(0), root.fork("fit")).unwrap();
-        executor::run(&mut trainer, &objective, &mut Silent);
+        executor::run(&mut trainer, &mut objective, &mut Silent);
         weights_of(&trainer.finished())
     };
     assert_eq!(trained(5), trained(5));
@@ -328,7 +330,7 @@ fn denoising_learns_a_score_that_samples_the_two_bumps() {
     let fit = FitSettings { steps: 500, batch_size: 256, ema_decay: 0.99, ..short_fit(0) };
     let trainer = Trainer::new(net(1, 48), FitSettings { weight_decay: 0.0, ..fit }, Rng::new(2)).unwrap();
     let untrained = trainer.finished();
-    let model = executor::run_silently(trainer, &denoising(20_000)).unwrap();
+    let model = executor::run_silently(trainer, &mut denoising(20_000)).unwrap();
     let ([error, size], [before, _]) = (score_error(&model), score_error(&untrained));
     println!("score error {error:.5} of {size:.4}, untrained {before:.5}");
     // Girsanov: ½ ln(ε/v_min) = 3.8 times the error is the divergence of paths, here at most 0.02.

@@ -63,7 +63,7 @@ impl FeatureSpace {
         let scaled = |first, count| scaling.apply(images.clone().narrow(0, first, count));
         let held_out = (scaled(0, aside), labels[..aside].to_vec());
         let rest = scaled(aside, count - aside);
-        let objective = Classification::new(rest, labels[aside..].to_vec(), held_out);
+        let mut objective = Classification::new(rest, labels[aside..].to_vec(), held_out);
         let mut init = rng.fork("init");
         let net = Classifier::new(settings.shape, settings.classes, &mut init, &device);
         let fit = FitSettings {
@@ -76,7 +76,7 @@ impl FeatureSpace {
             patience: 0,
         };
         let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
-        if let Outcome::Diverged { reason } = executor::run(&mut trainer, &objective, observer) {
+        if let Outcome::Diverged { reason } = executor::run(&mut trainer, &mut objective, observer) {
             return Err(crate::Error::Diverged(reason));
         }
         let net = trainer.finished();

@@ -26,7 +26,7 @@ pub trait Marginal {
 ///
 /// The Brownian bridge from `p * N(0, εI)` to `p` needs nothing else, see
 /// [`SmoothingBridge`](crate::solver::SmoothingBridge).
-pub trait SmoothedScore {
+pub trait SmoothedScore: Send + Sync {
     /// Dimension of a state.
     fn dim(&self) -> usize;
 

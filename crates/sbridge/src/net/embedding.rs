@@ -1,26 +1,35 @@
-//! Embedding of a noise level: Fourier features of ln v.
-//!
-//! Sines and cosines of ω ln v with ω spaced geometrically, so that levels a factor apart are
-//! equally far from each other whatever their size.
+//! Embedding of a number: its Fourier features, at frequencies spaced geometrically.
 
 use crate::tensor::{DType, Device, Module, Tensor, TensorData, column};
 
-/// sin and cos of ω_j ln v.
+/// sin and cos of ω_j s, for a number s that places a state: the logarithm of its noise, or its time.
 #[derive(Module, Debug)]
-pub struct LogVarianceEmbedding {
+pub struct FourierEmbedding {
     #[module(skip)]
     frequencies: Vec<f64>,
 }
 
-/// Lowest and highest frequency: ln v spans about ten units, so one turns at most once over the
+/// Lowest and highest frequency of ln v, which spans about ten units: one turns at most once over the
 /// whole range and the other resolves a tenth of a unit.
-const FREQUENCIES: (f64, f64) = (0.25, 8.0);
+const OF_LOG_VARIANCE: (f64, f64) = (0.25, 8.0);
 
-impl LogVarianceEmbedding {
-    /// `features / 2` frequencies.
-    pub fn new(features: usize) -> Self {
+/// The same of a time in [0, 1], down to a fiftieth of it.
+const OF_TIME: (f64, f64) = (1.5, 50.0);
+
+impl FourierEmbedding {
+    /// `features / 2` frequencies for ln v: levels a factor apart are equally far from each other whatever
+    /// their size.
+    pub fn of_log_variance(features: usize) -> Self {
+        Self::between(OF_LOG_VARIANCE, features)
+    }
+
+    /// `features / 2` frequencies for a time in [0, 1].
+    pub fn of_time(features: usize) -> Self {
+        Self::between(OF_TIME, features)
+    }
+
+    fn between((low, high): (f64, f64), features: usize) -> Self {
         let count = features / 2;
-        let (low, high) = FREQUENCIES;
         let ratio = |j: usize| j as f64 / (count.max(2) - 1) as f64;
         let frequencies = (0..count).map(|j| low * f64::powf(high / low, ratio(j))).collect();
         Self { frequencies }
@@ -32,9 +41,9 @@ impl LogVarianceEmbedding {
     }
 
     /// # Shapes
-    /// `v: [batch]`, result `[batch, features]`.
-    pub fn forward(&self, v: Tensor<1>) -> Tensor<2> {
-        let angles = column(v.clone().log()) * self.row(&v.device(), v.dtype());
+    /// `s: [batch]`, result `[batch, features]`.
+    pub fn forward(&self, s: Tensor<1>) -> Tensor<2> {
+        let angles = column(s.clone()) * self.row(&s.device(), s.dtype());
         sbridge_kernels::sin_cos(angles)
     }
 

@@ -2,8 +2,10 @@
 
 mod autoencoder;
 mod classifier;
+mod drift;
 mod embedding;
 mod layers;
+mod mlp;
 mod noise_predictor;
 mod residual_mlp;
 mod unet;
@@ -11,8 +13,10 @@ mod weights;
 
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
-pub use embedding::LogVarianceEmbedding;
+pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
+pub use embedding::FourierEmbedding;
 pub use layers::{Convolution, Doubling, GroupNorm, Halving, LayerNorm, Linear};
+pub use mlp::{Mlp, MlpSettings};
 pub use noise_predictor::{NoisePredictor, Parametrisation};
 pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
 pub use unet::UNet;

@@ -6,7 +6,7 @@ use sbridge_kernels::Activation::{Identity, Relu, Silu};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::net::embedding::LogVarianceEmbedding;
+use crate::net::embedding::FourierEmbedding;
 use crate::net::layers::{LayerNorm, Linear, RECTIFIER_GAIN};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
@@ -47,7 +47,7 @@ impl ResidualMlpSettings {
 /// A residual network from `[batch, dim]` and a noise level to `[batch, dim]`; it starts at zero.
 #[derive(Module, Debug)]
 pub struct ResidualMlp {
-    embedding: LogVarianceEmbedding,
+    embedding: FourierEmbedding,
     time: Linear,
     lift: Linear,
     blocks: Vec<Block>,
@@ -67,7 +67,7 @@ impl ResidualMlp {
     /// A network for states of dimension `dim`.
     pub fn new(dim: usize, settings: &ResidualMlpSettings, rng: &mut Rng, device: &Device) -> Self {
         let width = settings.width;
-        let embedding = LogVarianceEmbedding::new(settings.time_features);
+        let embedding = FourierEmbedding::of_log_variance(settings.time_features);
         let level = embedding.features();
         let block = |rng: &mut Rng| Block {
             norm: LayerNorm::new(width, device),
@@ -88,7 +88,7 @@ impl ResidualMlp {
     /// # Shapes
     /// `x: [batch, dim]`, `v: [batch]`, result `[batch, dim]`.
     pub fn forward(&self, x: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        let level = self.time.activated(self.embedding.forward(v), Silu);
+        let level = self.time.activated(self.embedding.forward(v.log()), Silu);
         let lifted = self.lift.forward(x);
         let stream = self.blocks.iter().fold(lifted, |x, block| block.forward(x, &level));
         self.output.forward(self.norm.forward(stream, Silu))

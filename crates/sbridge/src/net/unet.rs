@@ -1,22 +1,22 @@
-//! A U-Net conditioned on the noise level: images in, images of the same shape out.
+//! A U-Net conditioned on a time: images in, images of the same shape out.
 //!
 //! Residual blocks at full and at half resolution, with a bridge from the way down to the way up:
-//! x ← x + conv(silu(norm(conv(silu(norm(x))) + C e(v)))).                              \[RFB15\]
+//! x ← x + conv(silu(norm(conv(silu(norm(x))) + C e(t)))).                              \[RFB15\]
 
 use sbridge_kernels::Activation::{Identity, Silu};
 
-use crate::net::embedding::LogVarianceEmbedding;
+use crate::net::embedding::FourierEmbedding;
 use crate::net::layers::{Convolution, Doubling, GroupNorm, Halving, Linear, from_nhwc, to_nhwc};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
 
-/// Fourier features of the noise level.
+/// Fourier features of the time.
 const TIME_FEATURES: usize = 64;
 
-/// A U-Net from flat images `[batch, c · h · w]` and a noise level to flat images; it starts at zero.
+/// A U-Net from flat images `[batch, c · h · w]` and a time to flat images; it starts at zero.
 #[derive(Module, Debug)]
 pub struct UNet {
-    embedding: LogVarianceEmbedding,
+    embedding: FourierEmbedding,
     time: Linear,
     lift: Convolution,
     down: Residual,
@@ -47,7 +47,7 @@ impl UNet {
         let [colours, _, _] = shape;
         let residual = |width: usize, rng: &mut Rng| Residual::new(width, rng, device);
         Self {
-            embedding: LogVarianceEmbedding::new(TIME_FEATURES),
+            embedding: FourierEmbedding::of_time(TIME_FEATURES),
             time: Linear::new(TIME_FEATURES, TIME_FEATURES, 1.0, rng, device),
             lift: Convolution::new(colours, width, 1.0, rng, device),
             down: residual(width, rng),
@@ -62,14 +62,14 @@ impl UNet {
     }
 
     /// # Shapes
-    /// `x: [batch, c · h · w]`, `v: [batch]`, result as `x`.
-    pub fn forward(&self, x: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        let level = self.time.activated(self.embedding.forward(v), Silu);
-        let fine = self.down.forward(self.lift.forward(to_nhwc(x, self.shape)), &level);
+    /// `t: [batch]`, `x: [batch, c · h · w]`, result as `x`.
+    pub fn forward(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let time = self.time.activated(self.embedding.forward(t), Silu);
+        let fine = self.down.forward(self.lift.forward(to_nhwc(x, self.shape)), &time);
         let halved = self.halve.forward(fine.clone(), Identity);
-        let coarse = self.middle.iter().fold(halved, |x, block| block.forward(x, &level));
+        let coarse = self.middle.iter().fold(halved, |x, block| block.forward(x, &time));
         let joined = self.double.forward(coarse, Identity) + fine;
-        let out = self.up.forward(joined, &level);
+        let out = self.up.forward(joined, &time);
         from_nhwc(self.output.forward(self.norm.forward(out, Silu)), self.shape)
     }
 }
@@ -85,8 +85,8 @@ impl Residual {
         }
     }
 
-    fn forward(&self, x: Tensor<4>, level: &Tensor<2>) -> Tensor<4> {
-        let condition = self.condition.forward(level.clone());
+    fn forward(&self, x: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
+        let condition = self.condition.forward(time.clone());
         let inner = self.first.forward(self.first_norm.forward(x.clone(), Silu));
         let conditioned = inner + condition.unsqueeze_dims(&[1, 1]);
         x + self.second.forward(self.second_norm.forward(conditioned, Silu))
@@ -104,7 +104,7 @@ mod tests {
             let mut rng = Rng::new(1);
             let net = UNet::new(shape, 8, &mut rng, &device);
             let x = rng.normal([2, shape.iter().product()], &device);
-            let out = net.forward(x.clone(), Tensor::ones([2], &device));
+            let out = net.forward(Tensor::ones([2], &device), x.clone());
             assert_eq!(out.to_data(), x.zeros_like().to_data());
         }
     }

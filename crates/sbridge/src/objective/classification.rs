@@ -1,5 +1,7 @@
 //! Cross-entropy of a classifier.
 
+use std::ops::Range;
+
 use crate::net::Classifier;
 use crate::objective::{Objective, mean_over_blocks};
 use crate::rng::Rng;
@@ -36,8 +38,8 @@ impl Classification {
 impl Objective for Classification {
     type Model = Classifier;
 
-    fn loss(&self, model: &Classifier, batch_size: usize, rng: &mut Rng) -> Tensor<1> {
-        let chosen = rng.indices(batch_size, self.labels.len());
+    fn loss(&self, model: &Classifier, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let chosen = rng.indices(rows.len(), self.labels.len());
         let images = select_rows(&self.images, &chosen).autodiff();
         let labels: Vec<u32> = chosen.iter().map(|&i| self.labels[i]).collect();
         cross_entropy(model, images, &labels)

@@ -4,6 +4,8 @@
 //! the excess of the loss over its minimum is, times ½ ln(ε/v_min), the divergence of the model's
 //! paths from the bridge's.                                                    [Vin11; Song21]
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -103,8 +105,8 @@ impl DenoisingScore {
 impl Objective for DenoisingScore {
     type Model = NoisePredictor;
 
-    fn loss(&self, model: &NoisePredictor, batch_size: usize, rng: &mut Rng) -> Tensor<1> {
-        let chosen = rng.indices(batch_size, self.codes.dims()[0]);
+    fn loss(&self, model: &NoisePredictor, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let chosen = rng.indices(rows.len(), self.codes.dims()[0]);
         self.loss_on(model, select_rows(&self.codes, &chosen).autodiff(), rng)
     }
 

@@ -3,6 +3,8 @@
 //! min E softplus(−D(z + √ε ξ)) + E softplus(D(√τ ξ)); the minimiser is the log-ratio.
 //! \[DGLSB\]
 
+use std::ops::Range;
+
 use crate::net::{ResidualMlp, ResidualMlpSettings};
 use crate::objective::Objective;
 use crate::rng::Rng;
@@ -59,8 +61,8 @@ impl DensityRatio {
 impl Objective for DensityRatio {
     type Model = RatioNet;
 
-    fn loss(&self, model: &RatioNet, batch_size: usize, rng: &mut Rng) -> Tensor<1> {
-        let chosen = rng.indices(batch_size, self.codes.dims()[0]);
+    fn loss(&self, model: &RatioNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let chosen = rng.indices(rows.len(), self.codes.dims()[0]);
         self.loss_on(model, select_rows(&self.codes, &chosen).autodiff(), rng)
     }
 

@@ -1,14 +1,22 @@
 //! What a network is trained to do: one loss per file.
 
+mod bridge_matching;
 mod classification;
 mod denoising;
 mod density_ratio;
+mod drift_regression;
+mod path_matching;
 mod reconstruction;
 
+pub use bridge_matching::BridgeMatching;
 pub use classification::Classification;
 pub use denoising::{DenoisingScore, NoiseSampling, bayes_loss_of_gaussian};
 pub use density_ratio::{DensityRatio, RatioNet};
+pub use drift_regression::{DriftRegression, Examples, Regression, Transition};
+pub use path_matching::{PathMatching, StepTarget};
 pub use reconstruction::{Reconstruction, ReconstructionSettings};
+
+use std::ops::Range;
 
 use crate::rng::Rng;
 use crate::tensor::{Module, Tensor};
@@ -18,8 +26,13 @@ pub trait Objective: Sync {
     /// What is trained.
     type Model: Module;
 
-    /// A Monte Carlo estimate of the loss on a fresh batch of `batch_size`, a scalar `[1]`.
-    fn loss(&self, model: &Self::Model, batch_size: usize, rng: &mut Rng) -> Tensor<1>;
+    /// Makes ready for the batch that starts with example `first`. Examples are counted from the start of
+    /// training; whoever draws fresh ones has nothing to do.
+    fn prepare(&mut self, _first: usize) {}
+
+    /// A Monte Carlo estimate of the loss on the examples `rows`, a scalar `[1]`. Whoever draws fresh ones looks at
+    /// their number alone.
+    fn loss(&self, model: &Self::Model, rows: Range<usize>, rng: &mut Rng) -> Tensor<1>;
 
     /// The loss on data the model is not trained on, if some was set aside. The stream makes two
     /// calls comparable.

@@ -4,6 +4,8 @@
 //! `latent_noise` codes are shaken before decoding, which fills the holes between them and keeps
 //! the decoder's Lipschitz constant down.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -72,8 +74,8 @@ impl Reconstruction {
 impl Objective for Reconstruction {
     type Model = Autoencoder;
 
-    fn loss(&self, model: &Autoencoder, batch_size: usize, rng: &mut Rng) -> Tensor<1> {
-        let chosen = rng.indices(batch_size, self.rows.dims()[0]);
+    fn loss(&self, model: &Autoencoder, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let chosen = rng.indices(rows.len(), self.rows.dims()[0]);
         let x = select_rows(&self.rows, &chosen).autodiff();
         let code = model.encode(x.clone());
         let z = self.noisy_code(code.mean.clone(), code.log_var.clone(), rng);

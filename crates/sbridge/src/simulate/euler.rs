@@ -1,36 +1,84 @@
-//! Euler–Maruyama along a bridge: X += h v(t, X) + g √h ξ on equal steps, in the clock of the direction.
+//! Euler–Maruyama along a bridge: X += h v(t, X) + √qₖ ξ on equal steps, in the clock of the direction.
+//!
+//! The variance q of a step is that of the reference, g²h, or what a bridge says it is.
+
+use rayon::prelude::*;
 
 use crate::bridge::{Bridge, Direction};
 use crate::rng::Rng;
-use crate::tensor::{Tensor, column, per_row};
+use crate::tensor::{Device, Tensor, per_row, row_blocks, to_vec_f64};
 
-/// Carries `start` along `bridge` in `steps` equal steps, showing `(t, X_t)` to `observe` at every grid point.
+/// Variances g²h of `steps` equal steps along `bridge`.
+pub fn reference_variances(bridge: &dyn Bridge, direction: Direction, steps: usize) -> Vec<f64> {
+    let h = 1.0 / steps as f64;
+    let at = |k: usize| Tensor::<1>::from_data([direction.time(k as f64 * h)], &Device::flex());
+    (0..steps).map(|k| to_vec_f64(bridge.diffusion(at(k)))[0].powi(2) * h).collect()
+}
+
+/// Carries `start` along `bridge` with noise of `variances`, one for each of as many equal steps, showing
+/// `(t, X_t)` to `observe` at every grid point.
 ///
 /// # Shapes
 /// `start: [batch, dim]`, result the same.
-pub fn simulate(
+pub fn walk(
     bridge: &dyn Bridge,
     direction: Direction,
     start: Tensor<2>,
-    steps: usize,
+    variances: &[f64],
     rng: &mut Rng,
     observe: &mut dyn FnMut(f64, &Tensor<2>),
 ) -> Tensor<2> {
-    let time = |k: usize| match direction {
-        Direction::Forward => k as f64 / steps as f64,
-        Direction::Backward => 1.0 - k as f64 / steps as f64,
-    };
-    let h = 1.0 / steps as f64;
+    let steps = variances.len();
+    let time = |k: usize| direction.time(k as f64 / steps as f64);
     let mut x = start;
-    for k in 0..steps {
+    for (k, variance) in variances.iter().enumerate() {
         observe(time(k), &x);
-        let t = per_row(time(k), &x);
-        let drift = bridge.drift(direction, t.clone(), x.clone());
-        let noise = rng.normal_like(&x) * column(bridge.diffusion(t)) * h.sqrt();
-        x = x + drift * h + noise;
+        let drift = bridge.drift(direction, per_row(time(k), &x), x.clone());
+        let noise = rng.normal_like(&x) * variance.sqrt();
+        x = x + drift * (1.0 / steps as f64) + noise;
     }
     observe(time(steps), &x);
     x
+}
+
+/// Where [`walk`] ends, in blocks of rows that run side by side.
+pub fn ends_of_walks(
+    bridge: &dyn Bridge,
+    direction: Direction,
+    start: &Tensor<2>,
+    variances: &[f64],
+    rng: &mut Rng,
+) -> Tensor<2> {
+    let ends =
+        in_blocks(start, rng, |block, rng| walk(bridge, direction, block, variances, rng, &mut |_, _| {}));
+    Tensor::cat(ends, 0)
+}
+
+/// States of [`walk`] at all grid points, one more than there are steps, in blocks of rows that run side by side.
+pub fn paths(
+    bridge: &dyn Bridge,
+    direction: Direction,
+    start: &Tensor<2>,
+    variances: &[f64],
+    rng: &mut Rng,
+) -> Vec<Tensor<2>> {
+    let blocks = in_blocks(start, rng, |block, rng| {
+        let mut states = Vec::with_capacity(variances.len() + 1);
+        walk(bridge, direction, block, variances, rng, &mut |_, x| states.push(x.clone()));
+        states
+    });
+    let at = |k: usize| Tensor::cat(blocks.iter().map(|states| states[k].clone()).collect(), 0);
+    (0..=variances.len()).map(at).collect()
+}
+
+/// `work` on blocks of rows side by side, each with a stream of its own.
+fn in_blocks<T: Send>(
+    rows: &Tensor<2>,
+    rng: &mut Rng,
+    work: impl Fn(Tensor<2>, &mut Rng) -> T + Sync,
+) -> Vec<T> {
+    let blocks: Vec<_> = row_blocks(rows).into_iter().map(|block| (block, Rng::new(rng.seed()))).collect();
+    blocks.into_par_iter().map(|(block, mut rng)| work(block, &mut rng)).collect()
 }
 
 #[cfg(test)]
@@ -39,7 +87,7 @@ mod tests {
     use crate::marginal::{Convolved, Gaussian, Marginal as _};
     use crate::reference::Brownian;
     use crate::solver::SmoothingBridge;
-    use crate::tensor::{DType, Device, to_vec_f64};
+    use crate::tensor::DType;
 
     #[test]
     fn paths_of_the_smoothing_bridge_run_between_its_laws() {
@@ -55,12 +103,16 @@ mod tests {
             (Direction::Forward, Convolved::new(law.clone(), epsilon).sample(count, &mut rng), 0.25),
             (Direction::Backward, law.sample(count, &mut rng), 1.25),
         ] {
+            let variances = reference_variances(&bridge, direction, 200);
             let mut times = Vec::new();
-            let out = simulate(&bridge, direction, start, 200, &mut rng, &mut |t, _| times.push(t));
+            let out =
+                walk(&bridge, direction, start.clone(), &variances, &mut rng, &mut |t, _| times.push(t));
             assert!((var(&out) - end).abs() < allowed(end), "{direction:?}: {}", var(&out));
             assert_eq!(times.len(), 201);
-            let (first, last) = (times[0], times[200]);
-            assert_eq!((first, last), if direction == Direction::Forward { (0.0, 1.0) } else { (1.0, 0.0) });
+            assert_eq!((times[0], times[200]), direction.ends());
+            let states = paths(&bridge, direction, &start, &variances, &mut rng);
+            assert_eq!(to_vec_f64(states[0].clone()), to_vec_f64(start));
+            assert!((var(&states[200]) - end).abs() < allowed(end), "{direction:?}: {}", var(&states[200]));
         }
     }
 }

@@ -1,6 +1,21 @@
-//! Solvers: from a problem to its bridge, one file per method.
+//! One file or folder per method. What they find implements [`Bridge`](crate::Bridge).
 
+pub mod alternation;
+mod dsb;
+mod dsbm;
+mod frame;
 pub mod light_sb;
+mod neural;
+mod sdsb;
+mod sf2m;
+mod sgm;
 mod smoothing;
 
+pub use dsb::dsb;
+pub use dsbm::dsbm;
+pub use frame::Frame;
+pub use neural::{NeuralBridge, Way};
+pub use sdsb::sdsb;
+pub use sf2m::sf2m;
+pub use sgm::sgm;
 pub use smoothing::SmoothingBridge;

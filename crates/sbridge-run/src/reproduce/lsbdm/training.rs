@@ -65,9 +65,9 @@ pub(super) fn autoencoder(
     let net = Autoencoder::new(&kind, &settings, &mut rng.fork("init"), &rows.train.device());
     let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
     let scaled = |rows: &Tensor<2>| scaling.apply(rows.clone());
-    let objective = Reconstruction::new(scaled(&rows.train), Some(scaled(&rows.held_out)), loss);
+    let mut objective = Reconstruction::new(scaled(&rows.train), Some(scaled(&rows.held_out)), loss);
     let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
-    Ok((run_silently(trainer, &objective)?, scaling))
+    Ok((run_silently(trainer, &mut objective)?, scaling))
 }
 
 /// The bridge to the codes of `rows` between a trained encoder and decoder.
@@ -86,10 +86,10 @@ pub(super) fn bridge(
     let v_min = sampler().v_min(EPSILON)?;
     let (dim, device) = (codes.dims()[1], codes.device());
     let net = NoisePredictor::new(dim, settings.parametrisation, &net, &mut rng.fork("init"), &device);
-    let objective =
+    let mut objective =
         DenoisingScore::new(codes.clone(), Some(held_out.clone()), settings.noise_sampling, v_min, EPSILON)?;
     let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
-    let predictor = run_silently(trainer, &objective)?;
+    let predictor = run_silently(trainer, &mut objective)?;
     Ok(LatentModel {
         scaling,
         autoencoder,

@@ -4,59 +4,11 @@ use faer::Mat;
 
 use super::potential::LightPotential;
 use super::training::{LightSbSettings, PointSource, fit};
-use crate::bridge::{Bridge, Direction};
+use crate::bridge::{Bridge, Direction, PairBridge};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::solver::frame::Frame;
 use crate::tensor::{Tensor, TensorData, to_vec_f64};
-
-/// What the potentials see: each law about its own mean, both divided by one number.
-///
-/// Moving a law moves the plan with it and dividing space by s divides ε by s², so the answer is that of the data.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
-    /// Means of source and target, `[dim]`.
-    pub means: [Vec<f64>; 2],
-    /// The common divisor: the root mean square deviation of both laws together.
-    pub scale: f64,
-}
-
-impl Frame {
-    /// The frame of two samples, row-major with rows of `dim`.
-    pub fn of(source: &[f64], target: &[f64], dim: usize) -> Self {
-        let means = [source, target].map(|rows| mean(rows, dim));
-        let spread = |rows: &[f64], mean: &[f64]| {
-            rows.chunks_exact(dim)
-                .flat_map(|row| row.iter().zip(mean))
-                .map(|(x, m)| (x - m).powi(2))
-                .sum::<f64>()
-        };
-        let total = spread(source, &means[0]) + spread(target, &means[1]);
-        let scale = (total / (source.len() + target.len()) as f64).sqrt();
-        Self { means, scale: if scale > 0.0 { scale } else { 1.0 } }
-    }
-
-    /// Mean of the bridge at time `t`: it moves along a line.
-    fn centre(&self, t: f64) -> Vec<f64> {
-        self.means[0].iter().zip(&self.means[1]).map(|(a, b)| (1.0 - t) * a + t * b).collect()
-    }
-
-    /// States at time `t` as the potentials see them.
-    fn apply(&self, t: f64, x: &[f64]) -> Vec<f64> {
-        let centre = self.centre(t);
-        x.iter().zip(centre.iter().cycle()).map(|(x, m)| (x - m) / self.scale).collect()
-    }
-
-    /// And back.
-    fn undo(&self, t: f64, x: &[f64]) -> Vec<f64> {
-        let centre = self.centre(t);
-        x.iter().zip(centre.iter().cycle()).map(|(x, m)| x * self.scale + m).collect()
-    }
-}
-
-fn mean(rows: &[f64], dim: usize) -> Vec<f64> {
-    let count = (rows.len() / dim) as f64;
-    (0..dim).map(|j| rows.iter().skip(j).step_by(dim).sum::<f64>() / count).collect()
-}
 
 /// A Schrödinger bridge between two samples, by a mixture potential each way.
 #[derive(Clone, Debug)]
@@ -103,11 +55,6 @@ impl LightSb {
         Ok(Self { frame, forward, backward })
     }
 
-    /// ε in units of the data.
-    pub fn epsilon(&self) -> f64 {
-        self.forward.epsilon() * self.frame.scale.powi(2)
-    }
-
     fn potential(&self, direction: Direction) -> &LightPotential {
         match direction {
             Direction::Forward => &self.forward,
@@ -115,17 +62,9 @@ impl LightSb {
         }
     }
 
-    /// One draw at the other end for every row of `x`, `[batch, dim]` in data units, exactly from the plan.
-    pub fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        let (from, to) = ends(direction);
-        let inside = self.frame.apply(from, &to_vec_f64(x.clone()));
-        let drawn = self.potential(direction).sample(&inside, rng);
-        rows_like(x, self.frame.undo(to, &drawn))
-    }
-
     /// Mean and covariance of the other end given the one at `x`, in data units, exactly from the plan.
     pub fn conditional_moments(&self, direction: Direction, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
-        let (from, to) = ends(direction);
+        let (from, to) = direction.ends();
         let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));
         (self.frame.undo(to, &mean), covariance * faer::Scale(self.frame.scale.powi(2)))
     }
@@ -133,22 +72,11 @@ impl LightSb {
     /// Drift at one time for all rows.
     fn drift_at(&self, direction: Direction, t: f64, x: &Tensor<2>) -> Tensor<2> {
         let inside = self.frame.apply(t, &to_vec_f64(x.clone()));
-        let (from, to) = ends(direction);
-        let elapsed = (t - from).abs();
+        let elapsed = (t - direction.ends().0).abs();
         let drift = self.potential(direction).drift(elapsed, &inside);
-        let (start, end) = (self.frame.centre(from), self.frame.centre(to));
-        let along = start.iter().zip(&end).map(|(start, end)| end - start);
-        let shift: Vec<f64> = along.collect();
+        let shift = self.frame.velocity(direction);
         let moved = drift.iter().zip(shift.iter().cycle()).map(|(v, shift)| v * self.frame.scale + shift);
         rows_like(x, moved.collect())
-    }
-}
-
-/// Times at which a direction starts and ends.
-fn ends(direction: Direction) -> (f64, f64) {
-    match direction {
-        Direction::Forward => (0.0, 1.0),
-        Direction::Backward => (1.0, 0.0),
     }
 }
 
@@ -166,7 +94,7 @@ impl Bridge for LightSb {
     /// At the end of a direction, where the drift is not defined.
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let times = to_vec_f64(t);
-        assert!(times.iter().all(|t| *t != ends(direction).1), "the drift is not defined at its end");
+        assert!(times.iter().all(|t| *t != direction.ends().1), "the drift is not defined at its end");
         if times.windows(2).all(|pair| pair[0] == pair[1]) {
             return self.drift_at(direction, times[0], &x);
         }
@@ -176,6 +104,32 @@ impl Bridge for LightSb {
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
         t.full_like(self.epsilon().sqrt())
+    }
+}
+
+/// Steps in which paths are simulated.
+const WALK_STEPS: usize = 100;
+
+impl PairBridge for LightSb {
+    fn epsilon(&self) -> f64 {
+        self.forward.epsilon() * self.frame.scale.powi(2)
+    }
+
+    /// Drawn exactly from the plan, without walking a path.
+    fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
+        let (from, to) = direction.ends();
+        let inside = self.frame.apply(from, &to_vec_f64(x.clone()));
+        let drawn = self.potential(direction).sample(&inside, rng);
+        rows_like(x, self.frame.undo(to, &drawn))
+    }
+
+    /// Both ends: the plan knows them without what lies between.
+    fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
+        vec![x.clone(), self.transport(direction, x, rng)]
+    }
+
+    fn step_variances(&self, _direction: Direction) -> Vec<f64> {
+        vec![self.epsilon() / WALK_STEPS as f64; WALK_STEPS]
     }
 }
 

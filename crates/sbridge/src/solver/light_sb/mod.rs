@@ -18,7 +18,7 @@ mod bridge;
 mod potential;
 mod training;
 
-pub use bridge::{Frame, LightSb, OnStep};
+pub use bridge::{LightSb, OnStep};
 pub use potential::LightPotential;
 pub use training::{LightSbSettings, PointSource, fit};
 

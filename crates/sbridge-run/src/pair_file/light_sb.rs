@@ -1,13 +1,15 @@
-//! A bridge between two data sets on disk, `bridge.safetensors`.
+//! A bridge of mixture potentials on disk.
 
 use std::path::Path;
 
 use faer::Mat;
 use sbridge::net::Weights;
-use sbridge::solver::light_sb::{Frame, LightPotential, LightSb};
+use sbridge::solver::Frame;
+use sbridge::solver::light_sb::{LightPotential, LightSb};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, RunError};
+use super::{damaged, means, require_positive, vector, widen};
+use crate::error::Result;
 use crate::tensor_file;
 
 /// What the arrays do not say.
@@ -22,7 +24,7 @@ struct Description {
 /// Writes `bridge` to `path` in one step.
 ///
 /// # Errors
-/// [`RunError::Disk`] if the disk refuses.
+/// [`RunError::Disk`](crate::RunError::Disk) if the disk refuses.
 pub fn save(path: &Path, bridge: &LightSb) -> Result<()> {
     let description = Description {
         method: "light-sb".into(),
@@ -35,12 +37,6 @@ pub fn save(path: &Path, bridge: &LightSb) -> Result<()> {
         tensor_file::insert(&mut arrays, name, arrays_of(potential));
     }
     tensor_file::save(path, &arrays, &description)
-}
-
-type Array = (Vec<usize>, Vec<f32>);
-
-fn vector(values: &[f64]) -> Array {
-    (vec![values.len()], values.iter().map(|x| *x as f32).collect())
 }
 
 fn arrays_of(potential: &LightPotential) -> Weights {
@@ -58,33 +54,25 @@ fn arrays_of(potential: &LightPotential) -> Weights {
 /// Reads what [`save`] wrote.
 ///
 /// # Errors
-/// [`RunError::Folder`] if the file is missing or damaged.
+/// [`RunError::Folder`](crate::RunError::Folder) if the file is missing or damaged.
 pub fn load(path: &Path) -> Result<LightSb> {
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
-    let damaged = |what: &str| RunError::folder(path, format!("{what}; it is damaged"));
     if description.method != "light-sb" {
-        return Err(damaged(&format!("holds a bridge of method {:?}, not light-sb", description.method)));
+        return Err(damaged(
+            path,
+            &format!("holds a bridge of method {:?}, not light-sb", description.method),
+        ));
     }
-    let mut mean = |name: &str| match arrays.remove(name) {
-        Some((shape, values)) if shape.len() == 1 && !values.is_empty() => Ok(widen(&values)),
-        _ => Err(damaged(&format!("lacks {name}"))),
-    };
-    let means = [mean("mean/source")?, mean("mean/target")?];
+    let means = means(&mut arrays, path)?;
     let dim = means[0].len();
-    if means[1].len() != dim || !(description.scale.is_finite() && description.scale > 0.0) {
-        return Err(damaged("has means or a scale that do not fit"));
-    }
+    let scale = require_positive("the scale", description.scale, path)?;
     let mut potential = |name: &str| {
         let part = tensor_file::extract(&mut arrays, name);
         potential_of(part, dim, description.epsilon)
-            .ok_or_else(|| damaged(&format!("lacks the {name} potential")))
+            .ok_or_else(|| damaged(path, &format!("lacks the {name} potential")))
     };
     let (forward, backward) = (potential("forward")?, potential("backward")?);
-    Ok(LightSb { frame: Frame { means, scale: description.scale }, forward, backward })
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|x| f64::from(*x)).collect()
+    Ok(LightSb { frame: Frame { means, scale }, forward, backward })
 }
 
 /// The potential in `arrays`, if they fit each other.
@@ -105,9 +93,9 @@ fn potential_of(mut arrays: Weights, dim: usize, epsilon: f64) -> Option<LightPo
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use sbridge::Rng;
     use sbridge::solver::light_sb::LightSbSettings;
     use sbridge::tensor::{Device, to_vec};
+    use sbridge::{PairBridge as _, Rng};
 
     #[test]
     fn a_bridge_read_back_transports_to_the_same_points() {

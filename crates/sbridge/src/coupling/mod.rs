@@ -1,0 +1,32 @@
+//! Where pairs of ends come from.
+
+mod entropic;
+mod independent;
+mod simulated;
+
+pub use entropic::Entropic;
+pub use independent::Independent;
+pub use simulated::Simulated;
+
+use crate::rng::Rng;
+use crate::tensor::{Tensor, select_rows};
+
+/// Ends of paths, row by row: `[count, dim]` each.
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    /// At t = 0.
+    pub x0: Tensor<2>,
+    /// At t = 1.
+    pub x1: Tensor<2>,
+}
+
+/// A joint law of both ends.
+pub trait Coupling: Send + Sync {
+    /// `count` pairs in random order.
+    fn pairs(&self, count: usize, rng: &mut Rng) -> Pairs;
+}
+
+/// `count` of the `rows` in random order, none more than once more often than another.
+fn drawn(rows: &Tensor<2>, count: usize, rng: &mut Rng) -> Tensor<2> {
+    select_rows(rows, &rng.epochs(count, rows.dims()[0]))
+}

@@ -1,0 +1,64 @@
+//! A plain multilayer perceptron of state and time, without normalisation: [x, t] → silu → … → ℝᵈ.
+
+use sbridge_kernels::Activation::Silu;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::net::layers::Linear;
+use crate::rng::Rng;
+use crate::tensor::{Device, Module, Tensor, column};
+
+/// Size of a perceptron.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MlpSettings {
+    /// Features of a hidden layer. Default 256.
+    pub width: usize,
+    /// Hidden layers. Default 2.
+    pub layers: usize,
+}
+
+impl Default for MlpSettings {
+    fn default() -> Self {
+        Self { width: 256, layers: 2 }
+    }
+}
+
+impl MlpSettings {
+    /// # Errors
+    /// [`Error::Setting`] for a size of zero.
+    pub fn check(&self) -> Result<()> {
+        for (name, value, usual) in [("width", self.width, "256"), ("layers", self.layers, "2")] {
+            if value == 0 {
+                return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A perceptron from `[batch, dim]` and a time to `[batch, dim]`; it starts at zero.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    hidden: Vec<Linear>,
+    output: Linear,
+}
+
+impl Mlp {
+    /// A network for states of dimension `dim`.
+    pub fn new(dim: usize, settings: &MlpSettings, rng: &mut Rng, device: &Device) -> Self {
+        let inputs = |layer: usize| if layer == 0 { dim + 1 } else { settings.width };
+        let hidden = |layer| Linear::new(inputs(layer), settings.width, 1.0, rng, device);
+        Self {
+            hidden: (0..settings.layers).map(hidden).collect(),
+            output: Linear::new(settings.width, dim, 0.0, rng, device),
+        }
+    }
+
+    /// # Shapes
+    /// `t: [batch]`, `x: [batch, dim]`, result `[batch, dim]`.
+    pub fn forward(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let input = Tensor::cat(vec![x, column(t)], 1);
+        self.output.forward(self.hidden.iter().fold(input, |x, layer| layer.activated(x, Silu)))
+    }
+}

@@ -1,0 +1,130 @@
+//! Regression of a drift: E w(t) ‖v_θ(t, x) − y‖² over examples (t, x, y) that come in generations.
+//!
+//! Whatever is simulated to make examples is simulated once for a generation. A generation is a function of the
+//! seed and its number alone, so a resumed run makes the same ones again.
+
+use std::ops::Range;
+
+use crate::net::DriftNet;
+use crate::objective::Objective;
+use crate::rng::Rng;
+use crate::tensor::{Tensor, column, select_rows};
+
+/// Examples to regress on.
+#[derive(Clone, Debug)]
+pub struct Regression {
+    /// Times, `[batch]`.
+    pub t: Tensor<1>,
+    /// States, `[batch, dim]`.
+    pub x: Tensor<2>,
+    /// What the drift should be in the mean, `[batch, dim]`.
+    pub target: Tensor<2>,
+    /// Weights, `[batch]`.
+    pub weight: Tensor<1>,
+}
+
+impl Regression {
+    /// One after the other.
+    pub(super) fn joined(parts: Vec<Self>) -> Self {
+        let rows =
+            |of: fn(&Self) -> &Tensor<2>| Tensor::cat(parts.iter().map(|part| of(part).clone()).collect(), 0);
+        let numbers =
+            |of: fn(&Self) -> &Tensor<1>| Tensor::cat(parts.iter().map(|part| of(part).clone()).collect(), 0);
+        Self {
+            t: numbers(|part| &part.t),
+            x: rows(|part| &part.x),
+            target: rows(|part| &part.target),
+            weight: numbers(|part| &part.weight),
+        }
+    }
+
+    /// The examples at `indices`.
+    pub(super) fn select(&self, indices: &[usize]) -> Self {
+        let numbers = |of: &Tensor<1>| select_rows(&column(of.clone()), indices).squeeze_dim(1);
+        Self {
+            t: numbers(&self.t),
+            x: select_rows(&self.x, indices),
+            target: select_rows(&self.target, indices),
+            weight: numbers(&self.weight),
+        }
+    }
+}
+
+/// Examples of one step of a path, to learn how much noise belongs to the step.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// Examples at the step's start.
+    pub examples: Regression,
+    /// Variance of the step given the end that the target points to.
+    pub bridge_variance: f64,
+}
+
+/// Where examples come from.
+pub trait Examples: Send + Sync {
+    /// Examples in a generation.
+    fn count(&self) -> usize;
+
+    /// Replaces the generation.
+    fn renew(&mut self, rng: &mut Rng);
+
+    /// The examples `rows` of this generation.
+    fn regression(&self, rows: Range<usize>, rng: &mut Rng) -> Regression;
+
+    /// Examples of step `step`, counted in the clock of the direction that is learned, if the target's mean is that of
+    /// the next state.
+    fn transition(&self, step: usize, rng: &mut Rng) -> Option<Transition>;
+}
+
+/// The regression of a drift on [`Examples`].
+pub struct DriftRegression {
+    examples: Box<dyn Examples>,
+    rng: Rng,
+    generation: Option<usize>,
+}
+
+impl DriftRegression {
+    /// On `examples` made with randomness from `rng`.
+    pub fn new(examples: Box<dyn Examples>, rng: Rng) -> Self {
+        Self { examples, rng, generation: None }
+    }
+
+    /// The variance of every one of `steps` steps, given that `drift` was learned: what the bridge between state and
+    /// target leaves, and how the target varies about its mean, which is what the drift is.     \[SDSB, §3; spec. of 3.3\]
+    /// Nothing where the targets do not tell.
+    pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Option<Vec<f64>> {
+        self.examples.renew(&mut self.rng.fork("transitions"));
+        self.generation = None;
+        let mut rng = self.rng.fork("residuals");
+        (0..steps)
+            .map(|step| {
+                let Transition { examples, bridge_variance } = self.examples.transition(step, &mut rng)?;
+                let residual = drift.forward(examples.t, examples.x) - examples.target;
+                let residual = f64::from(residual.powi_scalar(2).mean().into_scalar::<f32>());
+                Some(bridge_variance + residual / (steps * steps) as f64)
+            })
+            .collect()
+    }
+}
+
+impl Objective for DriftRegression {
+    type Model = DriftNet;
+
+    fn prepare(&mut self, first: usize) {
+        let generation = first / self.examples.count();
+        if self.generation != Some(generation) {
+            self.examples.renew(&mut self.rng.fork(&format!("generation {generation}")));
+            self.generation = Some(generation);
+        }
+    }
+
+    fn loss(&self, model: &DriftNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let first = rows.start % self.examples.count();
+        let Regression { t, x, target, weight } = self.examples.regression(first..first + rows.len(), rng);
+        let error = model.forward(t.autodiff(), x.autodiff()) - target.autodiff();
+        (error.clone() * error * column(weight).autodiff()).mean()
+    }
+
+    fn held_out_loss(&self, _model: &DriftNet, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
+}

@@ -1,0 +1,224 @@
+//! Bridges learned half by half: one regression of a drift after the other, the two directions in turn.
+//!
+//! Every half-bridge regresses the drift of one direction on examples, and three choices make the methods:
+//!
+//! | method | target of the regression | where its examples come from | half-bridges |
+//! |-|-|-|-|
+//! | [`dsb`] | mean of the step, carried over | paths along the last half-bridge | as many as wanted |
+//! | [`sdsb`] | state before the step | the same | the same |
+//! | [`dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
+//! | [`sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
+//! | [`sgm`] | end of a Brownian bridge | the reference | 1 |
+//!
+//! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
+//! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
+//!
+//! [`dsb`]: crate::solver::dsb
+//! [`sdsb`]: crate::solver::sdsb
+//! [`dsbm`]: crate::solver::dsbm
+//! [`sf2m`]: crate::solver::sf2m
+//! [`sgm`]: crate::solver::sgm
+
+mod settings;
+
+pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target};
+
+use std::sync::Arc;
+
+use crate::bridge::{Direction, PairBridge};
+use crate::coupling::{Coupling, Entropic, Independent, Simulated};
+use crate::error::{Error, Result};
+use crate::executor::run_silently;
+use crate::fit::Trainer;
+use crate::net::DriftNet;
+use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
+use crate::reference::Brownian;
+use crate::rng::Rng;
+use crate::solver::frame::Frame;
+use crate::solver::neural::{NeuralBridge, Way};
+use crate::tensor::{DType, Tensor, per_row, to_vec_f64};
+
+/// One half-bridge: which, and in which direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfBridge {
+    /// Its number, counted from 0.
+    pub number: usize,
+    /// The direction whose drift it learns.
+    pub direction: Direction,
+}
+
+impl HalfBridge {
+    /// Half-bridge `number`: even ones go backward.
+    pub fn new(number: usize) -> Self {
+        let direction = if number.is_multiple_of(2) { Direction::Backward } else { Direction::Forward };
+        Self { number, direction }
+    }
+}
+
+/// A bridge between half-bridges.
+pub struct Alternation {
+    settings: AlternationSettings,
+    /// Source and target in units of the frame.
+    ends: [Tensor<2>; 2],
+    /// Channels, height and width, where samples are images.
+    image: Option<[usize; 3]>,
+    frame: Frame,
+    /// In units of the frame.
+    bridge: NeuralBridge,
+    learned: usize,
+    rng: Rng,
+}
+
+impl Alternation {
+    /// Prepares to join the rows of `source` and `target`, in data units, for ε in their squares.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for rows of different length, [`Error::Setting`] for settings out of range.
+    pub fn new(
+        source: &Tensor<2>,
+        target: &Tensor<2>,
+        image: Option<[usize; 3]>,
+        epsilon: f64,
+        settings: AlternationSettings,
+        rng: Rng,
+    ) -> Result<Self> {
+        settings.check()?;
+        let [_, dim] = source.dims();
+        if target.dims()[1] != dim {
+            let fix = "source and target must live in the same space";
+            return Err(Error::shape("dimension of the target", dim, target.dims()[1], fix));
+        }
+        let frame = Frame::of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
+        let end =
+            |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
+        let ends = [end(0.0, source), end(1.0, target)];
+        let reference = Brownian::with_epsilon(epsilon / frame.scale.powi(2))?;
+        let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
+        Ok(Self { settings, ends, image, frame, bridge, learned: 0, rng })
+    }
+
+    /// The half-bridge to learn next, if one is left.
+    pub fn next(&self) -> Option<HalfBridge> {
+        (self.learned < self.settings.half_bridges).then(|| HalfBridge::new(self.learned))
+    }
+
+    /// Half-bridges learned.
+    pub fn learned(&self) -> usize {
+        self.learned
+    }
+
+    /// The bridge as far as it is learned, in data units.
+    pub fn bridge(&self) -> NeuralBridge {
+        NeuralBridge { frame: self.frame.clone(), ..self.bridge.clone() }
+    }
+
+    /// Continues from what [`bridge`](Self::bridge) was after `learned` half-bridges.
+    pub fn continue_from(&mut self, bridge: NeuralBridge, learned: usize) {
+        self.bridge = NeuralBridge { frame: Frame::identity(self.ends[0].dims()[1]), ..bridge };
+        self.learned = learned;
+    }
+
+    /// A network of the settings' size, with weights from `rng`.
+    pub fn network(&self, rng: &mut Rng) -> DriftNet {
+        let device = self.ends[0].device();
+        DriftNet::new(self.ends[0].dims()[1], self.image, &self.settings.net, rng, &device)
+    }
+
+    /// Learns the next half-bridge by way of `train`, which is given the network to start from, what to regress it on
+    /// and a stream of randomness.
+    ///
+    /// # Errors
+    /// What `train` returns, or [`Error::Setting`] for an ε the starting pairs cannot be made with.
+    ///
+    /// # Panics
+    /// If none is left.
+    pub fn learn<E: From<Error>>(
+        &mut self,
+        train: impl FnOnce(HalfBridge, DriftNet, &mut DriftRegression, &Rng) -> std::result::Result<DriftNet, E>,
+    ) -> std::result::Result<(), E> {
+        let half = self.next().expect("asked only while one is left");
+        let rng = self.rng.fork(&format!("half-bridge {}", half.number));
+        let mut regression = DriftRegression::new(self.examples(half)?, rng.fork("examples"));
+        let net = match &self.bridge.way(half.direction).drift {
+            Some(net) => net.clone(),
+            None => self.network(&mut rng.fork("init")),
+        };
+        let drift = train(half, net, &mut regression, &rng.fork("fit"))?;
+        let steps = self.settings.steps;
+        let learned = match self.settings.step_variance {
+            StepVariance::Matched => regression.step_variances(&drift, steps),
+            StepVariance::Reference => None,
+        };
+        let of_reference = || vec![self.bridge.epsilon() / steps as f64; steps];
+        let step_variances = learned.unwrap_or_else(of_reference).into_iter().map(|q| q as f32).collect();
+        self.bridge.set_way(half.direction, Way { drift: Some(drift), step_variances });
+        self.learned += 1;
+        Ok(())
+    }
+
+    /// Learns all half-bridges that are left, without an observer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the numbers go bad.
+    pub fn run(mut self) -> Result<NeuralBridge> {
+        while self.next().is_some() {
+            let fit = self.settings.fit.clone();
+            self.learn(|_, net, regression, rng| {
+                run_silently(Trainer::new(net, fit, rng.clone())?, regression)
+            })?;
+        }
+        Ok(self.bridge())
+    }
+
+    /// What half-bridge `half` is regressed on.
+    fn examples(&self, half: HalfBridge) -> Result<Box<dyn Examples>> {
+        let AlternationSettings { steps, .. } = self.settings;
+        let walked = half.direction.reversed();
+        let (bridge, starts) = (Arc::new(self.bridge.clone()), self.start_of(walked).clone());
+        let step_target = match self.settings.target {
+            Target::Mean => StepTarget::Mean,
+            Target::State => StepTarget::State,
+            Target::Bridge => {
+                let (coupling, count, uses) = self.pairs(half)?;
+                let reference = self.bridge.reference;
+                let matching = BridgeMatching::new(coupling, reference, half.direction, steps, (count, uses));
+                return Ok(Box::new(matching));
+            }
+        };
+        let dim = starts.dims()[1];
+        let count = self.settings.paths(dim);
+        Ok(Box::new(PathMatching::new(bridge, walked, starts, step_target, count)))
+    }
+
+    /// Pairs of ends for half-bridge `half`, how many are held, and how often each is used.
+    fn pairs(&self, half: HalfBridge) -> Result<(Box<dyn Coupling>, usize, usize)> {
+        let [source, target] = self.ends.clone();
+        let count = self.settings.pairs(source.dims()[1]);
+        let uses = self.settings.cache.uses;
+        // The first iteration learns both directions from the same pairs; the reference starts at one end only.
+        let is_first = half.number < 2;
+        Ok(match self.settings.start {
+            StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
+            StartingPairs::Entropic if is_first => {
+                let coupling = Entropic::new(source, target, self.bridge.epsilon())?;
+                (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
+            }
+            _ => {
+                let direction = half.direction.reversed();
+                let starts = self.start_of(direction).clone();
+                (
+                    Box::new(Simulated { bridge: Arc::new(self.bridge.clone()), direction, starts }),
+                    count,
+                    uses,
+                )
+            }
+        })
+    }
+
+    fn start_of(&self, direction: Direction) -> &Tensor<2> {
+        match direction {
+            Direction::Forward => &self.ends[0],
+            Direction::Backward => &self.ends[1],
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Settings of bridges that are learned half by half.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::fit::FitSettings;
+use crate::net::DriftNetSettings;
+
+/// How half-bridges are learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlternationSettings {
+    /// What a drift is regressed on.
+    pub target: Target,
+    /// Where pairs come from before there is a bridge to simulate.
+    pub start: StartingPairs,
+    /// Half-bridges learned one after the other, backward first; at least 1.
+    pub half_bridges: usize,
+    /// Steps of a path; 10 to 200. The error falls as one over them.
+    pub steps: usize,
+    /// The noise of a step.
+    pub step_variance: StepVariance,
+    /// What is simulated ahead.
+    pub cache: CacheSettings,
+    /// Size of the networks.
+    pub net: DriftNetSettings,
+    /// Training of a half-bridge.
+    pub fit: FitSettings,
+}
+
+/// What a drift is regressed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The mean of a step forward, carried over to where it ended.
+    Mean,
+    /// The state before a step.
+    State,
+    /// The end of the Brownian bridge.
+    Bridge,
+}
+
+/// Where pairs come from before there is a bridge to simulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartingPairs {
+    /// Source samples, and where Brownian motion takes them.
+    Reference,
+    /// Samples of both ends, drawn independently.
+    Independent,
+    /// The entropic plan between parts of both samples.
+    Entropic,
+}
+
+/// The noise of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepVariance {
+    /// That of the reference, ε/N.
+    Reference,
+    /// What the learned mean leaves of the reversed step: no bias of order 1/N.
+    Matched,
+}
+
+/// What is simulated ahead of training.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Pairs or paths simulated at a time. Default 10000.
+    pub rows: usize,
+    /// Memory they may take, in megabytes. Default 256.
+    pub megabytes: usize,
+    /// How often a pair is used, each time with another time and other noise; steps of paths are used once. Default 4.
+    pub uses: usize,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { rows: 10_000, megabytes: 256, uses: 4 }
+    }
+}
+
+/// Plans between samples made for a half-bridge: they cost more than all else.
+const PLANS: usize = 8;
+
+impl AlternationSettings {
+    /// # Errors
+    /// [`Error::Setting`] for a value outside its range.
+    pub fn check(&self) -> Result<()> {
+        for (name, value, usual) in [
+            ("half_bridges", self.half_bridges, "20"),
+            ("cache.rows", self.cache.rows, "10000"),
+            ("cache.megabytes", self.cache.megabytes, "256"),
+            ("cache.uses", self.cache.uses, "4"),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
+            }
+        }
+        if !(2..=1000).contains(&self.steps) {
+            return Err(Error::setting("steps", "in 2 to 1000", self.steps, "20 to 100 is usual"));
+        }
+        self.net.check()?;
+        self.fit.check()
+    }
+
+    /// Pairs held at a time, for samples of `dim` values: a multiple of the batch.
+    pub(super) fn pairs(&self, dim: usize) -> usize {
+        self.held(2 * dim, self.fit.batch_size)
+    }
+
+    /// Paths held at a time: state and target of every step, in a multiple of the batch.
+    pub(super) fn paths(&self, dim: usize) -> usize {
+        // A multiple of the batch in paths is one in steps.
+        self.held((2 * dim + 2) * self.steps, self.fit.batch_size)
+    }
+
+    /// Rows of so many values that fit, at least one batch of them.
+    fn held(&self, values: usize, batch: usize) -> usize {
+        let fits = self.cache.megabytes * 1_000_000 / (values * size_of::<f32>());
+        (self.cache.rows.min(fits) / batch).max(1) * batch
+    }
+
+    /// Bytes of what is simulated ahead, for samples of `dim` values.
+    pub fn cache_bytes(&self, dim: usize) -> usize {
+        let values = match self.target {
+            Target::Bridge => self.pairs(dim) * 2 * dim,
+            Target::Mean | Target::State => self.paths(dim) * self.steps * (2 * dim + 2),
+        };
+        values * size_of::<f32>()
+    }
+
+    /// Paths that have to be walked for an example.
+    pub fn paths_per_example(&self) -> f64 {
+        match self.target {
+            Target::Bridge if self.half_bridges <= 2 && self.start != StartingPairs::Reference => 0.0,
+            Target::Bridge => 1.0 / self.cache.uses as f64,
+            Target::Mean | Target::State => 1.0 / self.steps as f64,
+        }
+    }
+
+    /// How often each of `count` pairs of a plan is used, so that few plans are made.
+    pub(super) fn uses_of_plans(&self, count: usize) -> usize {
+        (self.fit.steps * self.fit.batch_size).div_ceil(PLANS * count)
+    }
+}
