@@ -297,7 +297,13 @@ pub(crate) struct FitPair {
     /// Keep only target samples with these labels
     #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
     pub(crate) target_labels: Option<String>,
-    /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto
+    /// Data at several times, instead of source and target: DATA@TIME,DATA@TIME,…
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["resume", "source", "target"])]
+    pub(crate) snapshots: Option<String>,
+    /// Times of snapshots to keep from the fit and judge it by, separated by commas
+    #[arg(long, value_name = "TIMES", requires = "snapshots", value_delimiter = ',')]
+    pub(crate) hold_out: Vec<f64>,
+    /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto; with snapshots, for a unit of time
     #[arg(long, conflicts_with = "resume")]
     pub(crate) epsilon: Option<EpsilonChoice>,
     /// Settings file (TOML); options on the command line win over it
@@ -333,9 +339,12 @@ pub(crate) struct Transport {
     /// Where to write the ends: .npy, .csv, or .png for a grid of images
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Stop on the way: 0 is the source, 1 the target
-    #[arg(long, value_name = "T")]
+    /// Stop on the way: 0 is the source, 1 the target; with snapshots, a time of theirs
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub(crate) time: Option<f64>,
+    /// The snapshot the input belongs to, by its time; the first, or the last if backward
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub(crate) from: Option<f64>,
     /// Simulate paths and write their states at every step: .npy of [times, count, dim]
     #[arg(long, value_name = "FILE")]
     pub(crate) paths: Option<PathBuf>,

@@ -6,17 +6,17 @@ use std::time::Instant;
 
 use sbridge::Direction;
 use sbridge::solver::light_sb::LightSbSettings;
+use sbridge_run::chain::OpenChain;
 use sbridge_run::config::DataConfig;
 use sbridge_run::eot_benchmark::{self, EotTable};
 use sbridge_run::finish::{self, OpenRun};
-use sbridge_run::fit_pair::{self, Pair};
+use sbridge_run::fit_pair;
 use sbridge_run::ot::{self, OtSettings};
-use sbridge_run::pair_evaluation::{self, PairEvaluation};
 use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
-use sbridge_run::transport::{self, OpenPair};
+use sbridge_run::transport;
 use sbridge_run::{
-    Config, PairConfig, PairMethod, Result, RunError, RunFolder, atomic, estimate, fit_latent, pair_report,
+    Config, PairConfig, PairMethod, Result, RunError, RunFolder, estimate, fit_latent, pair_report,
     run_report,
 };
 use serde::Serialize;
@@ -84,10 +84,19 @@ fn join(method: PairMethod, fit: &FitPair) -> Result<()> {
             fit_pair::start(method, config, out)?
         }
     };
-    let run = OpenPair::of(folder)?;
-    println!("{}", judge_pair(&run)?);
+    let report = folder.file("report.html");
+    judge_bridge(folder, false)?;
     let minutes = estimate::human_time(started.elapsed().as_secs_f64());
-    println!("done in {minutes}; open {}", run.folder.file("report.html").display());
+    println!("done in {minutes}; open {}", report.display());
+    Ok(())
+}
+
+/// Evaluates and reports a bridge between two sets, or through several.
+fn judge_bridge(folder: RunFolder, json: bool) -> Result<()> {
+    match OpenChain::of(folder)? {
+        Ok(chain) => print(&chain.judge()?, json),
+        Err(pair) => print(&pair_report::judge(&pair)?, json),
+    }
     Ok(())
 }
 
@@ -99,39 +108,46 @@ fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
     put("source.labels", labels(fit.source_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("target.source", fit.target.as_deref().map(toml_string));
     put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
+    put("snapshots", fit.snapshots.as_deref().map(snapshots).transpose()?);
+    put("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out)));
     put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
     put("seed", fit.seed.map(|n| n.to_string()));
     put("device", fit.device.as_deref().map(toml_string));
     Ok(list)
 }
 
-/// Evaluates a bridge between two sets, and writes `evaluation.json` and the report.
-fn judge_pair(run: &OpenPair) -> Result<PairEvaluation> {
-    let pair = Pair::load(&run.config)?;
-    let evaluation = pair_evaluation::evaluate(run, &pair)?;
-    let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
-    atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
-    pair_report::write(run, &pair, &evaluation)?;
-    Ok(evaluation)
-}
-
 fn carry(args: &Transport) -> Result<()> {
-    let run = OpenPair::open(&args.run)?;
+    let folder = RunFolder::open(&args.run)?;
     let direction = match args.direction {
         DirectionChoice::Forward => Direction::Forward,
         DirectionChoice::Backward => Direction::Backward,
     };
-    let seed = args.seed.unwrap_or(run.config.seed);
+    let seed = args.seed.unwrap_or(folder.manifest()?.seed);
     let settings = transport::Transport {
         direction,
         time: args.time,
+        from: args.from,
         draws: args.draws,
         paths: args.paths.as_deref(),
         seed,
     };
-    let count = transport::transport(&run, &args.input, &settings, &args.out)?;
+    let count = transport::transport(folder, &args.input, &settings, &args.out)?;
     println!("{count} samples: {}", args.out.display());
     Ok(())
+}
+
+/// `a.npy@2,b.npy@3.5` as a TOML list of snapshots.
+fn snapshots(text: &str) -> Result<String> {
+    let one = |part: &str| {
+        let found =
+            part.rsplit_once('@').and_then(|(data, time)| Some((data, time.trim().parse::<f64>().ok()?)));
+        let (data, time) = found.ok_or_else(|| {
+            RunError::Input(format!("snapshots are DATA@TIME, separated by commas, got {part:?}"))
+        })?;
+        Ok(format!("{{source = {}, time = {time:?}}}", toml_string(data.trim())))
+    };
+    let list = text.split(',').map(one).collect::<Result<Vec<String>>>()?;
+    Ok(format!("[{}]", list.join(", ")))
 }
 
 /// The options of `fit latent` as settings, in the order in which later ones win.
@@ -243,8 +259,7 @@ fn judge_a_pair(path: &Path, args: &Eval) -> Result<()> {
             "a bridge between two sets is judged by the samples it set aside (leave --reference out)";
         return Err(RunError::Input(problem.into()));
     }
-    print(&judge_pair(&OpenPair::of(RunFolder::open_to_write(path)?)?)?, args.json);
-    Ok(())
+    judge_bridge(RunFolder::open_to_write(path)?, args.json)
 }
 
 fn print(found: &(impl Display + Serialize), json: bool) {
@@ -258,7 +273,10 @@ fn print(found: &(impl Display + Serialize), json: bool) {
 
 fn write_report(args: &Report) -> Result<()> {
     if joins_two_sets(&args.run)? {
-        judge_pair(&OpenPair::of(RunFolder::open_to_write(&args.run)?)?)?;
+        match OpenChain::of(RunFolder::open_to_write(&args.run)?)? {
+            Ok(chain) => drop(chain.judge()?),
+            Err(pair) => drop(pair_report::judge(&pair)?),
+        }
     } else {
         run_report::write(&OpenRun::open_to_write(&args.run, None)?)?;
     }

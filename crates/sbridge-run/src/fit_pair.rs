@@ -23,7 +23,7 @@ use crate::pair_config::{PairConfig, PairMethod};
 use crate::pair_evaluation::MIN_COMPARED;
 use crate::stage::Stage;
 use crate::watch::{self, Progress};
-use crate::{atomic, checkpoint, metrics, pair_estimate, pair_evaluation, pair_file, shown::digits};
+use crate::{atomic, chain, checkpoint, metrics, pair_estimate, pair_evaluation, pair_file, shown::digits};
 
 /// Both data sets of a run, each in a part to train on and a part to judge by.
 pub struct Pair {
@@ -89,10 +89,19 @@ impl Pair {
         Ok(())
     }
 
+    /// ε that is chosen if nobody sets one: a share of the spread of the cost between the two sets.
+    pub(crate) fn suggested_epsilon(&self, config: &PairConfig) -> Result<f64> {
+        auto_epsilon(self.cost_spread(config)?)
+    }
+
+    fn cost_spread(&self, config: &PairConfig) -> Result<f64> {
+        let (x, y) = (points(&self.of_source.train)?, points(&self.of_target.train)?);
+        Ok(cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon")))
+    }
+
     /// ε as it is set, or a share of the spread of the cost between the two sets; with a word on what it means.
     fn epsilon(&self, config: &PairConfig) -> Result<f64> {
-        let (x, y) = (points(&self.of_source.train)?, points(&self.of_target.train)?);
-        let spread = cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon"));
+        let spread = self.cost_spread(config)?;
         if config.epsilon > 0.0 {
             if let Some(doubt) = doubt(config.epsilon / spread) {
                 tracing::warn!(
@@ -141,6 +150,9 @@ struct PairRun {
 /// # Errors
 /// [`RunError`], with the exit code the command should end with.
 pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<RunFolder> {
+    if !config.snapshots.is_empty() {
+        return chain::start(method, config, out);
+    }
     RunFolder::check_free(out)?;
     let pair = Pair::load(&config)?;
     config.epsilon = pair.epsilon(&config)?;
@@ -165,6 +177,9 @@ pub fn resume(method: PairMethod, path: &Path) -> Result<RunFolder> {
     folder.require_method(method.name())?;
     let manifest = folder.manifest()?;
     let config = PairConfig::from_toml(method, &folder.read("config.toml")?, &[])?;
+    if !config.snapshots.is_empty() {
+        return chain::resume(method, folder, &config);
+    }
     let pair = Pair::load(&config)?;
     if (Some(DataRecord::of(&pair.source)), DataRecord::of(&pair.target))
         != (manifest.source.clone(), manifest.target.clone())

@@ -129,6 +129,11 @@ impl RunFolder {
         self.path.join(name)
     }
 
+    /// The folder of the leg of a chain between two times.
+    pub fn leg(&self, from: f64, to: f64) -> PathBuf {
+        self.path.join("legs").join(format!("{from}-{to}"))
+    }
+
     /// The checkpoint of a stage.
     pub fn checkpoint(&self, stage: &str) -> PathBuf {
         self.path.join("checkpoints").join(format!("{stage}.safetensors"))

@@ -1,6 +1,7 @@
 //! One run: settings, run folder, checkpoints, observers and report.
 
 pub mod atomic;
+pub mod chain;
 pub mod checkpoint;
 pub mod config;
 mod config_keys;

@@ -75,6 +75,13 @@ pub struct PairConfig {
     pub source: DataConfig,
     /// Where they end.
     pub target: DataConfig,
+    /// Sets at several times, instead of source and target: one bridge goes through all of them, and ε is a variance
+    /// for a unit of time.
+    #[serde(default)]
+    pub snapshots: Vec<Snapshot>,
+    /// Times of snapshots that are kept from the fit, to judge it by.
+    #[serde(default)]
+    pub hold_out: Vec<f64>,
     /// The mixture potentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub light_sb: Option<LightSbSettings>,
@@ -87,6 +94,16 @@ pub struct PairConfig {
 
 fn cpu() -> String {
     "cpu".into()
+}
+
+/// A data set at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// A file, a folder or `builtin:NAME`.
+    pub source: String,
+    /// When it was taken, in any unit.
+    pub time: f64,
 }
 
 /// What a run sets aside and keeps.
@@ -114,6 +131,8 @@ impl PairConfig {
             device: cpu(),
             source: DataConfig::default(),
             target: DataConfig::default(),
+            snapshots: Vec::new(),
+            hold_out: Vec::new(),
             light_sb: (method == PairMethod::LightSb).then(LightSbSettings::default),
             networks: method.networks(),
             output: PairOutput::default(),

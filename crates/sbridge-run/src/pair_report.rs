@@ -10,7 +10,7 @@ use crate::atomic;
 use crate::error::{Result, RunError};
 use crate::fit_pair::Pair;
 use crate::metrics;
-use crate::pair_evaluation::{Distances, End, PairEvaluation};
+use crate::pair_evaluation::{self, Distances, End, PairEvaluation};
 use crate::plane::Plane;
 use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
 use crate::shown::digits;
@@ -22,11 +22,24 @@ const PATHS: usize = 40;
 /// Samples of each side drawn behind them.
 const SCATTER: usize = 600;
 
+/// Evaluates the bridge of `run`, and writes `evaluation.json` and the report into its folder.
+///
+/// # Errors
+/// [`RunError`] for data that cannot be read any more, or a disk that refuses.
+pub fn judge(run: &OpenPair) -> Result<PairEvaluation> {
+    let pair = Pair::load(&run.config)?;
+    let evaluation = pair_evaluation::evaluate(run, &pair)?;
+    let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
+    atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
+    write(run, &pair, &evaluation)?;
+    Ok(evaluation)
+}
+
 /// Writes `report.html` into the folder of `run`.
 ///
 /// # Errors
 /// [`RunError`] if the page cannot be drawn or written.
-pub fn write(run: &OpenPair, pair: &Pair, evaluation: &PairEvaluation) -> Result<()> {
+fn write(run: &OpenPair, pair: &Pair, evaluation: &PairEvaluation) -> Result<()> {
     let report = Report {
         title: format!("Bridge from {} to {}", pair.source.source(), pair.target.source()),
         summary: summary(evaluation),

@@ -9,6 +9,7 @@ use sbridge::tensor::{Tensor, column, from_rows, open_device, per_row, to_vec};
 use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
 
+use crate::chain::OpenChain;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::manifest::Manifest;
@@ -76,8 +77,10 @@ pub fn method_of(folder: &RunFolder, manifest: &Manifest) -> Result<PairMethod> 
 pub struct Transport<'a> {
     /// From source to target, or back.
     pub direction: Direction,
-    /// Time at which to stop, in [0, 1], if before the end.
+    /// Time at which to stop, if before the end; in [0, 1], or in the time of the snapshots.
     pub time: Option<f64>,
+    /// Where to start in a bridge through snapshots: the time of one, its first or last if not said.
+    pub from: Option<f64>,
     /// Draws for every sample of the input.
     pub draws: usize,
     /// Where paths are written, if they are wanted.
@@ -86,24 +89,21 @@ pub struct Transport<'a> {
     pub seed: u64,
 }
 
-/// Carries the samples of `input` to the other end and writes them to `out`: all of them once, then again.
-/// Returns how many were written.
+/// Carries the samples of `input` to the other end of the bridge in `folder` and writes them to `out`: all of them once,
+/// then again. Returns how many were written.
 ///
 /// # Errors
-/// [`RunError`] for an input of another shape, or a file name that says no format.
-pub fn transport(run: &OpenPair, input: &str, settings: &Transport<'_>, out: &Path) -> Result<usize> {
-    if let Some(time) = settings.time.filter(|time| !(0.0..=1.0).contains(time)) {
-        return Err(RunError::Input(format!(
-            "--time must be in [0, 1], got {time} (0 is the source, 1 the target)"
-        )));
-    }
+/// [`RunError`] for an input of another shape, a time outside, or a file name that says no format.
+pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: &Path) -> Result<usize> {
     if settings.draws == 0 {
         return Err(RunError::Input("--draws must be at least 1, got 0".into()));
     }
-    sample::SampleFormat::of_path(out, run.shape())?;
     if let Some(paths) = settings.paths {
         sample::require_ending("--paths", paths, "npy", "an array")?;
     }
+    let opened = OpenChain::of(folder)?;
+    let run = opened.as_ref().map_or_else(|pair| pair, OpenChain::first);
+    sample::SampleFormat::of_path(out, run.shape())?;
     let data = sbridge_data::load(input)?;
     if data.shape().size() != run.bridge.dim() {
         return Err(RunError::Input(format!(
@@ -114,29 +114,71 @@ pub fn transport(run: &OpenPair, input: &str, settings: &Transport<'_>, out: &Pa
     }
     let rows = from_rows(data.values(), run.bridge.dim(), &open_device(&run.config.device)?);
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
-    let (bridge, direction) = (run.bridge.as_ref(), settings.direction);
     let mut rng = Rng::new(settings.seed).fork("transport");
-    let states = match (settings.paths, settings.time) {
-        (None, None) => vec![bridge.transport(direction, &rows, &mut rng)],
-        (None, Some(_)) => bridge.skeleton(direction, &rows, &mut rng),
-        (Some(path), _) => {
-            let states = paths(bridge, direction, &rows, &bridge.step_variances(direction), &mut rng);
-            write_paths(path, &states)?;
-            states
-        }
-    };
-    let moved = match settings.time {
-        None => states[states.len() - 1].clone(),
-        Some(time) => state_at(&states, (time - direction.ends().0).abs(), bridge.epsilon(), &mut rng)?,
+    let moved = match &opened {
+        Ok(chain) => along_chain(chain, settings, &rows, &mut rng)?,
+        Err(pair) => along_pair(pair.bridge.as_ref(), settings, &rows, &mut rng)?,
     };
     let (low, high) = data.value_range();
     sample::write(out, &moved, run.shape(), (f64::from(low), f64::from(high)))?;
     Ok(moved.dims()[0])
 }
 
+fn along_pair(
+    bridge: &dyn PairBridge,
+    settings: &Transport<'_>,
+    rows: &Tensor<2>,
+    rng: &mut Rng,
+) -> Result<Tensor<2>> {
+    let input = |problem: String| Err(RunError::Input(problem));
+    if let Some(time) = settings.time.filter(|time| !(0.0..=1.0).contains(time)) {
+        return input(format!("--time must be in [0, 1], got {time} (0 is the source, 1 the target)"));
+    }
+    if let Some(from) = settings.from {
+        return input(format!("--from {from} is for bridges through snapshots (use --direction)"));
+    }
+    let direction = settings.direction;
+    let states = match (settings.paths, settings.time) {
+        (None, None) => return Ok(bridge.transport(direction, rows, rng)),
+        (None, Some(_)) => bridge.skeleton(direction, rows, rng),
+        (Some(path), _) => {
+            let states = paths(bridge, direction, rows, &bridge.step_variances(direction), rng);
+            write_paths(path, &states)?;
+            states
+        }
+    };
+    match settings.time {
+        None => Ok(states[states.len() - 1].clone()),
+        Some(time) => state_at(&states, (time - direction.ends().0).abs(), bridge.epsilon(), rng),
+    }
+}
+
+fn along_chain(
+    chain: &OpenChain,
+    settings: &Transport<'_>,
+    rows: &Tensor<2>,
+    rng: &mut Rng,
+) -> Result<Tensor<2>> {
+    let knots = chain.knots();
+    let (first, last) = (knots[0], knots[knots.len() - 1]);
+    let (start, end) = match settings.direction {
+        Direction::Forward => (first, last),
+        Direction::Backward => (last, first),
+    };
+    let (from, to) = (settings.from.unwrap_or(start), settings.time.unwrap_or(end));
+    let Some(file) = settings.paths else { return chain.state(from, to, rows, rng) };
+    if settings.time.is_some() {
+        return Err(RunError::Input("--paths go to the end of the snapshots (leave --time out)".into()));
+    }
+    let (_, states): (Vec<f64>, Vec<_>) =
+        chain.paths(from, settings.direction, rows, rng)?.into_iter().unzip();
+    write_paths(file, &states)?;
+    Ok(states[states.len() - 1].clone())
+}
+
 /// States after a share `elapsed` of paths that were at `states` at equally spaced times: a draw of the Brownian
 /// bridge between the two about it.
-fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> Result<Tensor<2>> {
+pub(crate) fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> Result<Tensor<2>> {
     let steps = states.len() - 1;
     let before = ((elapsed * steps as f64).floor() as usize).min(steps - 1);
     let (start, end) = (states[before].clone(), states[before + 1].clone());
@@ -144,6 +186,29 @@ fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> 
     let noise = rng.normal_like(&start);
     let Moments { mean, var } = Brownian::with_epsilon(epsilon / steps as f64)?.bridge(share, start, end);
     Ok(mean + noise * column(var.sqrt()))
+}
+
+/// The states of paths at `steps + 1` equally spaced times: `states` itself, or where it knows both ends only, a
+/// Brownian bridge drawn step by step between them.
+pub(crate) fn filled(
+    states: Vec<Tensor<2>>,
+    steps: usize,
+    epsilon: f64,
+    rng: &mut Rng,
+) -> Result<Vec<Tensor<2>>> {
+    let [start, end] = states.as_slice() else { return Ok(states) };
+    let reference = Brownian::with_epsilon(epsilon)?;
+    let mut path = vec![start.clone()];
+    for k in 1..steps {
+        // The rest of the way from where the path is: a bridge of what is left of ε.
+        let x = path[k - 1].clone();
+        let left = (steps - k + 1) as f64;
+        let noise = rng.normal_like(&x);
+        let Moments { mean, var } = reference.bridge(per_row(1.0 / left, &x), x, end.clone());
+        path.push(mean + noise * column((var * (left / steps as f64)).sqrt()));
+    }
+    path.push(end.clone());
+    Ok(path)
 }
 
 /// Writes the states of paths, `[times, count, dim]`.

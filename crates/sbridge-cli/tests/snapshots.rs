@@ -1,0 +1,135 @@
+//! Bridges through samples taken at several times, driven through the built binary.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use common::sbridge;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+/// A cloud of 300 points about (`centre`, 0), written to `path`.
+fn write_cloud(path: &Path, centre: f32, seed: u64) {
+    let mut values = vec![0f32; 600];
+    sbridge::Rng::new(seed).fill_normal(&mut values);
+    values.iter_mut().step_by(2).for_each(|x| *x += centre);
+    sbridge_data::write_npy(path, &values, &[300, 2]).unwrap();
+}
+
+/// Four clouds that move along a line, at times 1, 2, 4 and 5, as an argument.
+fn clouds(folder: &Path) -> String {
+    let at = |(seed, time): (u64, f32)| {
+        let path = folder.join(format!("cloud-{time}.npy"));
+        write_cloud(&path, 5.0 * time, seed);
+        format!("{}@{time}", path.display())
+    };
+    [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0)].map(at).join(",")
+}
+
+fn fit(folder: &Path, out: &Path) -> Command {
+    let mut command = sbridge();
+    command.args(["fit", "light-sb", "--snapshots", &clouds(folder), "--set", "light_sb.steps=300", "--out"]);
+    command.arg(out);
+    command
+}
+
+fn mean(path: &Path) -> f32 {
+    let data = sbridge_data::load(path.to_str().unwrap()).unwrap();
+    data.values().iter().step_by(2).sum::<f32>() / data.len() as f32
+}
+
+#[test]
+fn one_bridge_goes_through_all_snapshots_and_near_the_one_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
+    fit(folder.path(), &run).args(["--hold-out", "2"]).assert().success().stdout(
+        contains("held-out time 2").and(contains("straight lines")).and(contains("nearest snapshot")),
+    );
+    let found: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("evaluation.json")).unwrap()).unwrap();
+    let w1 = |row: &str| found["held_out"][0][row]["w1"].as_f64().unwrap();
+    // The nearest snapshot is five away; 150 points against 150 alone give 0.5 or so.
+    assert!(w1("carried") < 1.0 && w1("nearest") > 4.0, "{found}");
+    let carry = |options: &[&str]| {
+        let mut command = sbridge();
+        command.arg("transport").arg(&run).arg("--out").arg(&out).args(options);
+        command
+    };
+    let first = folder.path().join("cloud-1.npy");
+    let first = first.to_str().unwrap();
+    // 4.5 standard errors of a mean of 300 points, and the fit; noise on the way adds less than that.
+    let near = |time: &str, expected: f32| {
+        carry(&["--input", first, "--time", time]).assert().success();
+        let found = mean(&out);
+        assert!((found - expected).abs() < 0.5, "time {time}: {found}");
+    };
+    near("1", 5.0);
+    near("2.5", 12.5);
+    near("4", 20.0);
+    near("4.8", 24.0);
+    carry(&["--input", first, "--direction", "backward", "--from", "5", "--time", "4"]).assert().success();
+    let paths = folder.path().join("paths.npy");
+    carry(&["--input", first, "--paths", paths.to_str().unwrap()]).assert().success();
+    // Twenty steps for each of two legs.
+    assert!(String::from_utf8_lossy(&fs::read(&paths).unwrap()[..128]).contains("(41, 300, 2"));
+    assert!((mean(&out) - 25.0).abs() < 0.5);
+    let refused = |options: &[&str], message: &str| {
+        carry(&[&["--input", first], options].concat()).assert().code(2).stderr(contains(message));
+    };
+    refused(&["--time", "6"], "--time 6 lies outside the snapshots, from 1 to 5");
+    refused(&["--from", "2"], "--from 2 is not the time of a snapshot of the bridge");
+    fs::remove_file(run.join("report.html")).unwrap();
+    sbridge().arg("report").arg(&run).assert().success();
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("Paths through all snapshots"));
+    sbridge()
+        .arg("transport")
+        .arg(run.join("legs/4-5"))
+        .args(["--input", first, "--out"])
+        .arg(&out)
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_chain_goes_on_from_the_legs_that_are_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fit(folder.path(), &run).assert().success();
+    let leg = |name: &str| fs::read(run.join("legs").join(name).join("bridge.safetensors")).unwrap();
+    let before = [leg("1-2"), leg("2-4"), leg("4-5")];
+    fs::remove_dir_all(run.join("legs/4-5")).unwrap();
+    sbridge()
+        .args(["fit", "light-sb", "--resume"])
+        .arg(&run)
+        .assert()
+        .success()
+        .stderr(contains("from 4 to 5"));
+    assert_eq!([leg("1-2"), leg("2-4"), leg("4-5")], before);
+}
+
+#[test]
+fn snapshots_that_make_no_chain_are_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let list = clouds(folder.path());
+    let refused = |options: &[&str], message: &str| {
+        let mut command = sbridge();
+        command.args(["fit", "light-sb", "--out"]).arg(&out).args(options);
+        command.assert().code(2).stderr(contains(message));
+        assert!(!out.exists(), "{options:?}");
+    };
+    refused(&["--snapshots", "builtin:moons@1"], "a bridge needs two snapshots, got 1");
+    refused(
+        &["--snapshots", "builtin:moons"],
+        "snapshots are DATA@TIME, separated by commas, got \"builtin:moons\"",
+    );
+    refused(&["--snapshots", "builtin:moons@1,builtin:circles@1"], "are both of time 1");
+    refused(&["--snapshots", "builtin:moons@1,builtin:digits@2"], "one shape");
+    refused(&["--snapshots", &list, "--hold-out", "3"], "--hold-out 3 is not the time of a snapshot");
+    refused(&["--snapshots", &list, "--hold-out", "5"], "--hold-out 5 lies outside the others");
+    refused(&["--snapshots", &list, "--hold-out", "1,2,4,5"], "all are held out");
+}

@@ -1,0 +1,144 @@
+//! How near a chain comes to snapshots it has not seen, beside what needs no bridge.
+
+use std::fmt;
+
+use sbridge::eval::points;
+use sbridge::rng::Rng;
+use sbridge::tensor::{Tensor, from_rows, open_device, select_rows};
+use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
+use serde::{Deserialize, Serialize};
+
+use super::{OpenChain, of_snapshot};
+use crate::atomic;
+use crate::data;
+use crate::error::Result;
+use crate::pair_config::Snapshot;
+
+/// Samples compared at a held-out time, at most: exact matching grows with the cube.
+const MAX_COMPARED: usize = 4000;
+
+/// Distances to a held-out snapshot.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Distance {
+    /// Exact W1.
+    pub w1: f64,
+    /// Energy distance.
+    pub energy: f64,
+}
+
+/// One held-out snapshot: how far from it everything is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Its time.
+    pub time: f64,
+    /// Samples compared.
+    pub count: usize,
+    /// The snapshot before it, carried to its time.
+    pub carried: Distance,
+    /// The snapshots about it, matched at the least cost and joined by straight lines.
+    pub straight: Distance,
+    /// The nearest snapshot in time, as it is; of two as near, the nearer in distance.
+    pub nearest: Distance,
+    /// One half of the snapshot from the other, which nothing can beat.
+    pub floor: Distance,
+}
+
+/// The evaluation of a chain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChainEvaluation {
+    /// ε for a unit of time.
+    pub epsilon: f64,
+    /// One entry for each snapshot held out.
+    pub held_out: Vec<HeldOut>,
+}
+
+impl OpenChain {
+    /// Judges the chain by the snapshots it has not seen, and writes `evaluation.json` and the report.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for data that cannot be read any more, or a disk that refuses.
+    pub fn judge(&self) -> Result<ChainEvaluation> {
+        let held_out = self.plan.held_out.iter().map(|snapshot| self.held_out(snapshot));
+        let held_out = held_out.collect::<Result<_>>()?;
+        let evaluation = ChainEvaluation { epsilon: self.config.epsilon, held_out };
+        let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
+        atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
+        super::report::write(self, &evaluation)?;
+        Ok(evaluation)
+    }
+
+    /// The samples of a snapshot.
+    pub(super) fn rows(&self, snapshot: &Snapshot) -> Result<Tensor<2>> {
+        let data = data::load(&of_snapshot(snapshot))?;
+        Ok(from_rows(data.values(), data.shape().size(), &open_device(&self.config.device)?))
+    }
+
+    fn held_out(&self, snapshot: &Snapshot) -> Result<HeldOut> {
+        let mut rng = Rng::new(self.config.seed).fork("held out");
+        let (before, after) = self.neighbours(snapshot);
+        let (all, x, y) = (self.rows(snapshot)?, self.rows(before)?, self.rows(after)?);
+        let count =
+            [&all, &x, &y].map(|rows| rows.dims()[0]).into_iter().min().unwrap_or(0).min(MAX_COMPARED);
+        let some = |rows: &Tensor<2>, rng: &mut Rng| select_rows(rows, &rng.epochs(count, rows.dims()[0]));
+        let [truth, x, y] = [&all, &x, &y].map(|rows| some(rows, &mut rng));
+        let [truth_points, x_points, y_points] = [points(&truth)?, points(&x)?, points(&y)?];
+        let from = |rows: &Points| distance(rows, &truth_points);
+        let carried = self.state(before.time, snapshot.time, &x, &mut rng.fork("paths"))?;
+        let share = (snapshot.time - before.time) / (after.time - before.time);
+        let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
+        let straight = x * (1.0 - share) + matched * share;
+        let (of_x, of_y) = (from(&x_points)?, from(&y_points)?);
+        let nearest = match share {
+            s if s < 0.5 => of_x,
+            s if s > 0.5 => of_y,
+            _ if of_x.energy < of_y.energy => of_x,
+            _ => of_y,
+        };
+        let halves = truth.split(count.div_ceil(2), 0);
+        let half = |k: usize| points(&halves[k].clone().narrow(0, 0, count / 2));
+        Ok(HeldOut {
+            time: snapshot.time,
+            count,
+            carried: from(&points(&carried)?)?,
+            straight: from(&points(&straight)?)?,
+            nearest,
+            floor: distance(&half(0)?, &half(1)?)?,
+        })
+    }
+
+    /// The snapshots of the bridge about `held_out`.
+    fn neighbours(&self, held_out: &Snapshot) -> (&Snapshot, &Snapshot) {
+        let mut legs = self.plan.legs();
+        legs.find(|(_, b)| b.time > held_out.time).expect("a held-out time lies inside")
+    }
+}
+
+fn distance(x: &Points, y: &Points) -> Result<Distance> {
+    Ok(Distance { w1: wasserstein1(x, y)?, energy: energy_distance(x, y)? })
+}
+
+impl HeldOut {
+    /// Rows of a table: what, and how far.
+    pub(super) fn rows(&self) -> [(&'static str, Distance); 4] {
+        [
+            ("carried along the bridge", self.carried),
+            ("straight lines", self.straight),
+            ("nearest snapshot", self.nearest),
+            ("half against half", self.floor),
+        ]
+    }
+}
+
+impl fmt::Display for ChainEvaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for held_out in &self.held_out {
+            writeln!(f, "held-out time {}, {} samples", held_out.time, held_out.count)?;
+            writeln!(f, "{:26} {:>10} {:>10}", "", "W1", "energy")?;
+            for (name, distance) in held_out.rows() {
+                writeln!(f, "{name:26} {:>10.4} {:>10.4}", distance.w1, distance.energy)?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "epsilon {} for a unit of time", crate::shown::digits(self.epsilon))
+    }
+}
