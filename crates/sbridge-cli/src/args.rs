@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sbridge_run::PairMethod;
 
 /// Schrödinger bridges: generate from your data, and know how good it is.
 #[derive(Parser, Debug)]
@@ -190,20 +191,36 @@ pub(crate) enum Benchmark {
 #[derive(Args, Debug)]
 pub(crate) struct BenchEot {
     /// Dimensions, separated by commas
-    #[arg(long, value_name = "LIST", default_value = "2,16,64,128")]
-    pub(crate) dim: String,
+    #[arg(long, value_name = "LIST", default_value = "2,16,64,128", value_delimiter = ',')]
+    pub(crate) dim: Vec<usize>,
     /// Values of ε, separated by commas
-    #[arg(long, value_name = "LIST", default_value = "0.1,1,10")]
-    pub(crate) epsilon: String,
-    /// Gradient steps of each potential
-    #[arg(long, default_value_t = 6000)]
-    pub(crate) steps: usize,
+    #[arg(long, value_name = "LIST", default_value = "0.1,1,10", value_delimiter = ',')]
+    pub(crate) epsilon: Vec<f64>,
+    /// Which solvers, separated by commas: light-sb, dsbm, sf2m, dsb, sdsb, sgm
+    #[arg(long, value_name = "LIST", default_value = "light-sb", value_delimiter = ',')]
+    pub(crate) solver: Vec<SolverChoice>,
+    /// A setting of the solvers, for example light_sb.steps=20000; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Seed of data and fit; the instances are the same for all seeds
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A solver by its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SolverChoice(pub(crate) PairMethod);
+
+impl FromStr for SolverChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = PairMethod::ALL.map(PairMethod::name).join(", ");
+        PairMethod::of_name(text).map(Self).ok_or_else(|| format!("there is {names}"))
+    }
 }
 
 #[derive(Args, Debug)]

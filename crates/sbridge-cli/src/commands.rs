@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use sbridge::Direction;
-use sbridge::solver::light_sb::LightSbSettings;
 use sbridge_run::chain::OpenChain;
 use sbridge_run::config::DataConfig;
 use sbridge_run::eot_benchmark::{self, EotTable};
@@ -298,10 +297,9 @@ fn compare(args: &Ot) -> Result<()> {
 }
 
 fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
-    let dims = eot_benchmark::numbers("--dim", &args.dim)?;
-    let epsilons = eot_benchmark::numbers("--epsilon", &args.epsilon)?;
-    let settings = LightSbSettings { steps: args.steps, ..Default::default() };
-    print(&EotTable(eot_benchmark::run(&dims, &epsilons, &settings, args.seed)?), args.json);
+    let solvers: Vec<PairMethod> = args.solver.iter().map(|choice| choice.0).collect();
+    let cells = eot_benchmark::run(&args.dim, &args.epsilon, &solvers, &args.set, args.seed)?;
+    print(&EotTable(cells), args.json);
     Ok(())
 }
 

@@ -14,10 +14,18 @@ fn the_plan_of_an_entropic_benchmark_is_found() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let cells: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     for cell in cells.as_array().unwrap() {
-        let value = |name: &str| cell[name].as_f64().unwrap();
+        let score = |name: &str, quantity: &str| {
+            let of_name = |score: &&serde_json::Value| score["name"] == name;
+            cell["scores"].as_array().unwrap().iter().find(of_name).unwrap()[quantity].as_f64().unwrap()
+        };
         // 0.1 % is a thousandth of what ignoring x gives at ε = 1, and about what a thousand exact draws give.
-        assert!(value("light_sb") < 0.1, "{cell}");
-        assert!(value("independent") > 10.0 && value("floor") > 0.0, "{cell}");
+        assert!(score("light-sb", "conditional") < 0.1, "{cell}");
+        assert!(score("independent", "conditional") > 10.0, "{cell}");
+        assert!((80.0..120.0).contains(&score("constant map", "conditional")), "{cell}");
+        // 200 Euler steps along the exact drift: 0.06 and 0.11 with a thousand points, a twentieth of them here.
+        assert!(score("exact drift", "conditional") < 0.3, "{cell}");
+        assert_eq!(score("exact drift", "path_kl"), 0.0, "{cell}");
+        assert!(score("light-sb", "path_kl") < 0.05, "{cell}");
     }
 }
 
@@ -27,6 +35,8 @@ fn dimensions_and_epsilons_that_cannot_be_are_refused() {
         sbridge().args(["bench", "eot"]).args(arguments).assert().code(2).stderr(contains(message));
     };
     refused(&["--dim", "1", "--epsilon", "1"], "dim must be at least 2");
-    refused(&["--dim", "two"], "--dim takes numbers such as 2,16");
+    refused(&["--dim", "two"], "invalid value 'two' for '--dim");
+    refused(&["--solver", "magic"], "there is light-sb, dsbm");
+    refused(&["--dim", "2", "--set", "networks.steps=3"], "there is no setting networks.steps");
     refused(&["--dim", "2", "--epsilon", "0,1"], "epsilon");
 }

@@ -3,85 +3,265 @@
 use std::fmt;
 use std::time::Instant;
 
+use faer::Mat;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use sbridge::Direction;
+use sbridge::eval::points;
 use sbridge::rng::Rng;
-use sbridge::solver::light_sb::{LightSb, LightSbSettings};
-use sbridge::tensor::{Device, from_rows_f64};
-use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points};
+use sbridge::simulate::ends_of_walks;
+use sbridge::solver::alternation::Alternation;
+use sbridge::solver::light_sb::LightSb;
+use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, to_vec_f64};
+use sbridge::{Bridge, Direction, PairBridge};
+use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
 use serde::Serialize;
 
 use crate::error::{Result, RunError};
+use crate::pair_config::{PairConfig, PairMethod};
 use crate::watch::Progress;
 
 /// Samples of either law a solver sees.
 const SAMPLES: usize = 100_000;
 
-/// Points at which plans are compared, and draws that show the metric's floor at each.
+/// Points at which plans are compared by their moments.
 const COMPARED: usize = 1000;
 
-/// One instance of the benchmark, solved.
+/// Points at which plans are compared by draws, and draws at each.
+const DRAWN_AT: usize = 50;
+const DRAWS: usize = 1000;
+
+/// Draws whose law is compared with the target.
+const CARRIED: usize = 10_000;
+
+/// Times and paths at which drifts are compared.
+const TIMES: usize = 20;
+const PATHS: usize = 500;
+
+/// Steps along the exact drift.
+const EXACT_STEPS: usize = 200;
+
+/// What a solver, or something to compare it with, made of an instance. Percentages; nothing where it makes no sense.
+#[derive(Clone, Debug, Serialize)]
+pub struct Score {
+    /// What.
+    pub name: String,
+    /// cBW-UVP: conditional moments beside those of the plan.
+    pub conditional: f64,
+    /// BW-UVP: moments of what arrives beside those of the target.
+    pub target: Option<f64>,
+    /// KL of the exact paths from the model's, from their drifts.
+    pub path_kl: Option<f64>,
+    /// Seconds of the fit.
+    pub seconds: Option<f64>,
+}
+
+/// One instance of the benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
     /// Dimension.
     pub dim: usize,
     /// ε.
     pub epsilon: f64,
-    /// cBW-UVP of the solver's exact moments, in percent.
-    pub light_sb: f64,
-    /// The same of a thousand exact draws: what a sampled score cannot beat.
-    pub floor: f64,
-    /// The same of the target's own moments at every x: what ignoring x gives.
-    pub independent: f64,
-    /// Seconds of the fit, both ways.
-    pub seconds: f64,
+    /// Solvers first, then what to compare them with.
+    pub scores: Vec<Score>,
 }
 
-/// Solves every instance of `dims` × `epsilons`.
+/// Solves every instance of `dims` × `epsilons` with all `solvers`, with their settings changed by `assignments`.
 ///
 /// # Errors
-/// [`RunError`] for a dimension or ε out of range, or a fit that diverges.
-pub fn run(dims: &[usize], epsilons: &[f64], settings: &LightSbSettings, seed: u64) -> Result<Vec<Cell>> {
+/// [`RunError`] for a dimension, ε or setting out of range, or a fit that diverges.
+pub fn run(
+    dims: &[usize],
+    epsilons: &[f64],
+    solvers: &[PairMethod],
+    assignments: &[String],
+    seed: u64,
+) -> Result<Vec<Cell>> {
     let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
     let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e));
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
-    let mut progress = Progress::new("benchmark", 0, benchmarks.len());
+    let settings = |method: &PairMethod| Ok((*method, PairConfig::from_toml(*method, "", assignments)?));
+    let solvers = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
+    let mut progress = Progress::new("benchmark", 0, benchmarks.len() * solvers.len());
     let mut cells = Vec::new();
     for benchmark in &benchmarks {
         let name = format!("d = {}, ε = {}", benchmark.dim(), benchmark.epsilon());
-        progress.show(cells.len(), &name);
-        cells.push(solve(benchmark, settings, &Rng::new(seed).fork(&name))?);
+        let judge = Judge::new(benchmark, &Rng::new(seed).fork(&name))?;
+        let mut scores = Vec::new();
+        for (method, config) in &solvers {
+            progress.show(cells.len() * solvers.len() + scores.len(), &format!("{name}, {}", method.name()));
+            scores.push(judge.solver(*method, config)?);
+        }
+        scores.extend(judge.comparisons()?);
+        cells.push(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), scores });
     }
-    progress.show(cells.len(), "");
+    progress.show(benchmarks.len() * solvers.len(), "");
     progress.finish();
     Ok(cells)
 }
 
-fn solve(benchmark: &EntropicBenchmark, settings: &LightSbSettings, rng: &Rng) -> Result<Cell> {
-    let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
-    let source = benchmark.sample_source(SAMPLES, &mut stream)?;
-    // Independent of the source: a solver sees no pairs.
-    let target = benchmark.sample_target(&benchmark.sample_source(SAMPLES, &mut stream)?, &mut stream)?;
-    let rows = |points: &Points| from_rows_f64(points.as_slice(), points.dim(), &Device::flex());
-    let started = Instant::now();
-    let fitted =
-        LightSb::fit(&rows(&source), &rows(&target), benchmark.epsilon(), settings, rng, &mut |_, _, _| {})?;
-    let seconds = started.elapsed().as_secs_f64();
-    let x = benchmark.sample_source(COMPARED, &mut stream)?;
-    let whole = Gaussian::fit(&target)?;
-    let variance: f64 = (0..whole.dim()).map(|j| whole.cov()[(j, j)]).sum();
-    let light_sb = benchmark.conditional_uvp(&x, variance, |x| {
-        let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
-        Gaussian::new(mean, covariance)
-    })?;
-    let independent = benchmark.conditional_uvp(&x, variance, |_| Ok::<_, OtError>(whole.clone()))?;
-    let few = x.subset(&(0..COMPARED / 10).collect::<Vec<_>>())?;
-    let floor = benchmark.conditional_uvp(&few, variance, |x| {
-        let same = Points::new(x.repeat(COMPARED), x.len())?;
-        Gaussian::fit(&benchmark.sample_target(&same, &mut stream)?)
-    })?;
-    Ok(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), light_sb, floor, independent, seconds })
+/// An instance with samples of its laws, and what scores are measured by.
+struct Judge<'a> {
+    benchmark: &'a EntropicBenchmark,
+    rng: Rng,
+    source: Tensor<2>,
+    target: Tensor<2>,
+    /// The law of the target as its samples show it.
+    whole: Gaussian,
+    x: Points,
+}
+
+impl<'a> Judge<'a> {
+    fn new(benchmark: &'a EntropicBenchmark, rng: &Rng) -> Result<Self> {
+        let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
+        let source = benchmark.sample_source(SAMPLES, &mut stream)?;
+        // Independent of the source: a solver sees no pairs.
+        let target = benchmark.sample_target(&benchmark.sample_source(SAMPLES, &mut stream)?, &mut stream)?;
+        let x = benchmark.sample_source(COMPARED, &mut stream)?;
+        let whole = Gaussian::fit(&target)?;
+        Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })
+    }
+
+    fn stream(&self, name: &str) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.rng.fork(name).seed())
+    }
+
+    fn variance(&self) -> f64 {
+        (0..self.whole.dim()).map(|j| self.whole.cov()[(j, j)]).sum()
+    }
+
+    fn solver(&self, method: PairMethod, config: &PairConfig) -> Result<Score> {
+        let (started, epsilon) = (Instant::now(), self.benchmark.epsilon());
+        let rng = self.rng.fork(method.name());
+        if let Some(settings) = &config.light_sb {
+            let fitted =
+                LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {})?;
+            let seconds = started.elapsed().as_secs_f64();
+            // The plan's moments are known, so no draws blur them.
+            let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |x| {
+                let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
+                Gaussian::new(mean, covariance)
+            })?;
+            return Ok(Score { conditional, ..self.score(method.name(), &fitted, Some(seconds))? });
+        }
+        let settings = config.networks.clone().expect("a method has settings of one kind");
+        let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;
+        self.score(method.name(), &fitted, Some(started.elapsed().as_secs_f64()))
+    }
+
+    /// A bridge by what it makes of samples.
+    fn score(&self, name: &str, bridge: &dyn PairBridge, seconds: Option<f64>) -> Result<Score> {
+        let mut rng = self.rng.fork("draws");
+        let few = self.x.subset(&(0..DRAWN_AT).collect::<Vec<_>>())?;
+        let mut draws = |x: &[f64]| {
+            let same = rows(&Points::new(x.repeat(DRAWS), x.len())?);
+            Ok::<_, RunError>(Gaussian::fit(&points(&bridge.transport(
+                Direction::Forward,
+                &same,
+                &mut rng,
+            ))?)?)
+        };
+        let conditional = self.benchmark.conditional_uvp(&few, self.variance(), &mut draws)?;
+        let start = rows(&self.benchmark.sample_source(CARRIED, &mut self.stream("carried"))?);
+        let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
+        let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
+        let path_kl = Some(self.path_kl(bridge)?);
+        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, seconds })
+    }
+
+    /// KL(P* ‖ P) = (1/2ε) ∫ E*|v* − v|² dt, at times spread evenly over [0, 1).
+    fn path_kl(&self, bridge: &dyn PairBridge) -> Result<f64> {
+        let (mut stream, mut rng) = (self.stream("paths"), self.rng.fork("paths"));
+        let epsilon = self.benchmark.epsilon();
+        let x = self.benchmark.sample_source(PATHS, &mut stream)?;
+        let y = self.benchmark.sample_target(&x, &mut stream)?;
+        let (x, y) = (rows(&x), rows(&y));
+        let mut total = 0.0;
+        for k in 0..TIMES {
+            let t = (k as f64 + 0.5) / TIMES as f64;
+            let noise = rng.normal_like(&x) * (epsilon * t * (1.0 - t)).sqrt();
+            let at = x.clone() * (1.0 - t) + y.clone() * t + noise;
+            let model = to_vec_f64(bridge.drift(Direction::Forward, per_row(t, &at), at.clone()));
+            let exact = to_vec_f64(Exact(self.benchmark).drift(Direction::Forward, per_row(t, &at), at));
+            total += model.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        }
+        Ok(total / (2.0 * epsilon * (TIMES * PATHS) as f64))
+    }
+
+    /// What no solver beats, and what every solver should.
+    fn comparisons(&self) -> Result<Vec<Score>> {
+        let few = self.x.subset(&(0..DRAWN_AT).collect::<Vec<_>>())?;
+        let mut stream = self.stream("floor");
+        let floor = self.benchmark.conditional_uvp(&few, self.variance(), |x| {
+            let same = Points::new(x.repeat(DRAWS), x.len())?;
+            Gaussian::fit(&self.benchmark.sample_target(&same, &mut stream)?)
+        })?;
+        let of = |model: &Gaussian| {
+            self.benchmark.conditional_uvp(&self.x, self.variance(), |_| Ok::<_, OtError>(model.clone()))
+        };
+        let dim = self.whole.dim();
+        let constant = Gaussian::new(self.whole.mean().to_vec(), Mat::zeros(dim, dim))?;
+        let plain = |name: &str, conditional| Score {
+            name: name.into(),
+            conditional,
+            target: None,
+            path_kl: None,
+            seconds: None,
+        };
+        Ok(vec![
+            self.score("exact drift", &Exact(self.benchmark), None)?,
+            plain("exact sampler", floor),
+            plain("independent", of(&self.whole)?),
+            plain("constant map", of(&constant)?),
+        ])
+    }
+}
+
+fn rows(points: &Points) -> Tensor<2> {
+    from_rows_f64(points.as_slice(), points.dim(), &Device::flex())
+}
+
+/// The bridge of the benchmark itself, walked along its drift.
+struct Exact<'a>(&'a EntropicBenchmark);
+
+impl Bridge for Exact<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    /// # Panics
+    /// Backward, which the benchmark does not know.
+    fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        assert_eq!(direction, Direction::Forward, "the benchmark knows one direction");
+        let [count, dim] = x.dims();
+        let values = to_vec_f64(x.clone());
+        let states = faer::MatRef::from_column_major_slice(&values, dim, count);
+        let drift = self.0.drift(to_vec_f64(t)[0], states);
+        let values: Vec<f64> = drift.col_iter().flat_map(|column| column.iter().copied()).collect();
+        Tensor::from_data(TensorData::new(values, [count, dim]), (&x.device(), x.dtype()))
+    }
+
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
+        t.full_like(self.0.epsilon().sqrt())
+    }
+}
+
+impl PairBridge for Exact<'_> {
+    fn epsilon(&self) -> f64 {
+        self.0.epsilon()
+    }
+
+    fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
+        ends_of_walks(self, direction, x, &self.step_variances(direction), rng)
+    }
+
+    fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
+        sbridge::simulate::paths(self, direction, x, &self.step_variances(direction), rng)
+    }
+
+    fn step_variances(&self, _direction: Direction) -> Vec<f64> {
+        vec![self.epsilon() / EXACT_STEPS as f64; EXACT_STEPS]
+    }
 }
 
 /// The table of all cells.
@@ -92,33 +272,29 @@ impl fmt::Display for EotTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "cBW-UVP in percent: distance of the plan's conditional moments from the exact ones; smaller is better"
+            "cBW-UVP: conditional moments of the plan beside the exact ones, percent of the target's variance"
         )?;
-        write!(
+        writeln!(
             f,
-            "{:>4} {:>6} {:>10} {:>14} {:>12} {:>8}",
-            "d", "ε", "light-sb", "exact sampler", "independent", "seconds"
+            "BW-UVP: moments of what arrives beside the target's; path KL: from drifts on exact paths"
         )?;
-        for c in &self.0 {
-            write!(
-                f,
-                "\n{:>4} {:>6} {:>10.4} {:>14.4} {:>12.2} {:>8.1}",
-                c.dim, c.epsilon, c.light_sb, c.floor, c.independent, c.seconds
-            )?;
+        let shown = |x: Option<f64>, digits: usize| x.map_or("–".into(), |x| format!("{x:.digits$}"));
+        for cell in &self.0 {
+            writeln!(f, "\nd = {}, ε = {}", cell.dim, cell.epsilon)?;
+            write!(f, "{:16} {:>10} {:>10} {:>10} {:>8}", "", "cBW-UVP", "BW-UVP", "path KL", "seconds")?;
+            for score in &cell.scores {
+                write!(
+                    f,
+                    "\n{:16} {:>10.4} {:>10} {:>10} {:>8}",
+                    score.name,
+                    score.conditional,
+                    shown(score.target, 4),
+                    shown(score.path_kl, 4),
+                    shown(score.seconds, 1)
+                )?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
-}
-
-/// Numbers separated by commas.
-///
-/// # Errors
-/// [`RunError::Input`] for anything else.
-pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> Result<Vec<T>> {
-    let number = |part: &str| {
-        part.trim()
-            .parse()
-            .map_err(|_| RunError::Input(format!("{option} takes numbers such as 2,16, got {text:?}")))
-    };
-    text.split(',').map(number).collect()
 }

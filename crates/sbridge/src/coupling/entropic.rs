@@ -1,8 +1,10 @@
 //! The entropic plan between samples: the coupling of the Schrödinger bridge, as far as a part of the samples shows it.
 //!
 //! Plans of parts are biased towards the independent coupling, and the less the larger the part.   \[SF2M, §3.2\]
+//! Where ε is so small that Sinkhorn's iteration hardly moves, the plan is a matching but for little, and the exact
+//! matching is taken.
 
-use sbridge_ot::{Points, SinkhornSettings, sinkhorn};
+use sbridge_ot::{Points, SinkhornSettings, optimal_matching, sinkhorn};
 
 use crate::coupling::{Coupling, Pairs, drawn};
 use crate::error::{Result, require_positive};
@@ -12,16 +14,21 @@ use crate::tensor::{Tensor, select_rows, to_vec_f64};
 /// Samples of each end that a plan joins, at most: time grows with the square.
 const PLAN_SAMPLES: usize = 2048;
 
-/// Marginal error of a plan at which it is taken, and sweeps after which it is in any case.
+/// Marginal error of a plan at which it is taken, and sweeps after which a matching is taken instead.
 const TOLERANCE: f64 = 1e-3;
-const MAX_SWEEPS: usize = 500;
+const MAX_SWEEPS: usize = 300;
+
+/// Samples on which it is tried whether plans can be had.
+const TRIED: usize = 500;
 
 /// Pairs drawn from the entropic plan between random parts of two samples.
 #[derive(Clone, Debug)]
 pub struct Entropic {
     source: Tensor<2>,
     target: Tensor<2>,
-    epsilon: f64,
+    settings: SinkhornSettings,
+    /// Whether plans are taken to be matchings.
+    is_matching: bool,
 }
 
 impl Entropic {
@@ -30,40 +37,56 @@ impl Entropic {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) unless `epsilon` is positive,
     /// [`Error::Transport`](crate::Error::Transport) for samples that are not finite.
-    pub fn new(source: Tensor<2>, target: Tensor<2>, epsilon: f64) -> Result<Self> {
+    pub fn new(source: Tensor<2>, target: Tensor<2>, epsilon: f64, rng: &Rng) -> Result<Self> {
         require_positive("epsilon", epsilon, "set a variance in data units")?;
-        for rows in [&source, &target] {
-            points(rows)?;
+        let settings = SinkhornSettings { epsilon, tolerance: TOLERANCE, max_iterations: MAX_SWEEPS };
+        let mut coupling = Self { source, target, settings, is_matching: false };
+        let (x, y) = coupling.parts(TRIED, &mut rng.fork("tried"));
+        coupling.is_matching = !sinkhorn(&points(&x)?, &points(&y)?, &coupling.settings)?.converged;
+        Ok(coupling)
+    }
+
+    /// Random parts of both samples, of one size.
+    fn parts(&self, most: usize, rng: &mut Rng) -> (Tensor<2>, Tensor<2>) {
+        let count = [&self.source, &self.target].into_iter().fold(most, |n, rows| n.min(rows.dims()[0]));
+        (drawn(&self.source, count, rng), drawn(&self.target, count, rng))
+    }
+
+    /// Rows of `y` that the rows `starts` of `x` go to.
+    fn ends(&self, x: &Points, y: &Points, starts: &[usize], rng: &mut Rng) -> Result<Vec<usize>> {
+        if self.is_matching {
+            let matching = optimal_matching(x, y)?;
+            return Ok(starts.iter().map(|&i| matching.column_of_row[i]).collect());
         }
-        Ok(Self { source, target, epsilon })
+        let plan = sinkhorn(x, y, &self.settings)?;
+        Ok(drawn_from_rows(|i| plan.row(i), starts, &rng.uniform(starts.len(), 0.0, 1.0)))
     }
 }
 
 impl Coupling for Entropic {
     fn pairs(&self, count: usize, rng: &mut Rng) -> Pairs {
-        let part = |rows: &Tensor<2>, rng: &mut Rng| drawn(rows, rows.dims()[0].min(PLAN_SAMPLES), rng);
-        let (x0, x1) = (part(&self.source, rng), part(&self.target, rng));
-        let of = |rows: &Tensor<2>| points(rows).expect("checked when the coupling was made");
-        let (x, y) = (of(&x0), of(&x1));
-        let settings =
-            SinkhornSettings { epsilon: self.epsilon, tolerance: TOLERANCE, max_iterations: MAX_SWEEPS };
-        let plan = sinkhorn(&x, &y, &settings).expect("clouds of one dimension, and settings in range");
-        let starts = rng.epochs(count, x.len());
-        let levels = rng.uniform(count, 0.0, 1.0);
-        let mut draws: Vec<(usize, usize)> =
-            starts.iter().copied().enumerate().map(|(k, i)| (i, k)).collect();
-        // Row by row, so that a row of the plan is computed once.
-        draws.sort_unstable();
-        let mut ends = vec![0; count];
-        for of_row in draws.chunk_by(|a, b| a.0 == b.0) {
-            let row = cumulative(plan.row(of_row[0].0));
-            for &(_, k) in of_row {
-                let level = levels[k] * row[row.len() - 1];
-                ends[k] = row.partition_point(|mass| *mass < level).min(row.len() - 1);
-            }
-        }
+        let (x0, x1) = self.parts(PLAN_SAMPLES, rng);
+        let starts = rng.epochs(count, x0.dims()[0]);
+        let ends = points(&x0).and_then(|x| self.ends(&x, &points(&x1)?, &starts, rng));
+        let ends = ends.expect("finite samples of one dimension, as many of each, and settings in range");
         Pairs { x0: select_rows(&x0, &starts), x1: select_rows(&x1, &ends) }
     }
+}
+
+/// A column for every one of `starts`, by a row of masses each; `levels` are uniform numbers.
+fn drawn_from_rows(row: impl Fn(usize) -> Vec<f64>, starts: &[usize], levels: &[f64]) -> Vec<usize> {
+    let mut draws: Vec<(usize, usize)> = starts.iter().copied().enumerate().map(|(k, i)| (i, k)).collect();
+    // Row by row, so that each is computed once.
+    draws.sort_unstable();
+    let mut ends = vec![0; starts.len()];
+    for of_row in draws.chunk_by(|a, b| a.0 == b.0) {
+        let masses = cumulative(row(of_row[0].0));
+        let total = masses[masses.len() - 1];
+        for &(_, k) in of_row {
+            ends[k] = masses.partition_point(|mass| *mass < levels[k] * total).min(masses.len() - 1);
+        }
+    }
+    ends
 }
 
 fn points(rows: &Tensor<2>) -> Result<Points> {
@@ -86,10 +109,22 @@ mod tests {
     use crate::tensor::Device;
 
     #[test]
+    fn a_tiny_epsilon_matches_as_sorting_does() {
+        let mut rng = Rng::new(1);
+        let [x, y] = [0, 1].map(|_| rng.normal([200, 1], &Device::flex()));
+        let coupling = Entropic::new(x, y * 2.0 + 3.0, 1e-7, &rng).unwrap();
+        let Pairs { x0, x1 } = coupling.pairs(400, &mut rng);
+        let mut pairs: Vec<(f64, f64)> = to_vec_f64(x0).into_iter().zip(to_vec_f64(x1)).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!(pairs.is_sorted_by(|a, b| a.1 <= b.1));
+        assert!(coupling.is_matching);
+    }
+
+    #[test]
     fn pairs_of_gaussian_samples_have_the_covariance_of_the_bridge() {
         let (device, mut rng) = (Device::flex(), Rng::new(1));
         let normal = |rng: &mut Rng| rng.normal([20_000, 1], &device);
-        let coupling = Entropic::new(normal(&mut rng), normal(&mut rng), 1.0).unwrap();
+        let coupling = Entropic::new(normal(&mut rng), normal(&mut rng), 1.0, &Rng::new(2)).unwrap();
         let covariance = |rng: &mut Rng| {
             let Pairs { x0, x1 } = coupling.pairs(4096, rng);
             to_vec_f64((x0 * x1).mean())[0]

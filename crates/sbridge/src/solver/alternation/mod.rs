@@ -200,7 +200,7 @@ impl Alternation {
         Ok(match self.settings.start {
             StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
             StartingPairs::Entropic if is_first => {
-                let coupling = Entropic::new(source, target, self.bridge.epsilon())?;
+                let coupling = Entropic::new(source, target, self.bridge.epsilon(), &self.rng.fork("plans"))?;
                 (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
             }
             _ => {
