@@ -31,6 +31,7 @@ WORK = (
     + [(f"mlp-forward {b} {w}", ["torch"]) for b, w in SHAPES]
     + [("simulate 10000 100 256", ["torch"]), ("autoencoder-step 128", ["torch"])]
     + [(f"unet-step 64 {c}", ["torch"]) for c in (32, 64)]
+    + [(f"half-bridge 128 256 1000 {uses}", ["torch", "torch-compiled"]) for uses in (1, 4)]
     + [(f"assignment {n}", ["scipy", "pot"]) for n in (1000, 3000)]
     + [("sinkhorn 10000", ["pot"])]
 )

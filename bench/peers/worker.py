@@ -167,6 +167,47 @@ def unet_step(batch, channels, threads, compiled):
     return work
 
 
+def half_bridge(batch, width, steps, _uses, threads, compiled):
+    torch = torch_setup(threads)
+
+    def net():
+        layers = [torch.nn.Linear(6, width), torch.nn.SiLU(), torch.nn.Linear(width, width), torch.nn.SiLU()]
+        return torch.nn.Sequential(*layers, torch.nn.Linear(width, 5))
+
+    forward_net, backward_net = net(), net()
+    walked = torch.compile(forward_net) if compiled else forward_net
+    learned = torch.compile(backward_net) if compiled else backward_net
+    source = torch.randn(10000, 5) - 0.1
+    path_steps = 20
+
+    def pairs():
+        x0 = source[torch.randperm(len(source))]
+        x = x0
+        with torch.inference_mode():
+            for k in range(path_steps):
+                t = torch.full((len(x), 1), k / path_steps)
+                x = x + walked(torch.cat([x, t], 1)) / path_steps + torch.randn_like(x) / path_steps**0.5
+        return x0, x.clone()
+
+    def work():
+        optimiser = torch.optim.Adam(backward_net.parameters(), lr=1e-4, fused=True)
+        used = len(source)
+        for _ in range(steps):
+            if used + batch > len(source):
+                (x0, x1), used = pairs(), 0
+            a, b, used = x0[used : used + batch], x1[used : used + batch], used + batch
+            t = torch.rand(batch, 1) * (1 - 2e-3) + 1e-3
+            z = torch.randn_like(a)
+            x = (1 - t) * a + t * b + (t * (1 - t)).sqrt() * z
+            target = a - b - ((1 - t) / t).sqrt() * z
+            loss = ((learned(torch.cat([x, t], 1)) - target) ** 2).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+
+    return work
+
+
 def clouds(count, dim):
     import numpy as np
 
@@ -209,7 +250,7 @@ def prepare(name, peer, threads):
     compiled = peer == "torch-compiled"
     networks = {
         "mlp-step": mlp_step, "mlp-forward": mlp_forward, "simulate": simulate,
-        "autoencoder-step": autoencoder_step, "unet-step": unet_step,
+        "autoencoder-step": autoencoder_step, "unet-step": unet_step, "half-bridge": half_bridge,
     }
     if kind in networks:
         return networks[kind](*sizes, threads, compiled)

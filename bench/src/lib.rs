@@ -8,17 +8,21 @@
 //! | `simulate N K W` | N paths of K Euler steps of a bridge in the plane with this network as its score |
 //! | `autoencoder-step B` | a training step of the convolutional autoencoder of 28 × 28 images |
 //! | `unet-step B C` | a training step of a U-Net of C channels on 28 × 28 images |
+//! | `half-bridge B W S U` | S steps of bridge matching in five dimensions, batch B, network 6-W-W-5, on 10,000 pairs at a time that the last half-bridge simulates in 20 steps, each used U times; always once in the other library |
 //! | `assignment N` | exact matching of N points in 16 dimensions |
 //! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
 
 use std::ops::Range;
 
+use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
-use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Linear, FourierEmbedding, UNet};
+use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, UNet};
 use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
+use sbridge::solver::alternation::{Alternation, AlternationSettings};
+use sbridge::solver::dsbm;
 use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
 use sbridge_kernels::Activation::Silu;
 use sbridge_ot::{Points, SinkhornSettings};
@@ -40,6 +44,9 @@ pub fn work(name: &str) -> Result<Work, String> {
         ["simulate", paths, steps, width] => Ok(simulate(size(paths)?, size(steps)?, size(width)?)),
         ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
         ["unet-step", batch, channels] => Ok(unet_step(size(batch)?, size(channels)?)),
+        ["half-bridge", batch, width, steps, uses] => {
+            Ok(half_bridge(size(batch)?, size(width)?, size(steps)?, size(uses)?))
+        }
         ["assignment", count] => Ok(assignment(size(count)?)),
         ["sinkhorn", count] => Ok(sinkhorn(size(count)?)),
         _ => Err(format!("no work is called '{name}'")),
@@ -89,7 +96,8 @@ impl Objective for Regression {
     type Model = Mlp;
 
     fn loss(&self, model: &Mlp, rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
-        let error = model.forward(head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
+        let error =
+            model.forward(head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
         (error.clone() * error).mean()
     }
 
@@ -112,7 +120,8 @@ fn settings(batch_size: usize) -> FitSettings {
 
 fn mlp_step(batch: usize, width: usize) -> Work {
     let (device, mut rng) = (Device::flex(), Rng::new(0));
-    let mut objective = Regression { x: rng.normal([batch, 34], &device), y: rng.normal([batch, 2], &device) };
+    let mut objective =
+        Regression { x: rng.normal([batch, 34], &device), y: rng.normal([batch, 2], &device) };
     let net = Mlp::new(width, &mut rng, &device);
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
@@ -161,9 +170,25 @@ fn product(out: &mut [f32], (rows, columns): (usize, usize), a: Factor<'_>, b: F
     // SAFETY: the callers' strides and sizes are those of the arrays they pass.
     unsafe {
         gemm::gemm(
-            rows, columns, inner, out.as_mut_ptr(), 1, stride(columns), false,
-            a.0.as_ptr(), stride(a.1[1]), stride(a.1[0]), b.0.as_ptr(), stride(b.1[1]), stride(b.1[0]),
-            0.0, 1e-6, false, false, false, gemm::Parallelism::None,
+            rows,
+            columns,
+            inner,
+            out.as_mut_ptr(),
+            1,
+            stride(columns),
+            false,
+            a.0.as_ptr(),
+            stride(a.1[1]),
+            stride(a.1[0]),
+            b.0.as_ptr(),
+            stride(b.1[1]),
+            stride(b.1[0]),
+            0.0,
+            1e-6,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
         );
     }
 }
@@ -213,7 +238,8 @@ impl Objective for Images {
 
     fn loss(&self, model: &UNet, rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
         let v = self.v.clone().narrow(0, 0, rows.len());
-        let error = model.forward(v, head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
+        let error =
+            model.forward(v, head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
         (error.clone() * error).mean()
     }
 
@@ -230,6 +256,37 @@ fn unet_step(batch: usize, channels: usize) -> Work {
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
         trainer.step(&mut objective);
+    })
+}
+
+/// The third half-bridge between Gaussians, again and again.
+fn half_bridge(batch: usize, width: usize, steps: usize, uses: usize) -> Work {
+    let (device, rng) = (Device::flex(), Rng::new(0));
+    let mut preset = dsbm();
+    (preset.net.mlp.width, preset.net.mlp.layers) = (width, 2);
+    (preset.cache.rows, preset.cache.uses, preset.half_bridges) = (10_000, uses, 3);
+    preset.fit = FitSettings { steps: 50, ..settings(batch) };
+    let mut data = rng.fork("data");
+    let [source, target] = [-0.1, 0.1].map(|mean| data.normal([10_000, 5], &device) + mean);
+    let of = |preset: &AlternationSettings| {
+        Alternation::new(&source, &target, None, 1.0, preset.clone(), rng.clone()).expect(HERE)
+    };
+    let mut alternation = of(&preset);
+    let learn = |alternation: &mut Alternation, fit: &FitSettings| {
+        alternation
+            .learn::<sbridge::Error>(|_, net, regression, rng| {
+                run_silently(Trainer::new(net, fit.clone(), rng.clone())?, regression)
+            })
+            .expect(HERE);
+    };
+    learn(&mut alternation, &preset.fit);
+    learn(&mut alternation, &preset.fit);
+    let before = alternation.bridge();
+    preset.fit.steps = steps;
+    let mut alternation = of(&preset);
+    Box::new(move || {
+        alternation.continue_from(before.clone(), 2);
+        learn(&mut alternation, &preset.fit);
     })
 }
 

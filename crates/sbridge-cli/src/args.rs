@@ -243,6 +243,13 @@ pub(crate) struct Reproduce {
 pub(crate) enum ExperimentChoice {
     /// Latent Schrödinger bridge diffusion
     Lsbdm,
+    /// Proportional fitting (DSB, S-DSB) between Gaussians
+    DsbGaussian,
+    /// Markovian fitting (DSBM) and [SF]²M between Gaussians
+    DsbmGaussian,
+    /// All of them between laws of the plane
+    #[value(name = "dsb-2d")]
+    Dsb2d,
 }
 
 #[derive(Args, Debug)]

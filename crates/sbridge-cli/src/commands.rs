@@ -306,6 +306,9 @@ fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
 fn repeat(args: &Reproduce) -> Result<()> {
     let experiment = match args.experiment {
         ExperimentChoice::Lsbdm => Experiment::Lsbdm,
+        ExperimentChoice::DsbGaussian => Experiment::DsbGaussian,
+        ExperimentChoice::DsbmGaussian => Experiment::DsbmGaussian,
+        ExperimentChoice::Dsb2d => Experiment::Dsb2d,
     };
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let done = reproduce(experiment, effort, args.seed, &args.out)?;

@@ -16,9 +16,9 @@ use sbridge_ot::{Gaussian, GaussianBridge, markovian_fitting, proportional_fitti
 /// Settings of a fit that takes seconds: a small network, few steps.
 fn short(settings: AlternationSettings) -> AlternationSettings {
     let mut short = AlternationSettings { steps: 20, ..settings };
-    short.net.mlp.width = 64;
+    (short.net.mlp.width, short.net.mlp.layers) = (64, 2);
     (short.fit.steps, short.fit.batch_size) = (1000, 256);
-    (short.fit.learning_rate, short.fit.ema_decay) = (5e-3, 0.99);
+
     short
 }
 

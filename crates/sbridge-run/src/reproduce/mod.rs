@@ -4,6 +4,7 @@
 //! [`Reproduction`], written as `reproduction.json` and `report.html`. A new one is a file of studies
 //! and a line in [`Experiment`].
 
+mod bridges;
 mod check;
 mod lsbdm;
 mod statistics;
@@ -29,6 +30,13 @@ use crate::watch::Progress;
 pub enum Experiment {
     /// Latent Schrödinger bridge diffusion: sampler, start laws, rates, and the end-to-end inequality.
     Lsbdm,
+    /// Proportional fitting between Gaussians, by mean and by state matching.
+    DsbGaussian,
+    /// Markovian fitting between Gaussians, from both starts, and the entropic plan.
+    DsbmGaussian,
+    /// Laws of the plane, by every method.
+    #[serde(rename = "dsb-2d")]
+    Dsb2d,
 }
 
 /// How much is spent on an experiment.
@@ -58,12 +66,18 @@ impl Experiment {
     fn studies(self) -> &'static [(&'static str, Question)] {
         match self {
             Self::Lsbdm => lsbdm::STUDIES,
+            Self::DsbGaussian => bridges::DSB_GAUSSIAN,
+            Self::DsbmGaussian => bridges::DSBM_GAUSSIAN,
+            Self::Dsb2d => bridges::DSB_2D,
         }
     }
 
     fn title(self) -> &'static str {
         match self {
             Self::Lsbdm => "Latent Schrödinger bridge diffusion, measured beside what is known",
+            Self::DsbGaussian => "Proportional fitting between Gaussians, beside the closed form",
+            Self::DsbmGaussian => "Markovian fitting between Gaussians, beside the closed form",
+            Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
         }
     }
 }

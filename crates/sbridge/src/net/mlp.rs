@@ -12,15 +12,15 @@ use crate::tensor::{Device, Module, Tensor, column};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MlpSettings {
-    /// Features of a hidden layer. Default 256.
+    /// Features of a hidden layer. Default 128.
     pub width: usize,
-    /// Hidden layers. Default 2.
+    /// Hidden layers. Default 4.
     pub layers: usize,
 }
 
 impl Default for MlpSettings {
     fn default() -> Self {
-        Self { width: 256, layers: 2 }
+        Self { width: 128, layers: 4 }
     }
 }
 
@@ -28,7 +28,7 @@ impl MlpSettings {
     /// # Errors
     /// [`Error::Setting`] for a size of zero.
     pub fn check(&self) -> Result<()> {
-        for (name, value, usual) in [("width", self.width, "256"), ("layers", self.layers, "2")] {
+        for (name, value, usual) in [("width", self.width, "128"), ("layers", self.layers, "4")] {
             if value == 0 {
                 return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
             }

@@ -24,7 +24,7 @@ pub fn dsbm() -> AlternationSettings {
         fit: FitSettings {
             steps: 2000,
             batch_size: 256,
-            learning_rate: 2e-3,
+            learning_rate: 5e-3,
             weight_decay: 0.0,
             clip_norm: 1.0,
             ema_decay: 0.99,

@@ -1,0 +1,25 @@
+//! What is known of bridges learned half by half, measured: Gaussian ends in closed form, and tables of the plane.
+
+mod gaussian;
+mod plane;
+
+use super::Question;
+
+/// Mean matching and state matching between Gaussians.
+pub(super) const DSB_GAUSSIAN: &[(&str, Question)] =
+    &[("dsb", gaussian::dsb_study), ("sdsb", gaussian::sdsb_study)];
+
+/// Bridge matching between Gaussians.
+pub(super) const DSBM_GAUSSIAN: &[(&str, Question)] = &[
+    ("dsbm-imf", gaussian::dsbm_study),
+    ("dsbm-ipf", gaussian::dsbm_reference_study),
+    ("sf2m", gaussian::sf2m_study),
+];
+
+/// Every method between laws of the plane.
+pub(super) const DSB_2D: &[(&str, Question)] = &[
+    ("sf2m", plane::sf2m_study),
+    ("dsbm-imf", plane::dsbm_study),
+    ("dsbm-ipf", plane::dsbm_reference_study),
+    ("dsb", plane::dsb_study),
+];
