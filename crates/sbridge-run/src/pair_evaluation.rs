@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Split;
 use crate::error::Result;
-use crate::fit_pair::{Pair, stage_of};
+use crate::fit_pair::{HALF_BRIDGES, Pair, stage_of};
+use crate::metrics;
+use crate::pair_config::PairMethod;
 use crate::shown::digits;
 use crate::transport::OpenPair;
 
@@ -91,7 +93,17 @@ pub struct PairEvaluation {
     pub entropic_converged: bool,
     /// E ∫ ½|v₊|² dt along simulated paths.
     pub path_energy: f64,
+    /// What is not as it should be, in words, with what to do about it.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
+
+/// W2 of what arrives over that of training samples, and the coupling's cost over the entropic plan's, that are remarked on.
+const FAR_FROM_FLOOR: f64 = 1.3;
+const FAR_FROM_PLAN: f64 = 0.1;
+
+/// Change of the coupling's cost from one iteration to the next that is remarked on.
+const STILL_MOVING: f64 = 0.05;
 
 /// Judges the bridge of `run` by the samples that were set aside, or by all where none were.
 ///
@@ -130,14 +142,61 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
     let (from, to) = (points(&start)?, points(&first(&y))?);
     let plan = sinkhorn(&from, &to, &settings)?;
-    Ok(PairEvaluation {
+    let evaluation = PairEvaluation {
         epsilon,
         ends: vec![forward, backward],
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,
         entropic_converged: plan.converged,
         path_energy: path_energy(run.bridge.as_ref(), start, &mut rng.fork("paths")),
-    })
+        remarks: Vec::new(),
+    };
+    Ok(PairEvaluation { remarks: remarks(&evaluation, run), ..evaluation })
+}
+
+/// What is not as it should be, in words, with what to do about it.
+fn remarks(found: &PairEvaluation, run: &OpenPair) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let is_sgm = run.manifest.method == PairMethod::Sgm.name();
+    let more = match run.config.light_sb {
+        Some(_) => "raise light_sb.components or light_sb.steps",
+        None => "raise networks.fit.steps, or networks.steps if the target is thin",
+    };
+    for end in &found.ends {
+        let ratio = end.carried.w2 / end.floor.w2;
+        if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
+            let fix = match is_sgm {
+                true => {
+                    "a score model is right only where the target looks like the source blurred by epsilon; use dsbm"
+                }
+                false => more,
+            };
+            let direction = &end.direction;
+            remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
+        }
+    }
+    let excess = found.coupling_cost / found.entropic_cost - 1.0;
+    if found.entropic_converged && !is_sgm && excess.abs() > FAR_FROM_PLAN {
+        let fix = match (&run.config.networks, excess > 0.0) {
+            (Some(_), true) => "raise networks.half_bridges: the coupling is not yet that of the bridge",
+            (None, true) => more,
+            (_, false) => "the ends are off, or too few samples were compared",
+        };
+        let than = if excess > 0.0 { "more" } else { "less" };
+        let percent = 100.0 * excess.abs();
+        remarks.push(format!("the coupling costs {percent:.0} % {than} than the entropic plan ({fix})"));
+    }
+    let log = run.folder.read("metrics.jsonl").unwrap_or_default();
+    if let Some(costs) = metrics::curves(&log, "coupling_cost").get(HALF_BRIDGES)
+        && let [.., (_, before), _, (step, last)] = costs.as_slice()
+        && (last / before - 1.0).abs() > STILL_MOVING
+    {
+        remarks.push(format!(
+            "the coupling's cost still changes by {:.0} % at half-bridge {step} (raise networks.half_bridges)",
+            100.0 * (last / before - 1.0).abs()
+        ));
+    }
+    remarks
 }
 
 /// Samples compared after a half-bridge.
@@ -211,6 +270,7 @@ impl fmt::Display for PairEvaluation {
             "coupling cost ½E|x − y|² {:.4}; of the entropic plan {:.4}{note}",
             self.coupling_cost, self.entropic_cost
         )?;
-        write!(f, "path energy E∫½|v|²dt {:.4}", self.path_energy)
+        write!(f, "path energy E∫½|v|²dt {:.4}", self.path_energy)?;
+        self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
     }
 }

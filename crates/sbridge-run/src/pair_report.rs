@@ -8,7 +8,7 @@ use sbridge::tensor::{Tensor, head, to_vec_f64};
 
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::fit_pair::Pair;
+use crate::fit_pair::{HALF_BRIDGES, Pair};
 use crate::metrics;
 use crate::pair_evaluation::{self, Distances, End, PairEvaluation};
 use crate::plane::Plane;
@@ -63,7 +63,8 @@ fn summary(evaluation: &PairEvaluation) -> String {
         )
     };
     let ends: Vec<String> = evaluation.ends.iter().map(end).collect();
-    format!("{}.", ends.join("; "))
+    let remarks: Vec<String> = evaluation.remarks.iter().map(|remark| format!(" Note: {remark}.")).collect();
+    format!("{}.{}", ends.join("; "), remarks.concat())
 }
 
 fn facts(run: &OpenPair) -> Vec<(String, String)> {
@@ -163,17 +164,50 @@ fn ends_section(evaluation: &PairEvaluation) -> Section {
 }
 
 fn training_section(run: &OpenPair) -> Section {
-    let curves = metrics::curves(&run.folder.read("metrics.jsonl").unwrap_or_default(), "loss");
-    let series =
-        |(stage, points): (String, Vec<(f64, f64)>)| Series { name: stage, style: SeriesStyle::Line, points };
-    let plot = Plot {
-        caption: "Loss of both potentials: KL to the bridge, up to a constant".into(),
-        x_label: "step".into(),
-        y_label: "loss".into(),
-        series: curves.into_iter().map(series).collect(),
-        ..Plot::default()
+    let log = run.folder.read("metrics.jsonl").unwrap_or_default();
+    let line = |name: &str, points| Series { name: name.into(), style: SeriesStyle::Line, points };
+    let plot = |caption: &str, x_label: &str, y_label: &str, series| {
+        Block::Plot(Plot {
+            caption: caption.into(),
+            x_label: x_label.into(),
+            y_label: y_label.into(),
+            series,
+            ..Plot::default()
+        })
     };
-    Section { title: "Training".into(), text: String::new(), blocks: vec![Block::Plot(plot)] }
+    let losses = metrics::curves(&log, "loss");
+    let Some(networks) = &run.config.networks else {
+        let series = losses.into_iter().map(|(stage, points)| line(&stage, points)).collect();
+        let caption = "Loss of both potentials: KL to the bridge, up to a constant";
+        return Section {
+            title: "Training".into(),
+            text: String::new(),
+            blocks: vec![plot(caption, "step", "loss", series)],
+        };
+    };
+    let of_half_bridges = |name: &str| metrics::curves(&log, name).remove(HALF_BRIDGES).unwrap_or_default();
+    let losses = ["backward", "forward"].map(|direction| {
+        let iterations = networks.half_bridges.div_ceil(2);
+        let stages = (1..=iterations).map(|k| (k - 1, losses.get(&format!("{direction}-{k}"))));
+        let points = stages.flat_map(|(k, points)| {
+            let before = (k * networks.fit.steps) as f64;
+            points.into_iter().flatten().map(move |(step, loss)| (before + step, *loss))
+        });
+        line(direction, points.collect())
+    });
+    let (costs, ends) = (of_half_bridges("coupling_cost"), of_half_bridges("sliced_w2"));
+    Section {
+        title: "Training".into(),
+        text: "Losses of a half-bridge are errors of a regression, whose targets are noisy: they level off above zero. \
+               What counts is below: the coupling's cost, by held-out samples that every half-bridge carries, and how \
+               far they end from those of the other side. When both level off, more half-bridges do nothing."
+            .into(),
+        blocks: vec![
+            plot("Losses, half-bridge after half-bridge", "step", "loss", losses.into()),
+            plot("Cost of the coupling", "half-bridge", "½E|x − y|²", vec![line("cost", costs)]),
+            plot("Distance at the end", "half-bridge", "sliced W2", vec![line("sliced W2", ends)]),
+        ],
+    }
 }
 
 fn settings_section(run: &OpenPair) -> Section {

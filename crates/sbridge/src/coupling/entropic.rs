@@ -1,6 +1,6 @@
 //! The entropic plan between samples: the coupling of the Schrödinger bridge, as far as a part of the samples shows it.
 //!
-//! Plans of parts are biased towards the independent coupling, and the less the larger the part.   \[SF2M, §3.2\]
+//! Plans of parts are biased towards the independent coupling, and the less the larger the part.   \[SF2M\]
 //! Where ε is so small that Sinkhorn's iteration hardly moves, the plan is a matching but for little, and the exact
 //! matching is taken.
 

@@ -1,6 +1,6 @@
 //! Bridge matching: the drift towards the end of a Brownian bridge, seen from a point on it.
 //!
-//! v₊ ← (x₁ − xₜ)/(1 − t),   v₋ ← (x₀ − xₜ)/t,   xₜ = (1−t) x₀ + t x₁ + σ √(t(1−t)) z        \[DSBM, Eq. 8; PBM, §3\]
+//! v₊ ← (x₁ − xₜ)/(1 − t),   v₋ ← (x₀ − xₜ)/t,   xₜ = (1−t) x₀ + t x₁ + σ √(t(1−t)) z        \[DSBM; IDBM\]
 //!
 //! The mean of the target given xₜ is the drift of the Markov projection. Its noise has variance ε t/(1−t) forward;
 //! examples are weighted by one over one plus that, so that those near the end, which the noise drowns, do not drown

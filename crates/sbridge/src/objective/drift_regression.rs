@@ -89,8 +89,8 @@ impl DriftRegression {
     }
 
     /// The variance of every one of `steps` steps, given that `drift` was learned: what the bridge between state and
-    /// target leaves, and how the target varies about its mean, which is what the drift is.     \[SDSB, §3; spec. of 3.3\]
-    /// Nothing where the targets do not tell.
+    /// target leaves, and how the target varies about its mean, which is what the drift is. Nothing where the targets do
+    /// not tell.
     pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Option<Vec<f64>> {
         self.examples.renew(&mut self.rng.fork("transitions"));
         self.generation = None;

@@ -3,7 +3,7 @@
 //! A chain walks x_{k+1} = x_k + h v(t_k, x_k) + √q z. With F(x) = x + h v(t_k, x) its reversal is learned from
 //!
 //! mean:   B(x_{k+1}) ← x_{k+1} + F(x_k) − F(x_{k+1})                                             \[DSB, Prop. 3\]
-//! state:  B(x_{k+1}) ← x_k                                                                      \[SDSB, Eq. 12\]
+//! state:  B(x_{k+1}) ← x_k                                                                      \[SDSB\]
 //!
 //! and B(x) = x + h v₋. Both have the mean of the reversal up to O(h²); the first with less noise in its target, the
 //! second exactly, and with half the calls.

@@ -1,4 +1,4 @@
-//! Simplified diffusion Schrödinger bridge: proportional fitting on the states of paths.                   \[SDSB, §3\]
+//! Simplified diffusion Schrödinger bridge: proportional fitting on the states of paths.                   \[SDSB\]
 //!
 //! As DSB, with the state before a step as the target: one call for a step instead of two, and the mean of the
 //! reversal exactly. Published chains keep the variance of the reference, which biases the coupling more with every

@@ -1,4 +1,4 @@
-//! Score-based generative model: the first half-bridge of DSB, and no other.                        \[SDE, §3; DSB, §3\]
+//! Score-based generative model: the first half-bridge of DSB, and no other.                        \[Song21; DSB\]
 //!
 //! Source samples diffuse by Brownian motion of variance ε; the backward drift is ε times the score of what they become,
 //! learned by denoising. Right if the target looks like the source blurred by ε: so ε has to be large, or the
