@@ -71,7 +71,16 @@ fn facts(run: &OpenPair) -> Vec<(String, String)> {
     let manifest = &run.manifest;
     let describe =
         |d: &crate::manifest::DataRecord| format!("{} ({} samples of {})", d.source, d.count, d.shape);
-    let spent: Vec<String> = manifest.seconds.iter().map(|(stage, s)| format!("{stage} {s:.0} s")).collect();
+    // Half-bridges of one direction count together.
+    let mut spent: Vec<(&str, f64)> = Vec::new();
+    for (stage, seconds) in &manifest.seconds {
+        let stage = stage.split_once('-').map_or(stage.as_str(), |(direction, _)| direction);
+        match spent.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, total)) => *total += seconds,
+            None => spent.push((stage, *seconds)),
+        }
+    }
+    let spent: Vec<String> = spent.into_iter().map(|(stage, s)| format!("{stage} {s:.0} s")).collect();
     vec![
         ("source".into(), manifest.source.as_ref().map_or_else(String::new, describe)),
         ("target".into(), describe(&manifest.target)),
@@ -195,7 +204,12 @@ fn training_section(run: &OpenPair) -> Section {
         });
         line(direction, points.collect())
     });
-    let (costs, ends) = (of_half_bridges("coupling_cost"), of_half_bridges("sliced_w2"));
+    // Odd half-bridges go backward.
+    let by_direction = |name: &str| {
+        let (backward, forward) =
+            of_half_bridges(name).into_iter().partition(|(number, _)| number % 2.0 == 1.0);
+        vec![line("backward", backward), line("forward", forward)]
+    };
     Section {
         title: "Training".into(),
         text: "Losses of a half-bridge are errors of a regression, whose targets are noisy: they level off above zero. \
@@ -204,8 +218,8 @@ fn training_section(run: &OpenPair) -> Section {
             .into(),
         blocks: vec![
             plot("Losses, half-bridge after half-bridge", "step", "loss", losses.into()),
-            plot("Cost of the coupling", "half-bridge", "½E|x − y|²", vec![line("cost", costs)]),
-            plot("Distance at the end", "half-bridge", "sliced W2", vec![line("sliced W2", ends)]),
+            plot("Cost of the coupling", "half-bridge", "½E|x − y|²", by_direction("coupling_cost")),
+            plot("Distance at the end", "half-bridge", "sliced W2", by_direction("sliced_w2")),
         ],
     }
 }
@@ -216,11 +230,11 @@ fn settings_section(run: &OpenPair) -> Section {
         text: "The settings below are complete; the same seed on the same machine gives the same bridge."
             .into(),
         blocks: vec![
-            Block::Text(format!(
+            Block::Code(format!(
                 "sbridge fit {} --config config.toml --out ANOTHER_FOLDER",
                 run.manifest.method
             )),
-            Block::Text(run.config.to_toml()),
+            Block::Code(run.config.to_toml()),
         ],
     }
 }

@@ -315,8 +315,8 @@ fn settings_section(run: &OpenRun) -> Section {
         text: "The settings below are complete; the same seed on the same machine gives the same samples."
             .into(),
         blocks: vec![
-            Block::Text("sbridge fit latent --config config.toml --out ANOTHER_FOLDER".into()),
-            Block::Text(run.config.to_toml()),
+            Block::Code("sbridge fit latent --config config.toml --out ANOTHER_FOLDER".into()),
+            Block::Code(run.config.to_toml()),
         ],
     }
 }

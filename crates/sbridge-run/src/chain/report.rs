@@ -63,25 +63,23 @@ fn paths_section(chain: &OpenChain) -> Result<Section> {
     let all = Tensor::cat(clouds.iter().map(|(_, rows)| rows.clone()).collect(), 0);
     let plane = Plane::of(&points(&all)?)?;
     let project = |rows: &Tensor<2>| plane.project(&to_vec_f64(rows.clone()));
-    let mut series: Vec<Series> = clouds
-        .iter()
-        .map(|(time, rows)| Series {
-            name: match chain.config.hold_out.contains(time) {
-                true => format!("time {time}, held out"),
-                false => format!("time {time}"),
-            },
-            style: SeriesStyle::Points,
-            points: project(rows),
-        })
-        .collect();
+    let scatter = clouds.iter().map(|(time, rows)| Series {
+        name: match chain.config.hold_out.contains(time) {
+            true => format!("time {time}, held out"),
+            false => format!("time {time}"),
+        },
+        style: SeriesStyle::Points,
+        points: project(rows),
+    });
     let start = head(&clouds[0].1, PATHS);
     let mut rng = Rng::new(chain.config.seed).fork("report");
     let mut paths = vec![Vec::new(); start.dims()[0]];
     for (_, state) in chain.paths(clouds[0].0, Direction::Forward, &start, &mut rng)? {
         paths.iter_mut().zip(project(&state)).for_each(|(path, point)| path.push(point));
     }
+    // Paths first: they get the darkest ink.
     let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
-    series.extend(paths.into_iter().map(path));
+    let series = paths.into_iter().map(path).chain(scatter).collect();
     let plot = Plot {
         caption: "Paths through all snapshots".into(),
         x_label: "first principal axis".into(),
@@ -129,6 +127,6 @@ fn settings_section(chain: &OpenChain) -> Section {
         title: "How to make it again".into(),
         text: "The settings below are complete; the same seed on the same machine gives the same bridge."
             .into(),
-        blocks: vec![Block::Text(command), Block::Text(chain.config.to_toml())],
+        blocks: vec![Block::Code(command), Block::Code(chain.config.to_toml())],
     }
 }

@@ -47,6 +47,8 @@ pub enum Block {
     Plot(Plot),
     /// Words; an empty line starts a new paragraph.
     Text(String),
+    /// Lines to be typed or kept in a file, as they are.
+    Code(String),
 }
 
 /// A table whose rows are named and whose columns hold one quantity each.

@@ -60,6 +60,7 @@ fn block(block: &Block) -> Result<Value, ReportError> {
         Block::Picture(picture) => self::picture(picture),
         Block::Plot(plot) => self::plot(plot),
         Block::Text(text) => Ok(context! { kind => "text", paragraphs => paragraphs(text) }),
+        Block::Code(code) => Ok(context! { kind => "code", code => code.trim_end() }),
     }
 }
 
@@ -235,6 +236,7 @@ mod tests {
             Block::Picture(picture),
             Block::Plot(example_plot(&[(0.0, 1.0), (1.0, 0.1)])),
             Block::Text("The end.".to_owned()),
+            Block::Code("seed = 0\n\n[output]".to_owned()),
         ])
     }
 
@@ -264,6 +266,7 @@ mod tests {
             Block::Picture(picture),
             Block::Plot(plot),
             Block::Text(attack()),
+            Block::Code(attack()),
         ]);
         (report.title, report.summary, report.facts) = (attack(), attack(), vec![(attack(), attack())]);
         (report.sections[0].title, report.sections[0].text) = (attack(), attack());
