@@ -50,6 +50,8 @@ pub(crate) enum Method {
     Latent(Box<FitLatent>),
     /// Bridge between two data sets, by Gaussian-mixture potentials: seconds, no networks
     LightSb(FitPair),
+    /// The same by bridge matching with mixture potentials, on any pairs
+    LightSbM(FitPair),
     /// The same by bridge matching: networks, both ways in turn (iterative Markovian fitting)
     Dsbm(FitPair),
     /// The same by score and flow matching on pairs of an entropic plan: networks, each trained once
@@ -196,7 +198,7 @@ pub(crate) struct BenchEot {
     /// Values of ε, separated by commas
     #[arg(long, value_name = "LIST", default_value = "0.1,1,10", value_delimiter = ',')]
     pub(crate) epsilon: Vec<f64>,
-    /// Which solvers, separated by commas: light-sb, dsbm, sf2m, dsb, sdsb, sgm
+    /// Which solvers, separated by commas: light-sb, light-sb-m, dsbm, sf2m, dsb, sdsb, sgm
     #[arg(long, value_name = "LIST", default_value = "light-sb", value_delimiter = ',')]
     pub(crate) solver: Vec<SolverChoice>,
     /// A setting of the solvers, for example light_sb.steps=20000; may be repeated

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Demo(demo) => run_demo(&demo),
         Command::Fit { method: Method::Latent(fit) } => fit_a_latent_bridge(&fit),
         Command::Fit { method: Method::LightSb(fit) } => join(PairMethod::LightSb, &fit),
+        Command::Fit { method: Method::LightSbM(fit) } => join(PairMethod::LightSbM, &fit),
         Command::Fit { method: Method::Dsbm(fit) } => join(PairMethod::Dsbm, &fit),
         Command::Fit { method: Method::Sf2m(fit) } => join(PairMethod::Sf2m, &fit),
         Command::Fit { method: Method::Dsb(fit) } => join(PairMethod::Dsb, &fit),

@@ -36,7 +36,7 @@ fn dimensions_and_epsilons_that_cannot_be_are_refused() {
     };
     refused(&["--dim", "1", "--epsilon", "1"], "dim must be at least 2");
     refused(&["--dim", "two"], "invalid value 'two' for '--dim");
-    refused(&["--solver", "magic"], "there is light-sb, dsbm");
+    refused(&["--solver", "magic"], "there is light-sb, light-sb-m, dsbm");
     refused(&["--dim", "2", "--set", "networks.steps=3"], "there is no setting networks.steps");
     refused(&["--dim", "2", "--epsilon", "0,1"], "epsilon");
 }

@@ -87,7 +87,7 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
 #[test]
 fn networks_join_two_sets_with_every_method() {
     let folder = tempfile::tempdir().unwrap();
-    for method in ["dsbm", "sf2m", "dsb", "sdsb", "sgm"] {
+    for method in ["light-sb-m", "dsbm", "sf2m", "dsb", "sdsb", "sgm"] {
         let (run, ends) = (folder.path().join(method), folder.path().join(format!("{method}.npy")));
         let mut command = sbridge();
         command

@@ -2,7 +2,7 @@
 
 use sbridge::solver::alternation::AlternationSettings;
 use sbridge::solver::light_sb::LightSbSettings;
-use sbridge::solver::{dsb, dsbm, sdsb, sf2m, sgm};
+use sbridge::solver::{dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
 use serde::{Deserialize, Serialize};
 
 use crate::config::DataConfig;
@@ -14,6 +14,8 @@ use crate::error::Result;
 pub enum PairMethod {
     /// Mixture potentials.
     LightSb,
+    /// Mixture potentials by bridge matching.
+    LightSbM,
     /// Diffusion Schrödinger bridge matching.
     Dsbm,
     /// Simulation-free score and flow matching.
@@ -28,12 +30,14 @@ pub enum PairMethod {
 
 impl PairMethod {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::LightSb, Self::Dsbm, Self::Sf2m, Self::Dsb, Self::Sdsb, Self::Sgm];
+    pub const ALL: [Self; 7] =
+        [Self::LightSb, Self::LightSbM, Self::Dsbm, Self::Sf2m, Self::Dsb, Self::Sdsb, Self::Sgm];
 
     /// What users call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::LightSb => "light-sb",
+            Self::LightSbM => "light-sb-m",
             Self::Dsbm => "dsbm",
             Self::Sf2m => "sf2m",
             Self::Dsb => "dsb",
@@ -51,6 +55,7 @@ impl PairMethod {
     pub fn networks(self) -> Option<AlternationSettings> {
         match self {
             Self::LightSb => None,
+            Self::LightSbM => Some(light_sb_m()),
             Self::Dsbm => Some(dsbm()),
             Self::Sf2m => Some(sf2m()),
             Self::Dsb => Some(dsb()),
@@ -159,6 +164,9 @@ impl PairConfig {
         }
         if let Some(networks) = &self.networks {
             parts.push(("networks.net.mlp", networks.net.mlp.check()));
+            if let Some(mixture) = &networks.net.mixture {
+                parts.push(("networks.net.mixture", mixture.check()));
+            }
             parts.push(("networks.net", networks.net.check()));
             parts.push(("networks.fit", networks.fit.check()));
             parts.push(("networks", networks.check()));

@@ -12,6 +12,7 @@ fn main() {
         "sdsb" => solver::sdsb(),
         "dsbm" => solver::dsbm(),
         "sf2m" => solver::sf2m(),
+        "lsbm" => solver::light_sb_m(),
         _ => solver::sgm(),
     };
     for a in &args[4..] {
@@ -23,6 +24,9 @@ fn main() {
             "batch" => s.fit.batch_size = u(),
             "lr" => s.fit.learning_rate = v.parse().unwrap(),
             "N" => s.steps = u(),
+            "K" => s.net.mixture.as_mut().unwrap().components = u(),
+            "iv" => s.net.mixture.as_mut().unwrap().initial_variance = v.parse().unwrap(),
+            "clip" => s.fit.clip_norm = v.parse().unwrap(),
             "uses" => s.cache.uses = u(),
             "rows" => s.cache.rows = u(),
             "ema" => s.fit.ema_decay = v.parse().unwrap(),
@@ -43,11 +47,19 @@ fn main() {
     let mut rng = Rng::new(0);
     let n = 50_000;
     let x = rng.normal([n, dim], &d) - 0.1;
-    let y = rng.normal([n, dim], &d) + 0.1;
+    let mut y = rng.normal([n, dim], &d) + 0.1;
+    if std::env::var("TURN").is_ok() {
+        let (a, b) = (y.clone().narrow(1, 0, 1), y.clone().narrow(1, 1, 1));
+        y = Tensor::cat(vec![a.clone() * 1.2, a * 0.3 + b * 0.7], 1);
+    }
     let t0 = std::time::Instant::now();
     let mut alt = Alternation::new(&x, &y, None, eps, s.clone(), rng.fork("fit")).unwrap();
     let x = rng.normal([n, dim], &d) - 0.1;
-    let y = rng.normal([n, dim], &d) + 0.1;
+    let mut y = rng.normal([n, dim], &d) + 0.1;
+    if std::env::var("TURN").is_ok() {
+        let (a, b) = (y.clone().narrow(1, 0, 1), y.clone().narrow(1, 1, 1));
+        y = Tensor::cat(vec![a.clone() * 1.2, a * 0.3 + b * 0.7], 1);
+    }
     while let Some(half) = alt.next() {
         let fit = s.fit.clone();
         let mut loss = 0.0;

@@ -8,7 +8,7 @@ use common::{assert_close, device};
 use faer::mat;
 use sbridge::net::weights_of;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, StepVariance};
-use sbridge::solver::{NeuralBridge, dsb, dsbm, sdsb, sf2m, sgm};
+use sbridge::solver::{NeuralBridge, dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
 use sbridge::tensor::{Tensor, to_vec, to_vec_f64};
 use sbridge::{Bridge, Direction, Error, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, markovian_fitting, proportional_fitting};
@@ -86,6 +86,7 @@ fn solvers_find_the_gaussian_bridge() {
     let solvers = [
         ("dsbm", AlternationSettings { half_bridges: 6, ..dsbm() }, 0.0),
         ("sf2m", sf2m(), 0.0),
+        ("light-sb-m", light_sb_m(), 0.0),
         // Chains of proportional fitting with the reference's noise are off by O(1/N): 0.0134 in variance at N = 20.
         ("dsb", AlternationSettings { half_bridges: 6, ..dsb() }, 0.014),
         ("sdsb", AlternationSettings { half_bridges: 6, ..sdsb() }, 0.0),
@@ -161,7 +162,7 @@ fn small_alternation(settings: &AlternationSettings) -> Alternation {
 
 #[test]
 fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
-    for settings in [dsb(), sdsb(), dsbm(), sf2m(), sgm()].map(tiny) {
+    for settings in [dsb(), sdsb(), dsbm(), sf2m(), light_sb_m(), sgm()].map(tiny) {
         let whole = small_alternation(&settings).run().unwrap();
         let mut first = small_alternation(&settings);
         let fit = settings.fit.clone();

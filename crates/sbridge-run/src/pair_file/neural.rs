@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sbridge::Direction;
-use sbridge::net::{DriftNet, DriftNetSettings, Weights, load_weights, weights_of};
+use sbridge::net::{DriftNet, DriftNetSettings, MixtureDrift, Weights, load_weights, weights_of};
 use sbridge::reference::Brownian;
 use sbridge::rng::Rng;
 use sbridge::solver::{Frame, NeuralBridge, Way};
-use sbridge::tensor::{Device, Module as _};
+use sbridge::tensor::{Device, Module as _, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{damaged, means, require_positive, vector};
@@ -29,10 +29,22 @@ struct Description {
 }
 
 impl Description {
-    /// A network of these sizes, unless `weights` cannot fill one.
-    fn network(&self, dim: usize, weights: &Weights, device: &Device) -> sbridge::Result<DriftNet> {
+    /// A module of these sizes for `direction`, unless `weights` cannot fill one.
+    fn module(
+        &self,
+        dim: usize,
+        direction: Direction,
+        weights: &Weights,
+        device: &Device,
+    ) -> sbridge::Result<DriftNet> {
         let values = weights.values().map(|(_, values)| values.len()).sum();
         self.net.check()?;
+        if let Some(mixture) = &self.net.mixture {
+            // At most 500 components, and as many values as the file's own means.
+            let centres = Tensor::zeros([mixture.components, dim], device);
+            let drift = MixtureDrift::new(centres, mixture.initial_variance, self.epsilon, direction);
+            return Ok(DriftNet::Mixture(drift));
+        }
         let (mlp, unet) = (&self.net.mlp, &self.net.unet);
         let most = match self.image {
             None => mlp.width.saturating_mul(mlp.width.saturating_mul(mlp.layers - 1).max(dim)),
@@ -107,7 +119,8 @@ pub fn load(path: &Path, device: &Device) -> Result<(NeuralBridge, usize)> {
         if weights.is_empty() {
             return Ok(Way { drift: None, step_variances });
         }
-        let drift = description.network(dim, &weights, device).and_then(|net| load_weights(net, weights));
+        let drift =
+            description.module(dim, direction, &weights, device).and_then(|net| load_weights(net, weights));
         let drift = drift.map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
         Ok(Way { drift: Some(drift.valid()), step_variances })
     };
@@ -121,7 +134,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use sbridge::PairBridge as _;
-    use sbridge::tensor::{Tensor, to_vec};
+    use sbridge::tensor::to_vec;
 
     /// A bridge with a network one way, for vectors or images of six values.
     fn bridge(image: Option<[usize; 3]>, net: &DriftNetSettings) -> NeuralBridge {

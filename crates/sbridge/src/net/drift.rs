@@ -1,21 +1,25 @@
-//! The drift of one direction as a network: a perceptron for vectors, a U-Net for images.
+//! The drift of one direction as a module: a perceptron for vectors, a U-Net for images, or that of a mixture.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::net::mixture::{MixtureDrift, MixtureSettings};
 use crate::net::mlp::{Mlp, MlpSettings};
 use crate::net::unet::UNet;
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
 
 /// Size of the network of a drift.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DriftNetSettings {
     /// For samples that are vectors.
     pub mlp: MlpSettings,
     /// For samples that are images.
     pub unet: UNetSettings,
+    /// A mixture instead of a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<MixtureSettings>,
 }
 
 /// Size of a U-Net.
@@ -39,6 +43,9 @@ impl DriftNetSettings {
         if self.unet.width == 0 {
             return Err(Error::setting("unet.width", "at least 1", 0, "32 is usual"));
         }
+        if let Some(mixture) = &self.mixture {
+            mixture.check()?;
+        }
         self.mlp.check()
     }
 }
@@ -51,6 +58,8 @@ pub enum DriftNet {
     Mlp(Mlp),
     /// Of images, flat.
     UNet(UNet),
+    /// Of a mixture potential.
+    Mixture(MixtureDrift),
 }
 
 impl DriftNet {
@@ -74,6 +83,7 @@ impl DriftNet {
         match self {
             Self::Mlp(net) => net.forward(t, x),
             Self::UNet(net) => net.forward(t, x),
+            Self::Mixture(mixture) => mixture.forward(t, x),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`sdsb`] | state before the step | the same | the same |
 //! | [`dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
 //! | [`sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
+//! | [`light_sb_m`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
 //! | [`sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
@@ -17,6 +18,7 @@
 //! [`sdsb`]: crate::solver::sdsb
 //! [`dsbm`]: crate::solver::dsbm
 //! [`sf2m`]: crate::solver::sf2m
+//! [`light_sb_m`]: crate::solver::light_sb_m
 //! [`sgm`]: crate::solver::sgm
 
 mod settings;
@@ -30,13 +32,13 @@ use crate::coupling::{Coupling, Entropic, Independent, Simulated};
 use crate::error::{Error, Result};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
-use crate::net::DriftNet;
+use crate::net::{DriftNet, MixtureDrift, MixtureSettings};
 use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
 use crate::reference::Brownian;
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::solver::neural::{NeuralBridge, Way};
-use crate::tensor::{DType, Tensor, per_row, to_vec_f64};
+use crate::tensor::{DType, Tensor, per_row, select_rows, to_vec_f64};
 
 /// One half-bridge: which, and in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +120,15 @@ impl Alternation {
         self.learned = learned;
     }
 
-    /// A network of the settings' size, with weights from `rng`.
-    pub fn network(&self, rng: &mut Rng) -> DriftNet {
+    /// A module of the settings' size for `direction`, with weights from `rng`.
+    fn module(&self, direction: Direction, rng: &mut Rng) -> DriftNet {
         let device = self.ends[0].device();
+        if let Some(MixtureSettings { components, initial_variance }) = self.settings.net.mixture {
+            let target = self.start_of(direction.reversed());
+            let centres = select_rows(target, &rng.indices(components, target.dims()[0]));
+            let epsilon = self.bridge.reference.epsilon();
+            return DriftNet::Mixture(MixtureDrift::new(centres, initial_variance, epsilon, direction));
+        }
         DriftNet::new(self.ends[0].dims()[1], self.image, &self.settings.net, rng, &device)
     }
 
@@ -141,7 +149,7 @@ impl Alternation {
         let mut regression = DriftRegression::new(self.examples(half)?, rng.fork("examples"));
         let net = match &self.bridge.way(half.direction).drift {
             Some(net) => net.clone(),
-            None => self.network(&mut rng.fork("init")),
+            None => self.module(half.direction, &mut rng.fork("init")),
         };
         let drift = train(half, net, &mut regression, &rng.fork("fit"))?;
         let steps = self.settings.steps;
@@ -182,7 +190,8 @@ impl Alternation {
                 let (coupling, count, uses) = self.pairs(half)?;
                 let reference = self.bridge.reference;
                 let matching = BridgeMatching::new(coupling, reference, half.direction, steps, (count, uses));
-                return Ok(Box::new(matching));
+                let is_of_family = self.settings.net.mixture.is_some();
+                return Ok(Box::new(if is_of_family { matching.weighted_evenly() } else { matching }));
             }
         };
         let dim = starts.dims()[1];
