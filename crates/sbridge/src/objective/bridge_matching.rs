@@ -11,10 +11,10 @@ use std::ops::Range;
 
 use crate::bridge::Direction;
 use crate::coupling::{Coupling, Pairs};
-use crate::objective::drift_regression::{Examples, Regression, Transition};
+use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::reference::{Brownian, GaussianReference as _, Moments};
 use crate::rng::Rng;
-use crate::tensor::{Tensor, TensorData, column, per_row};
+use crate::tensor::{Tensor, TensorData, column, head, per_row};
 
 /// Points on Brownian bridges between coupled ends.
 pub struct BridgeMatching {
@@ -91,7 +91,8 @@ impl Examples for BridgeMatching {
     }
 
     fn transition(&self, step: usize, rng: &mut Rng) -> Option<Transition> {
-        let Pairs { x0, x1 } = self.pairs().clone();
+        let [count, dim] = self.pairs().x0.dims();
+        let [x0, x1] = [&self.pairs().x0, &self.pairs().x1].map(|x| head(x, rows_of_transition(count, dim)));
         let h = 1.0 / self.steps as f64;
         let elapsed = step as f64 * h;
         let examples = self.examples(per_row(self.direction.time(elapsed), &x0), x0, x1, rng);

@@ -59,6 +59,11 @@ pub struct Transition {
     pub bridge_variance: f64,
 }
 
+/// Rows of so many values that show the variance of a step, out of `count`: its estimate is off by a hundredth or two.
+pub(super) fn rows_of_transition(count: usize, dim: usize) -> usize {
+    (20_000 / dim).clamp(100, 5000).min(count)
+}
+
 /// Where examples come from.
 pub trait Examples: Send + Sync {
     /// Examples in a generation.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Direction, PairBridge};
-use crate::objective::drift_regression::{Examples, Regression, Transition};
+use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
 use crate::simulate::paths;
 use crate::tensor::{Tensor, map_rows, per_row, select_rows};
@@ -102,7 +102,8 @@ impl Examples for PathMatching {
         let (all, _) = self.generation();
         // The paths were walked the other way.
         let first = self.count() - (step + 1) * self.count;
-        let examples = all.select(&(first..first + self.count).collect::<Vec<_>>());
+        let rows = rows_of_transition(self.count, all.x.dims()[1]);
+        let examples = all.select(&(first..first + rows).collect::<Vec<_>>());
         Some(Transition { examples, bridge_variance: 0.0 })
     }
 }
