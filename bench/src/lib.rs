@@ -14,7 +14,6 @@
 
 use std::ops::Range;
 
-use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, UNet};
@@ -272,21 +271,13 @@ fn half_bridge(batch: usize, width: usize, steps: usize, uses: usize) -> Work {
         Alternation::new(&source, &target, None, 1.0, preset.clone(), rng.clone()).expect(HERE)
     };
     let mut alternation = of(&preset);
-    let learn = |alternation: &mut Alternation, fit: &FitSettings| {
-        alternation
-            .learn::<sbridge::Error>(|_, net, regression, rng| {
-                run_silently(Trainer::new(net, fit.clone(), rng.clone())?, regression)
-            })
-            .expect(HERE);
-    };
-    learn(&mut alternation, &preset.fit);
-    learn(&mut alternation, &preset.fit);
+    (0..2).for_each(|_| alternation.learn_silently().expect(HERE));
     let before = alternation.bridge();
     preset.fit.steps = steps;
     let mut alternation = of(&preset);
     Box::new(move || {
         alternation.continue_from(before.clone(), 2);
-        learn(&mut alternation, &preset.fit);
+        alternation.learn_silently().expect(HERE);
     })
 }
 

@@ -332,6 +332,9 @@ pub(crate) struct FitPair {
     /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto; with snapshots, for a unit of time
     #[arg(long, conflicts_with = "resume")]
     pub(crate) epsilon: Option<EpsilonChoice>,
+    /// Join codes of N values by an encoder and decoder trained on both sets; ε is then in units of the codes' variance
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "snapshots"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) latent: Option<u32>,
     /// Settings file (TOML); options on the command line win over it
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) config: Option<PathBuf>,

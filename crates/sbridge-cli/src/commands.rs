@@ -110,6 +110,7 @@ fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
     put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("snapshots", fit.snapshots.as_deref().map(snapshots).transpose()?);
     put("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out)));
+    put("autoencoder.net.latent_dim", fit.latent.map(|n| n.to_string()));
     put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
     put("seed", fit.seed.map(|n| n.to_string()));
     put("device", fit.device.as_deref().map(toml_string));

@@ -127,6 +127,11 @@ pub struct Split {
 }
 
 impl Split {
+    /// The same rows as `map` makes them.
+    pub(crate) fn map(self, map: impl Fn(&Tensor<2>) -> Tensor<2>) -> Self {
+        Self { train: map(&self.train), held_out: self.held_out.as_ref().map(map), ..self }
+    }
+
     /// Sets a share of `data` aside at random.
     pub fn new(data: &Dataset, share: f64, rng: &Rng, device: &Device) -> Self {
         let mut order = rng.fork("split").permutation(data.len());
@@ -156,6 +161,15 @@ pub fn scaling(data: &Dataset, train: &Tensor<2>, encoder: Encoder, device: &Dev
             scaling
         }
     }
+}
+
+/// How samples of two sets are brought into the units of one network, which sees `train`, rows of both.
+pub(crate) fn common_scaling(sets: [&Dataset; 2], train: &Tensor<2>) -> DataScaling {
+    if !sets[0].shape().is_image() {
+        return DataScaling::of_vectors(train);
+    }
+    let [(a, b), (c, d)] = sets.map(image_range);
+    DataScaling::of_images(sets[0].shape().size(), a.min(c), b.max(d), &train.device())
 }
 
 /// Black and white of an image format, or the observed range where the format has none.

@@ -10,8 +10,9 @@ use sbridge::net::{Autoencoder, NoisePredictor};
 use sbridge::objective::{DenoisingScore, Objective, Reconstruction};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, from_rows};
+use sbridge_data::Dataset;
 
-use crate::config::{Config, Encoder};
+use crate::config::{AutoencoderConfig, Config, Encoder};
 use crate::data::{self, RunData};
 use crate::error::Result;
 use crate::manifest::autoencoder_kind;
@@ -40,19 +41,11 @@ pub fn announce(config: &Config, data: &RunData, device: &Device) -> Result<()> 
 
 fn seconds(config: &Config, data: &RunData, device: &Device) -> Result<f64> {
     let rng = Rng::new(0);
-    let kind = autoencoder_kind(data.target.shape());
     let mut total = 0.0;
     let mut dim = data.target.shape().size();
     if config.autoencoder.encoder == Encoder::Trained {
-        let settings = &config.autoencoder;
-        dim = settings.net.latent_dim;
-        let few = data.target.take(settings.fit.batch_size.min(data.target.len()));
-        let rows = from_rows(few.values(), few.shape().size(), device);
-        let scaling = data::scaling(&few, &rows, settings.encoder, device);
-        let rows = scaling.apply(rows);
-        let mut objective = Reconstruction::new(rows, None, settings.loss.clone());
-        let net = Autoencoder::new(&kind, &settings.net, &mut rng.fork("autoencoder"), device);
-        total += trial(net, &mut objective, &settings.fit, &rng)?;
+        dim = config.autoencoder.net.latent_dim;
+        total += seconds_of_autoencoder(&config.autoencoder, &data.target, device)?;
     }
     let score = &config.bridge.score;
     let codes = rng.fork("codes").normal([config.bridge.fit.batch_size, dim], device);
@@ -60,6 +53,28 @@ fn seconds(config: &Config, data: &RunData, device: &Device) -> Result<f64> {
     let mut objective = DenoisingScore::new(codes, None, score.noise_sampling, v_min, score.epsilon)?;
     let net = NoisePredictor::new(dim, score.parametrisation, &score.net, &mut rng.fork("score"), device);
     Ok(total + trial(net, &mut objective, &config.bridge.fit, &rng)?)
+}
+
+/// Seconds encoder and decoder will take to train on samples like those of `data`.
+pub(crate) fn seconds_of_autoencoder(
+    settings: &AutoencoderConfig,
+    data: &Dataset,
+    device: &Device,
+) -> Result<f64> {
+    let rng = Rng::new(0);
+    let few = data.take(settings.fit.batch_size.min(data.len()));
+    let rows = from_rows(few.values(), few.shape().size(), device);
+    let rows = data::scaling(&few, &rows, settings.encoder, device).apply(rows);
+    let mut objective = Reconstruction::new(rows, None, settings.loss.clone());
+    let kind = autoencoder_kind(data.shape());
+    let net = Autoencoder::new(&kind, &settings.net, &mut rng.fork("autoencoder"), device);
+    trial(net, &mut objective, &settings.fit, &rng)
+}
+
+/// Bytes held while encoder and decoder are trained on samples of `size` values, beside the samples.
+pub(crate) fn memory_of_autoencoder(settings: &AutoencoderConfig, size: usize) -> usize {
+    // Kept for the backward pass: about ten arrays as large as the first convolution's output.
+    10 * settings.fit.batch_size * settings.net.channels * size / 4 * size_of::<f32>()
 }
 
 /// Seconds a stage will take.
@@ -96,10 +111,8 @@ fn training_memory(config: &Config, data: &RunData) -> usize {
     let pretrain = data.pretrain.as_ref().map_or(0, |d| d.len() * size * float);
     // Each set exists as read, split, and scaled for the stage that trains on it.
     let sets = 2 * (target + pretrain) + target.max(pretrain);
-    let batch = config.autoencoder.fit.batch_size;
     let activations = match config.autoencoder.encoder {
-        // Kept for the backward pass: about ten arrays as large as the first convolution's output.
-        Encoder::Trained => 10 * batch * config.autoencoder.net.channels * size / 4 * float,
+        Encoder::Trained => memory_of_autoencoder(&config.autoencoder, size),
         Encoder::Identity => 0,
     };
     let net = &config.bridge.score.net;

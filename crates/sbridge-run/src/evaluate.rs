@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Encoder;
 use crate::data;
 use crate::error::{Result, RunError};
+use crate::report::Emphasis;
 use crate::watch::Progress;
 
 /// Samples compared, at most.
@@ -33,6 +34,16 @@ pub enum RowKind {
     Floor,
     /// What a model should beat, or must not resemble.
     Baseline,
+}
+
+impl From<RowKind> for Emphasis {
+    fn from(kind: RowKind) -> Self {
+        match kind {
+            RowKind::Model => Self::Model,
+            RowKind::Floor => Self::Floor,
+            RowKind::Baseline => Self::Baseline,
+        }
+    }
 }
 
 /// One row of the table.
@@ -90,7 +101,8 @@ pub fn of_run(
 ) -> Result<Evaluation> {
     let model = run.model;
     let (train, labels) = &run.train;
-    let space = feature_space(train, labels.as_deref(), run.shape, &model.scaling, &rng.fork("classifier"))?;
+    let space =
+        feature_space(train, labels.as_deref(), run.shape, &model.codec.scaling, &rng.fork("classifier"))?;
     let count = samples.dims()[0].min(reference.dims()[0]).min(MAX_COMPARED);
     let first = |rows: &Tensor<2>| head(rows, count);
     let judge = Judge::new(space.embed(&first(reference))?, space.embed(train)?)?;
@@ -108,9 +120,17 @@ pub fn of_run(
     };
     add("model", RowKind::Model, first(samples))?;
     add("training data", RowKind::Floor, real)?;
-    add("decode(encode(reference))", RowKind::Floor, model.decode(&model.encode(&first(reference))))?;
-    add("Gaussian codes, decoded", RowKind::Baseline, model.decode(&gaussian.sample(count, &mut stream)))?;
-    add("memorising sampler", RowKind::Baseline, model.decode(&memorising.sample(count, &mut stream)))?;
+    add(
+        "decode(encode(reference))",
+        RowKind::Floor,
+        model.codec.decode(&model.codec.encode(&first(reference))),
+    )?;
+    add(
+        "Gaussian codes, decoded",
+        RowKind::Baseline,
+        model.codec.decode(&gaussian.sample(count, &mut stream)),
+    )?;
+    add("memorising sampler", RowKind::Baseline, model.codec.decode(&memorising.sample(count, &mut stream)))?;
     let excess = |i: usize| rows[i].quality.frechet - rows[2].quality.frechet;
     let excess_share = Some(excess(0) / excess(3));
     let decomposition =
@@ -231,7 +251,7 @@ fn describe(space: &FeatureSpace) -> String {
 }
 
 fn moments(codes: &Tensor<2>) -> Result<sbridge_ot::Gaussian> {
-    Ok(sbridge_ot::Gaussian::fit(&sbridge::eval::points(codes)?)?)
+    Ok(sbridge_ot::Gaussian::fit(&sbridge::tensor::points(codes)?)?)
 }
 
 /// A ratio of nearest-neighbour distances for people.

@@ -76,7 +76,7 @@ impl OpenRun {
 
     /// Range of the data, for pictures.
     pub fn range(&self) -> (f64, f64) {
-        let scaling = &self.model.scaling;
+        let scaling = &self.model.codec.scaling;
         let low = scaling.low.clone().min().into_scalar::<f32>();
         let high = scaling.high.clone().max().into_scalar::<f32>();
         (f64::from(low), f64::from(high))

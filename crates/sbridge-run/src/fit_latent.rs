@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sbridge::fit::FitSettings;
-use sbridge::latent::{DataScaling, LatentModel, Normaliser, StartLaw, encode};
-use sbridge::net::{Autoencoder, NoisePredictor};
-use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet, Reconstruction};
+use sbridge::latent::{Codec, DataScaling, LatentModel, StartLaw};
+use sbridge::net::{Autoencoder, AutoencoderKind, NoisePredictor};
+use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet};
 use sbridge::rng::Rng;
-use sbridge::tensor::{Device, Tensor, head, open_device};
+use sbridge::tensor::{Device, Tensor, open_device};
 
 use crate::config::{Config, Encoder};
 use crate::data::{self, RunData, Split};
@@ -17,9 +17,6 @@ use crate::folder::RunFolder;
 use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind, peak_memory};
 use crate::model_file;
 use crate::stage::Stage;
-
-/// Held-out samples the autoencoder is assessed on, at most; reconstruction errors vary little.
-const MAX_ASSESSED: usize = 500;
 
 /// A run being made.
 struct LatentRun {
@@ -116,17 +113,14 @@ impl LatentRun {
     /// Stage A: encoder and decoder.
     fn autoencoder(
         &mut self,
-        kind: &sbridge::net::AutoencoderKind,
+        kind: &AutoencoderKind,
         split: &Split,
         scaling: &DataScaling,
     ) -> Result<Autoencoder> {
+        let stage = stage(&self.folder, "autoencoder", self.config.output.checkpoint_seconds);
+        let rows = (&split.train, split.held_out.as_ref());
         let rng = self.rng.fork("autoencoder");
-        let settings = &self.config.autoencoder;
-        let net = Autoencoder::new(kind, &settings.net, &mut rng.fork("init"), &self.device);
-        let train = scaling.apply(split.train.clone());
-        let held_out = split.held_out.as_ref().map(|rows| scaling.apply(head(rows, MAX_ASSESSED)));
-        let mut objective = Reconstruction::new(train, held_out, settings.loss.clone());
-        self.stage("autoencoder", net, &mut objective, self.config.autoencoder.fit.clone(), &rng)
+        stage.train_autoencoder(kind, &self.config.autoencoder, scaling, rows, &rng, &mut self.manifest)
     }
 
     /// Stage B: codes of the target, and the score of their smoothed law.
@@ -136,12 +130,9 @@ impl LatentRun {
         scaling: DataScaling,
         split: &Split,
     ) -> Result<LatentModel> {
-        let raw = encode(&autoencoder, &scaling, &split.train);
         let settings = self.config.bridge.score.clone();
-        let normaliser = Normaliser::of_codes(&raw, settings.normalisation);
-        let codes = normaliser.apply(raw);
-        let held_out =
-            split.held_out.as_ref().map(|rows| normaliser.apply(encode(&autoencoder, &scaling, rows)));
+        let (codec, codes) = Codec::measured(autoencoder, scaling, settings.normalisation, &split.train);
+        let held_out = split.held_out.as_ref().map(|rows| codec.encode(rows));
         let epsilon = settings.epsilon;
         let v_min = self.config.sampler.v_min(epsilon)?;
         let mut objective =
@@ -157,17 +148,7 @@ impl LatentRun {
         );
         let predictor = self.stage("score", net, &mut objective, self.config.bridge.fit.clone(), &rng)?;
         let ratio = self.density_ratio(&codes, held_out.as_ref())?;
-        Ok(LatentModel {
-            scaling,
-            autoencoder,
-            normaliser,
-            predictor,
-            ratio,
-            codes,
-            held_out,
-            epsilon,
-            v_min,
-        })
+        Ok(LatentModel { codec, predictor, ratio, codes, held_out, epsilon, v_min })
     }
 
     /// The density ratio, where the start law wants one.
@@ -195,21 +176,16 @@ impl LatentRun {
         fit: FitSettings,
         rng: &Rng,
     ) -> Result<O::Model> {
-        let stage = Stage {
-            folder: &self.folder,
-            name,
-            checkpoint_seconds: self.config.output.checkpoint_seconds,
-            learning_rate: learning_rate_of(name),
-        };
+        let stage = stage(&self.folder, name, self.config.output.checkpoint_seconds);
         stage.train(net, objective, fit, rng.fork("fit"), &mut self.manifest)
     }
 }
 
-/// The setting that holds the learning rate of a stage.
-fn learning_rate_of(stage: &str) -> &'static str {
-    match stage {
+fn stage<'a>(folder: &'a RunFolder, name: &'a str, checkpoint_seconds: u64) -> Stage<'a> {
+    let learning_rate = match name {
         "autoencoder" => "autoencoder.fit.learning_rate",
         "score" => "bridge.fit.learning_rate",
         _ => "bridge.ratio_fit.learning_rate",
-    }
+    };
+    Stage { folder, name, checkpoint_seconds, learning_rate }
 }

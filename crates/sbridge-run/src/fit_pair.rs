@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sbridge::Direction;
-use sbridge::eval::points;
+use sbridge::latent::{Codec, Normalisation};
 use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
-use sbridge::tensor::open_device;
+use sbridge::tensor::{Tensor, open_device, points};
 use sbridge_data::Dataset;
 
+use crate::codec_file::{self, CodecDescription};
 use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
@@ -35,6 +36,8 @@ pub struct Pair {
     pub of_source: Split,
     /// The same of the target.
     pub of_target: Split,
+    /// Channels, height and width, where what is joined are images.
+    pub image: Option<[usize; 3]>,
 }
 
 impl Pair {
@@ -54,17 +57,37 @@ impl Pair {
         let split =
             |data: &Dataset, name: &str| Split::new(data, config.output.held_out, &rng.fork(name), &device);
         let (of_source, of_target) = (split(&source, "source"), split(&target, "target"));
-        let pair = Self { source, target, of_source, of_target };
+        let image = match autoencoder_kind(target.shape()) {
+            AutoencoderKind::Image { shape } => Some(shape),
+            AutoencoderKind::Vector { .. } => None,
+        };
+        let pair = Self { source, target, of_source, of_target, image };
         pair.check()?;
+        if config.is_latent() {
+            config.autoencoder.net.check(pair.target.shape().size())?;
+        }
         Ok(pair)
     }
 
-    /// Channels, height and width, where samples are images.
-    pub(crate) fn image(&self) -> Option<[usize; 3]> {
-        match autoencoder_kind(self.target.shape()) {
-            AutoencoderKind::Image { shape } => Some(shape),
-            AutoencoderKind::Vector { .. } => None,
+    /// The same with codes in place of samples.
+    #[must_use]
+    pub fn encoded(self, codec: &Codec) -> Self {
+        let [of_source, of_target] =
+            [self.of_source, self.of_target].map(|split| split.map(|rows| codec.encode(rows)));
+        Self { of_source, of_target, image: None, ..self }
+    }
+
+    /// # Errors
+    /// [`RunError::Folder`] if the run in `folder` was made from other data.
+    pub(crate) fn require_same_data(&self, folder: &RunFolder) -> Result<()> {
+        let manifest = folder.manifest()?;
+        let [source, target] = [&self.source, &self.target].map(DataRecord::of);
+        if (Some(source), target) == (manifest.source, manifest.target) {
+            return Ok(());
         }
+        let problem = "was made from other data: the digest of source or target has changed (restore the data, or \
+                       start a new run)";
+        Err(RunError::folder(folder.path(), problem))
     }
 
     fn check(&self) -> Result<()> {
@@ -136,6 +159,9 @@ fn doubt(share: f64) -> Option<&'static str> {
     }
 }
 
+/// Encoder and decoder of a run whose bridge joins codes.
+pub(crate) const CODEC_FILE: &str = "codec.safetensors";
+
 /// A run being made.
 struct PairRun {
     method: PairMethod,
@@ -155,7 +181,9 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
     }
     RunFolder::check_free(out)?;
     let pair = Pair::load(&config)?;
-    config.epsilon = pair.epsilon(&config)?;
+    if !config.is_latent() {
+        config.epsilon = pair.epsilon(&config)?;
+    }
     pair_estimate::announce(&config, &pair)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
@@ -164,7 +192,7 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
         source: Some(DataRecord::of(&pair.source)),
         ..Manifest::new(method.name(), config.seed, DataRecord::of(&pair.target))
     };
-    PairRun { method, config, folder, manifest }.complete(&pair)
+    PairRun { method, config, folder, manifest }.complete(pair)
 }
 
 /// Continues the run in `path`, which must be of `method`, from its last half-bridge and checkpoint. A method without
@@ -181,30 +209,70 @@ pub fn resume(method: PairMethod, path: &Path) -> Result<RunFolder> {
         return chain::resume(method, folder, &config);
     }
     let pair = Pair::load(&config)?;
-    if (Some(DataRecord::of(&pair.source)), DataRecord::of(&pair.target))
-        != (manifest.source.clone(), manifest.target.clone())
-    {
-        let problem = "was made from other data: the digest of source or target has changed (restore the data, or \
-                       start a new run)";
-        return Err(RunError::folder(path, problem));
-    }
+    pair.require_same_data(&folder)?;
     let manifest = Manifest { status: RunStatus::Running, ..manifest };
-    PairRun { method, config, folder, manifest }.complete(&pair)
+    PairRun { method, config, folder, manifest }.complete(pair)
 }
 
 impl PairRun {
-    fn complete(mut self, pair: &Pair) -> Result<RunFolder> {
+    fn complete(mut self, pair: Pair) -> Result<RunFolder> {
         self.folder.write_manifest(&self.manifest)?;
-        let fitted = match (&self.config.light_sb, &self.config.networks) {
-            (Some(settings), _) => self.fit_potentials(pair, &settings.clone()),
-            (None, Some(settings)) => self.fit_networks(pair, &settings.clone()),
-            (None, None) => unreachable!("every method has settings of one kind"),
-        };
+        let fitted = self.encode(pair).and_then(|pair| self.fit(&pair));
         self.manifest.status = RunStatus::of(&fitted);
         self.manifest.peak_memory = peak_memory();
         let recorded = self.folder.write_manifest(&self.manifest);
         // What ended the fit matters more than that it could not be written down.
         fitted.and(recorded).map(|()| self.folder)
+    }
+
+    /// The pair as the bridge joins it: where codes are asked for, those of an encoder that is trained first.
+    fn encode(&mut self, pair: Pair) -> Result<Pair> {
+        if !self.config.is_latent() {
+            return Ok(pair);
+        }
+        let file = self.folder.file(CODEC_FILE);
+        if !file.exists() {
+            self.train_codec(&pair)?;
+        }
+        let pair = pair.encoded(&codec_file::load(&file, &open_device(&self.config.device)?)?);
+        // Only now is the spread known that ε is measured by.
+        self.config.epsilon = pair.epsilon(&self.config)?;
+        atomic::write(&self.folder.file("config.toml"), self.config.to_toml().as_bytes())?;
+        Ok(pair)
+    }
+
+    /// Trains encoder and decoder on the samples of both sets.
+    fn train_codec(&mut self, pair: &Pair) -> Result<()> {
+        let settings = &self.config.autoencoder;
+        let (kind, name) = (autoencoder_kind(pair.target.shape()), "autoencoder");
+        let train = Tensor::cat(vec![pair.of_source.train.clone(), pair.of_target.train.clone()], 0);
+        let held_out: Vec<Tensor<2>> = [&pair.of_source, &pair.of_target]
+            .into_iter()
+            .filter_map(|split| split.held_out.clone())
+            .collect();
+        let held_out = (!held_out.is_empty()).then(|| Tensor::cat(held_out, 0));
+        let scaling = data::common_scaling([&pair.source, &pair.target], &train);
+        let stage = Stage {
+            folder: &self.folder,
+            name,
+            checkpoint_seconds: self.config.output.checkpoint_seconds,
+            learning_rate: "autoencoder.fit.learning_rate",
+        };
+        let rng = Rng::new(self.config.seed).fork(name);
+        let rows = (&train, held_out.as_ref());
+        let net = stage.train_autoencoder(&kind, settings, &scaling, rows, &rng, &mut self.manifest)?;
+        // One number, so that distances between codes stay what they are.
+        let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &train);
+        codec_file::save(&self.folder.file(CODEC_FILE), &codec, &CodecDescription::new(&kind, settings))?;
+        checkpoint::remove(&self.folder.checkpoint(name))
+    }
+
+    fn fit(&mut self, pair: &Pair) -> Result<()> {
+        match (&self.config.light_sb, &self.config.networks) {
+            (Some(settings), _) => self.fit_potentials(pair, &settings.clone()),
+            (None, Some(settings)) => self.fit_networks(pair, &settings.clone()),
+            (None, None) => unreachable!("every method has settings of one kind"),
+        }
     }
 
     fn bridge_file(&self) -> PathBuf {
@@ -240,7 +308,7 @@ impl PairRun {
     fn fit_networks(&mut self, pair: &Pair, settings: &AlternationSettings) -> Result<()> {
         let device = open_device(&self.config.device)?;
         let rng = Rng::new(self.config.seed).fork(self.method.name());
-        let image = pair.image();
+        let image = pair.image;
         let (source, target) = (&pair.of_source.train, &pair.of_target.train);
         let mut alternation =
             Alternation::new(source, target, image, self.config.epsilon, settings.clone(), rng)?;

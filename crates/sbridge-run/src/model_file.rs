@@ -2,24 +2,22 @@
 
 use std::path::Path;
 
-use sbridge::latent::{BridgeSettings, DataScaling, LatentModel, Normaliser};
-use sbridge::net::{
-    Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, Weights, load_weights, weights_of,
-};
+use sbridge::latent::{BridgeSettings, LatentModel};
+use sbridge::net::{AutoencoderKind, NoisePredictor, Weights, load_weights, weights_of};
 use sbridge::objective::RatioNet;
 use sbridge::rng::Rng;
-use sbridge::tensor::{DType, Device, Tensor, TensorData, to_vec};
+use sbridge::tensor::{Device, Module as _, to_vec};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Encoder};
+use crate::codec_file::{self, CodecDescription, require_weights, rows};
+use crate::config::Config;
 use crate::error::{Result, RunError};
 use crate::tensor_file;
 
 #[derive(Serialize, Deserialize)]
 struct Description {
-    kind: AutoencoderKind,
-    encoder: Encoder,
-    autoencoder: AutoencoderSettings,
+    #[serde(flatten)]
+    codec: CodecDescription,
     bridge: BridgeSettings,
     v_min: f64,
     has_ratio: bool,
@@ -28,29 +26,13 @@ struct Description {
 impl Description {
     /// Checks that a file of so many `values` can hold networks of these sizes: none is built that it cannot.
     fn check(&self, values: usize) -> sbridge::Result<()> {
-        let (codes, net) = (&self.autoencoder, &self.bridge.net);
+        let net = &self.bridge.net;
         net.check()?;
-        let size = size_of(&self.kind);
-        let mut layers = vec![[net.width, net.width, net.blocks], [net.width, net.time_features, 1]];
-        match (self.encoder, &self.kind) {
-            (Encoder::Identity, _) => layers.push([net.width, size, 1]),
-            (Encoder::Trained, AutoencoderKind::Vector { dim }) => layers.push([codes.hidden, *dim, 1]),
-            (Encoder::Trained, AutoencoderKind::Image { shape: [_, height, width] }) => {
-                let pixels = height.div_ceil(4).saturating_mul(width.div_ceil(4));
-                layers.extend([[codes.hidden, codes.channels, pixels], [codes.channels, codes.channels, 1]]);
-            }
-        }
-        if self.encoder == Encoder::Trained {
-            codes.check(size)?;
-            layers.push([codes.hidden, codes.latent_dim, 1]);
-        }
-        let weights = |[a, b, c]: [usize; 3]| a.saturating_mul(b).saturating_mul(c);
-        match layers.into_iter().map(weights).max() {
-            Some(most) if most > values => Err(sbridge::Error::Weights(format!(
-                "layers of {most} weights are described, and the file holds {values} values"
-            ))),
-            _ => Ok(()),
-        }
+        let [hidden, inputs] = [[net.width, net.blocks], [self.codec.latent_dim(), net.time_features]];
+        let layers =
+            [[net.width, hidden[0], hidden[1]], [net.width, inputs[0], 1], [net.width, inputs[1], 1]];
+        require_weights(values, layers)?;
+        self.codec.check(values)
     }
 }
 
@@ -60,31 +42,20 @@ impl Description {
 /// [`RunError::Disk`] if the disk refuses.
 pub fn save(path: &Path, model: &LatentModel, config: &Config, kind: &AutoencoderKind) -> Result<()> {
     let description = Description {
-        kind: kind.clone(),
-        encoder: config.autoencoder.encoder,
-        autoencoder: config.autoencoder.net.clone(),
+        codec: CodecDescription::new(kind, &config.autoencoder),
         bridge: config.bridge.score.clone(),
         v_min: model.v_min,
         has_ratio: model.ratio.is_some(),
     };
     let mut arrays = Weights::new();
-    tensor_file::insert(&mut arrays, "autoencoder", weights_of(&model.autoencoder));
+    codec_file::insert(&mut arrays, &model.codec);
     tensor_file::insert(&mut arrays, "score", weights_of(&model.predictor));
     if let Some(ratio) = &model.ratio {
         tensor_file::insert(&mut arrays, "ratio", weights_of(ratio));
     }
-    let tensors = [
-        ("scaling/offset", &model.scaling.offset),
-        ("scaling/scale", &model.scaling.scale),
-        ("scaling/low", &model.scaling.low),
-        ("scaling/high", &model.scaling.high),
-        ("normaliser/mean", &model.normaliser.mean),
-        ("normaliser/scale", &model.normaliser.scale),
-        ("codes/train", &model.codes),
-    ];
     let held_out = model.held_out.iter().map(|codes| ("codes/held_out", codes));
-    for (name, tensor) in tensors.into_iter().chain(held_out) {
-        arrays.insert(name.into(), (tensor.dims().to_vec(), to_vec(tensor.clone())));
+    for (name, codes) in held_out.chain([("codes/train", &model.codes)]) {
+        arrays.insert(name.into(), (codes.dims().to_vec(), to_vec(codes.clone())));
     }
     tensor_file::save(path, &arrays, &description)
 }
@@ -97,57 +68,25 @@ pub fn load(path: &Path, device: &Device) -> Result<LatentModel> {
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
     let values = arrays.values().map(|(_, values)| values.len()).sum();
     description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
+    let codec = codec_file::extract(&mut arrays, &description.codec, device, path)?;
+    let (bridge, dim) = (&description.bridge, codec.autoencoder.latent_dim());
     // Initial weights are overwritten, so any stream will do.
     let mut rng = Rng::new(0);
-    let autoencoder = match description.encoder {
-        Encoder::Identity => Autoencoder::identity(size_of(&description.kind)),
-        Encoder::Trained => Autoencoder::new(&description.kind, &description.autoencoder, &mut rng, device),
-    };
-    let bridge = &description.bridge;
-    let dim = autoencoder.latent_dim();
     let predictor = NoisePredictor::new(dim, bridge.parametrisation, &bridge.net, &mut rng, device);
-    let autoencoder = load_weights(autoencoder, tensor_file::extract(&mut arrays, "autoencoder"))?;
     let predictor = load_weights(predictor, tensor_file::extract(&mut arrays, "score"))?;
     let ratio = description.has_ratio.then(|| {
         let net = RatioNet::new(dim, &bridge.net, &mut rng, device);
         load_weights(net, tensor_file::extract(&mut arrays, "ratio"))
     });
     let has_held_out = arrays.contains_key("codes/held_out");
-    let mut tensor = |name: &str, columns: usize| -> Result<Tensor<2>> {
-        match arrays.remove(name) {
-            Some((shape, values)) if shape.len() == 2 && shape[1] == columns => {
-                let data = TensorData::new(values, [shape[0], shape[1]]);
-                Ok(Tensor::from_data(data, (device, DType::F32)))
-            }
-            _ => Err(RunError::folder(path, format!("lacks {name} with {columns} columns; it is damaged"))),
-        }
-    };
-    let size = size_of(&description.kind);
+    let mut codes = |name: &str| rows(&mut arrays, name, dim, device, path);
     Ok(LatentModel {
-        scaling: DataScaling {
-            offset: tensor("scaling/offset", size)?,
-            scale: tensor("scaling/scale", size)?,
-            low: tensor("scaling/low", size)?,
-            high: tensor("scaling/high", size)?,
-        },
-        normaliser: Normaliser {
-            mean: tensor("normaliser/mean", dim)?,
-            scale: tensor("normaliser/scale", dim)?,
-        },
-        codes: tensor("codes/train", dim)?,
-        held_out: has_held_out.then(|| tensor("codes/held_out", dim)).transpose()?,
-        autoencoder: sbridge::tensor::Module::valid(&autoencoder),
-        predictor: sbridge::tensor::Module::valid(&predictor),
-        ratio: ratio.transpose()?.map(|net| sbridge::tensor::Module::valid(&net)),
+        codec,
+        predictor: predictor.valid(),
+        ratio: ratio.transpose()?.map(|net| net.valid()),
+        codes: codes("codes/train")?,
+        held_out: has_held_out.then(|| codes("codes/held_out")).transpose()?,
         epsilon: bridge.epsilon,
         v_min: description.v_min,
     })
-}
-
-/// Values in one sample.
-pub fn size_of(kind: &AutoencoderKind) -> usize {
-    match kind {
-        AutoencoderKind::Vector { dim } => *dim,
-        AutoencoderKind::Image { shape } => shape.iter().fold(1, |size, side| size.saturating_mul(*side)),
-    }
 }

@@ -5,7 +5,7 @@ use sbridge::solver::light_sb::LightSbSettings;
 use sbridge::solver::{dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
 use serde::{Deserialize, Serialize};
 
-use crate::config::DataConfig;
+use crate::config::{AutoencoderConfig, DataConfig, Encoder};
 use crate::config_keys::{self, Refusal};
 use crate::error::Result;
 
@@ -87,6 +87,9 @@ pub struct PairConfig {
     /// Times of snapshots that are kept from the fit, to judge it by.
     #[serde(default)]
     pub hold_out: Vec<f64>,
+    /// Encoder and decoder, trained on both sets. With `net.latent_dim` above zero the bridge joins codes.
+    #[serde(default)]
+    pub autoencoder: AutoencoderConfig,
     /// The mixture potentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub light_sb: Option<LightSbSettings>,
@@ -138,6 +141,7 @@ impl PairConfig {
             target: DataConfig::default(),
             snapshots: Vec::new(),
             hold_out: Vec::new(),
+            autoencoder: AutoencoderConfig::default(),
             light_sb: (method == PairMethod::LightSb).then(LightSbSettings::default),
             networks: method.networks(),
             output: PairOutput::default(),
@@ -152,13 +156,25 @@ impl PairConfig {
         config_keys::read(&Self::of(method), text, assignments, &[], Self::check)
     }
 
-    /// The settings as TOML, complete.
+    /// The settings as TOML, complete; without those of an encoder where there is none.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("settings are plain tables and numbers")
+        let mut table = toml::Table::try_from(self).expect("settings are plain tables and numbers");
+        if !self.is_latent() {
+            table.remove("autoencoder");
+        }
+        toml::to_string_pretty(&table).expect("settings are plain tables and numbers")
+    }
+
+    /// Whether the bridge joins codes.
+    pub fn is_latent(&self) -> bool {
+        self.autoencoder.net.latent_dim > 0
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        let mut parts = Vec::new();
+        let mut parts = vec![
+            ("autoencoder.loss", self.autoencoder.loss.check()),
+            ("autoencoder.fit", self.autoencoder.fit.check()),
+        ];
         if let Some(light_sb) = &self.light_sb {
             parts.push(("light_sb", light_sb.check()));
         }
@@ -173,6 +189,18 @@ impl PairConfig {
         }
         for (section, checked) in parts {
             checked.map_err(|error| Refusal::in_section(section, &error))?;
+        }
+        if self.autoencoder.encoder == Encoder::Identity {
+            let problem = "must be \"trained\" (leave --latent out to join the data as they are)";
+            return Err(Refusal::new("autoencoder.encoder", problem));
+        }
+        if !self.is_latent() && self.autoencoder != AutoencoderConfig::default() {
+            let problem = "has settings, and there is no encoder (give --latent N)";
+            return Err(Refusal::new("autoencoder", problem));
+        }
+        if self.is_latent() && !self.snapshots.is_empty() {
+            let problem = "cannot be given: legs would have codes of their own (encode the snapshots first)";
+            return Err(Refusal::new("autoencoder.net.latent_dim", problem));
         }
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
             let problem =
@@ -197,6 +225,8 @@ mod tests {
         for method in PairMethod::ALL {
             let config = PairConfig::of(method);
             assert_eq!(PairConfig::from_toml(method, &config.to_toml(), &[]).unwrap(), config);
+            let latent = PairConfig::from_toml(method, "", &["autoencoder.net.latent_dim=2".into()]).unwrap();
+            assert_eq!(PairConfig::from_toml(method, &latent.to_toml(), &[]).unwrap(), latent);
             assert_eq!(PairMethod::of_name(method.name()), Some(method));
         }
     }
@@ -219,5 +249,10 @@ mod tests {
         assert!(dsbm("networks.fit.steps=0").contains("networks.fit.steps must be at least 1"));
         assert!(dsbm("networks.net.mlp.width=0").contains("networks.net.mlp.width must be at least 1"));
         assert!(dsbm("networks.target=\"means\"").contains("networks.target"));
+        assert!(dsbm("autoencoder.fit.steps=5").contains("give --latent"));
+        let latent = |set: &str| refused(PairMethod::Dsbm, "", &["autoencoder.net.latent_dim=2", set]);
+        assert!(latent("autoencoder.encoder=\"identity\"").contains("leave --latent out"));
+        assert!(latent("autoencoder.fit.steps=0").contains("autoencoder.fit.steps must be at least 1"));
+        assert!(latent(r#"snapshots=[{source="a.npy",time=1}]"#).contains("encode the snapshots first"));
     }
 }

@@ -1,70 +1,102 @@
-//! What a bridge of networks will cost, said before it starts.
+//! What a bridge between two sets will cost, said before it starts.
 
 use std::time::Instant;
 
 use sbridge::fit::Trainer;
 use sbridge::rng::Rng;
 use sbridge::solver::alternation::{Alternation, AlternationSettings};
-use sbridge::tensor::{Tensor, head};
+use sbridge::tensor::{Tensor, head, open_device};
 use sbridge::{Direction, PairBridge as _};
 
 use crate::error::Result;
-use crate::estimate::{BASE_BYTES, TRIAL_STEPS, human_time};
+use crate::estimate::{BASE_BYTES, TRIAL_STEPS, human_time, memory_of_autoencoder, seconds_of_autoencoder};
 use crate::fit_pair::Pair;
 use crate::pair_config::PairConfig;
 
 /// Samples walked along a path to time it.
 const TRIAL_PATHS: usize = 500;
 
-/// Takes a few trial steps and prints the expected time and memory; nothing for methods that take seconds.
+/// Takes a few trial steps and prints the expected time and memory; nothing where all takes seconds.
 ///
 /// # Errors
 /// Settings that the fit itself would refuse.
 pub(crate) fn announce(config: &PairConfig, pair: &Pair) -> Result<()> {
-    let Some(settings) = &config.networks else { return Ok(()) };
-    let seconds = seconds(config, settings, pair)?;
-    let gigabytes = memory(settings, pair) as f64 / 1e9;
-    eprintln!("about {} of training and {gigabytes:.1} GB of memory", human_time(seconds));
+    let (mut seconds, mut bytes) = (0.0, memory_of_sets(pair));
+    if config.is_latent() {
+        seconds += seconds_of_autoencoder(&config.autoencoder, &pair.target, &open_device(&config.device)?)?;
+        bytes += memory_of_autoencoder(&config.autoencoder, pair.target.shape().size());
+    }
+    if let Some(settings) = &config.networks {
+        let joined = Joined::of(config, pair);
+        seconds += joined.seconds(settings, config.epsilon)?;
+        bytes = bytes.max(memory_of_sets(pair) + joined.memory(settings));
+    }
+    if seconds > 0.0 {
+        eprintln!("about {} of training and {:.1} GB of memory", human_time(seconds), bytes as f64 / 1e9);
+    }
     Ok(())
 }
 
-/// Trial steps of the second half-bridge, which walks along a network, and trial paths.
-fn seconds(config: &PairConfig, settings: &AlternationSettings, pair: &Pair) -> Result<f64> {
-    let few = |rows: &Tensor<2>| head(rows, TRIAL_PATHS);
-    let (source, target) = (few(&pair.of_source.train), few(&pair.of_target.train));
-    let mut trial = settings.clone();
-    trial.fit.steps = TRIAL_STEPS;
-    trial.cache.rows = 1;
-    let mut alternation =
-        Alternation::new(&source, &target, pair.image(), config.epsilon, trial.clone(), Rng::new(0))?;
-    let mut of_steps = 0.0;
-    alternation.learn::<crate::RunError>(|_, net, regression, rng| {
-        let mut trainer = Trainer::new(net, trial.fit.clone(), rng.clone())?;
-        trainer.step(regression);
-        let started = Instant::now();
-        (1..TRIAL_STEPS).for_each(|_| drop(trainer.step(regression)));
-        of_steps = started.elapsed().as_secs_f64() / (TRIAL_STEPS - 1) as f64;
-        Ok(trainer.finished())
-    })?;
-    let started = Instant::now();
-    let walked = alternation.bridge().transport(Direction::Backward, &target, &mut Rng::new(0)).dims()[0];
-    let of_path = started.elapsed().as_secs_f64() / walked as f64;
-    let fit = &settings.fit;
-    let steps = (fit.steps * settings.half_bridges) as f64;
-    Ok(steps * (of_steps + of_path * fit.batch_size as f64 * settings.paths_per_example()))
+/// Bytes of the program and of both sets, as read, split, and in the units of the networks.
+fn memory_of_sets(pair: &Pair) -> usize {
+    let values = (pair.source.len() + pair.target.len()) * pair.target.shape().size();
+    BASE_BYTES + 3 * values * size_of::<f32>()
 }
 
-/// Bytes held at the widest moment.
-fn memory(settings: &AlternationSettings, pair: &Pair) -> usize {
-    let (float, size) = (size_of::<f32>(), pair.target.shape().size());
-    // Each set exists as read, split, and in the units of the networks.
-    let sets = 3 * (pair.source.len() + pair.target.len()) * size * float;
-    let batch = settings.fit.batch_size;
-    // Kept for the backward pass.
-    let activations = match pair.image() {
-        None => 4 * batch * settings.net.mlp.width * settings.net.mlp.layers * float,
-        Some([channels, ..]) => 30 * batch * settings.net.unet.width * size / channels * float,
-    };
-    // What is simulated exists in blocks and joined.
-    BASE_BYTES + sets + 2 * settings.cache_bytes(size) + activations
+/// What the bridge joins: a few samples of each end, or where there are no codes yet, something of their size.
+struct Joined {
+    ends: [Tensor<2>; 2],
+    image: Option<[usize; 3]>,
+}
+
+impl Joined {
+    fn of(config: &PairConfig, pair: &Pair) -> Self {
+        let few = [&pair.of_source, &pair.of_target].map(|split| head(&split.train, TRIAL_PATHS));
+        if !config.is_latent() {
+            return Self { ends: few, image: pair.image };
+        }
+        let dim = config.autoencoder.net.latent_dim;
+        let codes = |rows: Tensor<2>| Rng::new(0).normal([rows.dims()[0], dim], &rows.device());
+        Self { ends: few.map(codes), image: None }
+    }
+
+    /// Trial steps of the second half-bridge, which walks along a network, and trial paths.
+    fn seconds(&self, settings: &AlternationSettings, epsilon: f64) -> Result<f64> {
+        let [source, target] = &self.ends;
+        let mut trial = settings.clone();
+        trial.fit.steps = TRIAL_STEPS;
+        trial.cache.rows = 1;
+        // Of codes ε is not known yet, and no matter.
+        let epsilon = if epsilon > 0.0 { epsilon } else { 1.0 };
+        let mut alternation =
+            Alternation::new(source, target, self.image, epsilon, trial.clone(), Rng::new(0))?;
+        let mut of_steps = 0.0;
+        alternation.learn::<crate::RunError>(|_, net, regression, rng| {
+            let mut trainer = Trainer::new(net, trial.fit.clone(), rng.clone())?;
+            trainer.step(regression);
+            let started = Instant::now();
+            (1..TRIAL_STEPS).for_each(|_| drop(trainer.step(regression)));
+            of_steps = started.elapsed().as_secs_f64() / (TRIAL_STEPS - 1) as f64;
+            Ok(trainer.finished())
+        })?;
+        let started = Instant::now();
+        let walked = alternation.bridge().transport(Direction::Backward, target, &mut Rng::new(0)).dims()[0];
+        let of_path = started.elapsed().as_secs_f64() / walked as f64;
+        let fit = &settings.fit;
+        let steps = (fit.steps * settings.half_bridges) as f64;
+        Ok(steps * (of_steps + of_path * fit.batch_size as f64 * settings.paths_per_example()))
+    }
+
+    /// Bytes held at the widest moment, beside the samples.
+    fn memory(&self, settings: &AlternationSettings) -> usize {
+        let size = self.ends[0].dims()[1];
+        let batch = settings.fit.batch_size * size_of::<f32>();
+        // Kept for the backward pass.
+        let activations = match self.image {
+            None => 4 * batch * settings.net.mlp.width * settings.net.mlp.layers,
+            Some([channels, ..]) => 30 * batch * settings.net.unet.width * size / channels,
+        };
+        // What is simulated exists in blocks and joined.
+        2 * settings.cache_bytes(size) + activations
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use sbridge::eval::points;
 use sbridge::rng::Rng;
 use sbridge::simulate::walk;
-use sbridge::tensor::{Tensor, head, per_row, to_vec_f64};
+use sbridge::tensor::{Tensor, head, per_row, points, to_vec_f64};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{
     MAX_ASSIGNMENT, Points, SinkhornSettings, SlicedSettings, energy_distance, median_bandwidth, mmd2,
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Split;
 use crate::error::Result;
+use crate::evaluate::RowKind;
 use crate::fit_pair::{HALF_BRIDGES, Pair, stage_of};
 use crate::metrics;
 use crate::pair_config::PairMethod;
@@ -76,6 +76,23 @@ pub struct End {
     pub floor: Distances,
     /// The other side as it is: what doing nothing gives.
     pub untouched: Distances,
+    /// Training samples of this side, encoded and decoded, where the bridge joins codes: what no bridge can beat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Distances>,
+}
+
+impl End {
+    /// Rows of a table: what, and how far.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, RowKind, Distances)> {
+        let restored = self.restored.map(|found| ("the same, decoded", RowKind::Floor, found));
+        let mut rows = vec![
+            ("carried", RowKind::Model, self.carried),
+            ("floor: training data", RowKind::Floor, self.floor),
+        ];
+        rows.extend(restored);
+        rows.push(("untouched", RowKind::Baseline, self.untouched));
+        rows
+    }
 }
 
 /// The evaluation of a bridge.
@@ -85,7 +102,7 @@ pub struct PairEvaluation {
     pub epsilon: f64,
     /// Both ends.
     pub ends: Vec<End>,
-    /// ½ E‖X₁ − X₀‖² of the bridge.
+    /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes.
     pub coupling_cost: f64,
     /// The same of the entropic plan between the samples compared, at this ε.
     pub entropic_cost: f64,
@@ -117,30 +134,28 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
     let count = count.into_iter().min().map_or(0, |count| count.min(MAX_COMPARED));
     let first = |rows: &Tensor<2>| head(rows, count);
     let sides = [(&x, &pair.of_source.train), (&y, &pair.of_target.train)];
-    let end = |direction: Direction| -> Result<(End, Tensor<2>)> {
-        let (from, to) = match direction {
-            Direction::Forward => (sides[0], sides[1]),
-            Direction::Backward => (sides[1], sides[0]),
-        };
+    let end = |direction: Direction| -> Result<(End, [Tensor<2>; 2])> {
+        let [from, to] = direction.along(sides);
         let start = first(from.0);
-        let moved = run.bridge.transport(direction, &start, &mut rng.fork(stage_of(direction)));
+        let codes = run.encode(&start);
+        let moved = run.bridge.transport(direction, &codes, &mut rng.fork(stage_of(direction)));
         let reference = points(&first(to.0))?;
         let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
         let end = End {
             direction: stage_of(direction).into(),
             count,
-            carried: of(&moved)?,
+            carried: of(&run.decode(&moved))?,
             floor: of(&first(to.1))?,
             untouched: of(&start)?,
+            restored: run.codec.is_some().then(|| of(&run.decode(&run.encode(&first(to.1))))).transpose()?,
         };
-        Ok((end, moved))
+        Ok((end, [codes, moved]))
     };
-    let (forward, moved) = end(Direction::Forward)?;
+    let (forward, [start, moved]) = end(Direction::Forward)?;
     let (backward, _) = end(Direction::Backward)?;
-    let start = first(&x);
     let epsilon = run.bridge.epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
-    let (from, to) = (points(&start)?, points(&first(&y))?);
+    let (from, to) = (points(&start)?, points(&run.encode(&first(&y)))?);
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = PairEvaluation {
         epsilon,
@@ -163,7 +178,8 @@ fn remarks(found: &PairEvaluation, run: &OpenPair) -> Vec<String> {
         None => "raise networks.fit.steps, or networks.steps if the target is thin",
     };
     for end in &found.ends {
-        let ratio = end.carried.w2 / end.floor.w2;
+        let best = end.restored.map_or(end.floor.w2, |restored| restored.w2.max(end.floor.w2));
+        let ratio = end.carried.w2 / best;
         if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
             let fix = match is_sgm {
                 true => {
@@ -173,6 +189,14 @@ fn remarks(found: &PairEvaluation, run: &OpenPair) -> Vec<String> {
             };
             let direction = &end.direction;
             remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
+        }
+        if best > FAR_FROM_FLOOR * end.floor.w2 {
+            let direction = &end.direction;
+            remarks.push(format!(
+                "{direction}: encoding and decoding alone puts samples {:.1} times as far as others lie (raise --latent \
+                 or autoencoder.fit.steps)",
+                best / end.floor.w2
+            ));
         }
     }
     let excess = found.coupling_cost / found.entropic_cost - 1.0;
@@ -212,10 +236,7 @@ pub(crate) fn quality(
     pair: &Pair,
     rng: &Rng,
 ) -> Result<[(&'static str, f64); 2]> {
-    let (from, to) = match direction {
-        Direction::Forward => (&pair.of_source, &pair.of_target),
-        Direction::Backward => (&pair.of_target, &pair.of_source),
-    };
+    let [from, to] = direction.along([&pair.of_source, &pair.of_target]);
     let some = |split: &Split| head(split.held_out.as_ref().unwrap_or(&split.train), QUICKLY_COMPARED);
     let start = some(from);
     let end = bridge.transport(direction, &start, &mut rng.fork(stage_of(direction)));
@@ -248,9 +269,7 @@ impl fmt::Display for PairEvaluation {
             let [a, b, c, d, e] = head;
             writeln!(f, "{}, {} held-out samples", end.direction, end.count)?;
             writeln!(f, "{:24} {a:>10} {b:>10} {c:>10} {d:>10} {e:>10}", "")?;
-            for (name, q) in
-                [("carried", end.carried), ("floor: training data", end.floor), ("untouched", end.untouched)]
-            {
+            for (name, _, q) in end.rows() {
                 writeln!(
                     f,
                     "{name:24} {:>10.4} {:>10.4} {:>10.4} {:>10.4} {:>10}",

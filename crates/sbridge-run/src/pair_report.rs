@@ -1,20 +1,20 @@
 //! The report of a bridge between two data sets.
 
 use sbridge::Direction;
-use sbridge::eval::points;
 use sbridge::rng::Rng;
 use sbridge::simulate::walk;
-use sbridge::tensor::{Tensor, head, to_vec_f64};
+use sbridge::tensor::{Tensor, head, points, to_vec, to_vec_f64};
 
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::fit_pair::{HALF_BRIDGES, Pair};
+use crate::fit_pair::{HALF_BRIDGES, Pair, stage_of};
 use crate::metrics;
 use crate::pair_evaluation::{self, Distances, End, PairEvaluation};
 use crate::plane::Plane;
-use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::report::{Block, Emphasis, Picture, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::sample;
 use crate::shown::digits;
-use crate::transport::OpenPair;
+use crate::transport::{OpenPair, state_at};
 
 /// Paths drawn each way.
 const PATHS: usize = 40;
@@ -31,7 +31,7 @@ pub fn judge(run: &OpenPair) -> Result<PairEvaluation> {
     let evaluation = pair_evaluation::evaluate(run, &pair)?;
     let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
     atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
-    write(run, &pair, &evaluation)?;
+    write(run, pair, &evaluation)?;
     Ok(evaluation)
 }
 
@@ -39,18 +39,23 @@ pub fn judge(run: &OpenPair) -> Result<PairEvaluation> {
 ///
 /// # Errors
 /// [`RunError`] if the page cannot be drawn or written.
-fn write(run: &OpenPair, pair: &Pair, evaluation: &PairEvaluation) -> Result<()> {
-    let report = Report {
-        title: format!("Bridge from {} to {}", pair.source.source(), pair.target.source()),
-        summary: summary(evaluation),
-        facts: facts(run),
-        sections: vec![
-            paths_section(run, pair)?,
-            ends_section(evaluation),
-            training_section(run),
-            settings_section(run),
-        ],
+fn write(run: &OpenPair, pair: Pair, evaluation: &PairEvaluation) -> Result<()> {
+    let title = format!("Bridge from {} to {}", pair.source.source(), pair.target.source());
+    let mut sections = Vec::new();
+    if run.shape().is_image() {
+        sections.push(pictures_section(run, &pair)?);
+    }
+    let joined = match &run.codec {
+        Some(codec) => pair.encoded(codec),
+        None => pair,
     };
+    sections.extend([
+        paths_section(run, &joined)?,
+        ends_section(evaluation),
+        training_section(run),
+        settings_section(run),
+    ]);
+    let report = Report { title, summary: summary(evaluation), facts: facts(run), sections };
     let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
     atomic::write(&run.folder.file("report.html"), html.as_bytes())
 }
@@ -88,8 +93,9 @@ fn facts(run: &OpenPair) -> Vec<(String, String)> {
         (
             "epsilon".into(),
             format!(
-                "{} (data units squared; σ = {})",
+                "{} ({}; σ = {})",
                 digits(run.config.epsilon),
+                if run.codec.is_some() { "in variances of the codes" } else { "data units squared" },
                 digits(run.config.epsilon.sqrt())
             ),
         ),
@@ -97,6 +103,33 @@ fn facts(run: &OpenPair) -> Vec<(String, String)> {
         ("time".into(), spent.join(", ")),
         ("version".into(), format!("sbridge {}", manifest.version)),
     ]
+}
+
+/// Pictures in a row, and times at which they are shown on their way.
+const STRIP: usize = 12;
+const TIMES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+
+/// Held-out images on their way to the other side, top to bottom.
+fn pictures_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
+    let mut rng = Rng::new(run.config.seed).fork("pictures");
+    let (a, b) = (pair.source.value_range(), pair.target.value_range());
+    let range = (f64::from(a.0.min(b.0)), f64::from(a.1.max(b.1)));
+    let mut blocks = Vec::new();
+    for direction in [Direction::Forward, Direction::Backward] {
+        let [from, _] = direction.along([&pair.of_source, &pair.of_target]);
+        let start = head(from.held_out.as_ref().unwrap_or(&from.train), STRIP);
+        let skeleton = run.bridge.skeleton(direction, &run.encode(&start), &mut rng);
+        let at =
+            |time: &f64| state_at(&skeleton, *time, run.bridge.epsilon(), &mut rng).map(|x| run.decode(&x));
+        let states: Vec<Tensor<2>> = TIMES.iter().map(at).collect::<Result<_>>()?;
+        let values = sample::unit_range(&to_vec(Tensor::cat(states, 0)), range);
+        let file = run.folder.file(&format!("{}.png", stage_of(direction)));
+        sbridge_data::write_png_grid(&file, &values, run.shape(), start.dims()[0], 2)?;
+        let png = std::fs::read(&file).map_err(|e| RunError::disk("read", &file, e))?;
+        let caption = format!("{}: held-out images on their way, at times {TIMES:?}", stage_of(direction));
+        blocks.push(Block::Picture(Picture { alt: caption.clone(), caption, png }));
+    }
+    Ok(Section { title: "Images".into(), text: String::new(), blocks })
 }
 
 fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
@@ -138,7 +171,7 @@ fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
 }
 
 fn ends_section(evaluation: &PairEvaluation) -> Section {
-    let row = |label: &str, q: &Distances, emphasis| Row {
+    let row = |label: &str, q: &Distances, emphasis: Emphasis| Row {
         label: label.into(),
         cells: [q.w1, q.w2, q.sliced_w2, q.energy]
             .map(|x| format!("{x:.4}"))
@@ -151,11 +184,7 @@ fn ends_section(evaluation: &PairEvaluation) -> Section {
         Block::Table(Table {
             caption: format!("{}: {} held-out samples, carried to the other side", end.direction, end.count),
             columns: ["W1", "W2", "sliced W2", "energy distance", "MMD²"].map(String::from).to_vec(),
-            rows: vec![
-                row("carried", &end.carried, Emphasis::Model),
-                row("training data", &end.floor, Emphasis::Floor),
-                row("untouched", &end.untouched, Emphasis::Baseline),
-            ],
+            rows: end.rows().into_iter().map(|(name, kind, q)| row(name, &q, kind.into())).collect(),
             note: String::new(),
         })
     };

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use sbridge::eval::{Decomposition, points};
+use sbridge::eval::Decomposition;
 use sbridge::latent::start_law;
 use sbridge::rng::Rng;
-use sbridge::tensor::{Tensor, select_rows, to_vec, to_vec_f64};
+use sbridge::tensor::{Tensor, points, select_rows, to_vec, to_vec_f64};
 
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::evaluate::{Evaluation, RowKind, show_ratio};
+use crate::evaluate::{Evaluation, show_ratio};
 use crate::finish::OpenRun;
 use crate::metrics;
 use crate::plane::Plane;
@@ -189,11 +189,7 @@ fn quality_section(evaluation: &Evaluation) -> Section {
             format!("{:.4}", row.quality.sliced_w2),
             show_ratio(row.quality.neighbour_ratio),
         ],
-        emphasis: match row.kind {
-            RowKind::Model => Emphasis::Model,
-            RowKind::Floor => Emphasis::Floor,
-            RowKind::Baseline => Emphasis::Baseline,
-        },
+        emphasis: row.kind.into(),
     });
     let columns = ["Fréchet distance", "precision", "recall", "sliced W2", "neighbour ratio"];
     let share = evaluation.excess_share.map_or(String::new(), |share| {

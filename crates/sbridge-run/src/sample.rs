@@ -68,7 +68,7 @@ pub fn draw(model: &LatentModel, settings: &SamplerSettings, count: usize, seed:
     let mut progress = Progress::new("sample", 0, count);
     let codes = model.sample_codes(count, settings, &rng, &mut |done| progress.show(done, ""))?;
     progress.finish();
-    let samples = finite_rows(codes).map(|codes| model.decode(&codes))?;
+    let samples = finite_rows(codes).map(|codes| model.codec.decode(&codes))?;
     finite_rows(samples)
 }
 

@@ -5,14 +5,21 @@ use std::time::{Duration, Instant};
 
 use sbridge::executor::{self, Outcome};
 use sbridge::fit::{FitSettings, Trainer};
-use sbridge::objective::Objective;
+use sbridge::latent::DataScaling;
+use sbridge::net::{Autoencoder, AutoencoderKind};
+use sbridge::objective::{Objective, Reconstruction};
 use sbridge::rng::Rng;
+use sbridge::tensor::{Tensor, head};
 
 use crate::checkpoint;
+use crate::config::AutoencoderConfig;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::manifest::Manifest;
 use crate::watch::Watch;
+
+/// Held-out samples an autoencoder is assessed on, at most; reconstruction errors vary little.
+const MAX_ASSESSED: usize = 500;
 
 /// Where and how a network is trained.
 pub(crate) struct Stage<'a> {
@@ -59,6 +66,27 @@ impl Stage<'_> {
             .map_err(|e| self.unsaved(&manifest.method, e.to_string()))?;
         self.folder.write_manifest(manifest)?;
         Ok(trainer.finished())
+    }
+
+    /// Trains encoder and decoder for samples of `kind` on the rows of `train`, watching `held_out`; both are in data
+    /// units, `[count, size]`.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    pub(crate) fn train_autoencoder(
+        &self,
+        kind: &AutoencoderKind,
+        settings: &AutoencoderConfig,
+        scaling: &DataScaling,
+        (train, held_out): (&Tensor<2>, Option<&Tensor<2>>),
+        rng: &Rng,
+        manifest: &mut Manifest,
+    ) -> Result<Autoencoder> {
+        let net = Autoencoder::new(kind, &settings.net, &mut rng.fork("init"), &train.device());
+        let held_out = held_out.map(|rows| scaling.apply(head(rows, MAX_ASSESSED)));
+        let mut objective =
+            Reconstruction::new(scaling.apply(train.clone()), held_out, settings.loss.clone());
+        self.train(net, &mut objective, settings.fit.clone(), rng.fork("fit"), manifest)
     }
 
     fn require_finished(&self, outcome: Outcome, method: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sbridge::latent::Codec;
 use sbridge::reference::{Brownian, GaussianReference as _, Moments};
 use sbridge::rng::Rng;
 use sbridge::simulate::paths;
@@ -10,7 +11,9 @@ use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
 
 use crate::chain::OpenChain;
+use crate::codec_file;
 use crate::error::{Result, RunError};
+use crate::fit_pair::CODEC_FILE;
 use crate::folder::RunFolder;
 use crate::manifest::Manifest;
 use crate::pair_config::{PairConfig, PairMethod};
@@ -27,6 +30,8 @@ pub struct OpenPair {
     pub manifest: Manifest,
     /// The bridge.
     pub bridge: Box<dyn PairBridge>,
+    /// From samples to what it joins, and back, where that is codes.
+    pub codec: Option<Codec>,
 }
 
 impl OpenPair {
@@ -51,8 +56,21 @@ impl OpenPair {
             let problem = "holds no bridge: the fit did not get that far (continue it with --resume)";
             return Err(RunError::folder(folder.path(), problem));
         }
-        let bridge = pair_file::load(&file, &open_device(&config.device)?)?;
-        Ok(Self { folder, config, manifest, bridge })
+        let device = open_device(&config.device)?;
+        let bridge = pair_file::load(&file, &device)?;
+        let codec =
+            config.is_latent().then(|| codec_file::load(&folder.file(CODEC_FILE), &device)).transpose()?;
+        Ok(Self { folder, config, manifest, bridge, codec })
+    }
+
+    /// Samples as the bridge joins them.
+    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
+        self.codec.as_ref().map_or_else(|| rows.clone(), |codec| codec.encode(rows))
+    }
+
+    /// And back.
+    pub fn decode(&self, states: &Tensor<2>) -> Tensor<2> {
+        self.codec.as_ref().map_or_else(|| states.clone(), |codec| codec.decode(states))
     }
 
     /// Shape of one sample.
@@ -105,19 +123,20 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
     let run = opened.as_ref().map_or_else(|pair| pair, OpenChain::first);
     sample::SampleFormat::of_path(out, run.shape())?;
     let data = sbridge_data::load(input)?;
-    if data.shape().size() != run.bridge.dim() {
+    let size = run.shape().size();
+    if data.shape().size() != size {
         return Err(RunError::Input(format!(
             "{input} holds samples of {}, the bridge joins samples of {} (give data of one shape)",
             data.shape(),
             run.shape()
         )));
     }
-    let rows = from_rows(data.values(), run.bridge.dim(), &open_device(&run.config.device)?);
+    let rows = from_rows(data.values(), size, &open_device(&run.config.device)?);
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
     let mut rng = Rng::new(settings.seed).fork("transport");
     let moved = match &opened {
         Ok(chain) => along_chain(chain, settings, &rows, &mut rng)?,
-        Err(pair) => along_pair(pair.bridge.as_ref(), settings, &rows, &mut rng)?,
+        Err(pair) => pair.decode(&along_pair(pair, settings, &pair.encode(&rows), &mut rng)?),
     };
     let (low, high) = data.value_range();
     sample::write(out, &moved, run.shape(), (f64::from(low), f64::from(high)))?;
@@ -125,7 +144,7 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
 }
 
 fn along_pair(
-    bridge: &dyn PairBridge,
+    pair: &OpenPair,
     settings: &Transport<'_>,
     rows: &Tensor<2>,
     rng: &mut Rng,
@@ -137,19 +156,20 @@ fn along_pair(
     if let Some(from) = settings.from {
         return input(format!("--from {from} is for bridges through snapshots (use --direction)"));
     }
-    let direction = settings.direction;
+    let (bridge, direction) = (pair.bridge.as_ref(), settings.direction);
     let states = match (settings.paths, settings.time) {
         (None, None) => return Ok(bridge.transport(direction, rows, rng)),
         (None, Some(_)) => bridge.skeleton(direction, rows, rng),
         (Some(path), _) => {
             let states = paths(bridge, direction, rows, &bridge.step_variances(direction), rng);
-            write_paths(path, &states)?;
+            let shown: Vec<Tensor<2>> = states.iter().map(|x| pair.decode(x)).collect();
+            write_paths(path, &shown)?;
             states
         }
     };
     match settings.time {
         None => Ok(states[states.len() - 1].clone()),
-        Some(time) => state_at(&states, (time - direction.ends().0).abs(), bridge.epsilon(), rng),
+        Some(time) => state_at(&states, (time - direction.ends()[0]).abs(), bridge.epsilon(), rng),
     }
 }
 
@@ -160,11 +180,7 @@ fn along_chain(
     rng: &mut Rng,
 ) -> Result<Tensor<2>> {
     let knots = chain.knots();
-    let (first, last) = (knots[0], knots[knots.len() - 1]);
-    let (start, end) = match settings.direction {
-        Direction::Forward => (first, last),
-        Direction::Backward => (last, first),
-    };
+    let [start, end] = settings.direction.along([knots[0], knots[knots.len() - 1]]);
     let (from, to) = (settings.from.unwrap_or(start), settings.time.unwrap_or(end));
     let Some(file) = settings.paths else { return chain.state(from, to, rows, rng) };
     if settings.time.is_some() {

@@ -25,12 +25,17 @@ impl Direction {
         }
     }
 
-    /// Times at which it starts and ends.
-    pub fn ends(self) -> (f64, f64) {
+    /// What belongs to source and target, in the order in which it meets them.
+    pub fn along<T>(self, [source, target]: [T; 2]) -> [T; 2] {
         match self {
-            Self::Forward => (0.0, 1.0),
-            Self::Backward => (1.0, 0.0),
+            Self::Forward => [source, target],
+            Self::Backward => [target, source],
         }
+    }
+
+    /// Times at which it starts and ends.
+    pub fn ends(self) -> [f64; 2] {
+        self.along([0.0, 1.0])
     }
 
     /// Time after a share `elapsed` of the way.

@@ -7,6 +7,7 @@ pub use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 pub use burn::tensor::{DType, Device, Gradients, Int, Slice, Tensor, TensorData, activation};
 
 use rayon::prelude::*;
+use sbridge_ot::Points;
 
 use crate::error::{Error, Result};
 
@@ -104,6 +105,14 @@ pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// The elements of `tensor`, row-major, as f64.
 pub fn to_vec_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as::<f64>().expect("a float tensor converts to f64")
+}
+
+/// The rows of a tensor as points in f64.
+///
+/// # Errors
+/// [`Error::Transport`] if a value is not finite.
+pub fn points(rows: &Tensor<2>) -> Result<Points> {
+    Ok(Points::new(to_vec_f64(rows.clone()), rows.dims()[1])?)
 }
 
 /// A column `[batch, 1]` from per-row values `[batch]`, to broadcast against states.

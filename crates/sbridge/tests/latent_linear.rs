@@ -8,7 +8,7 @@ use common::{assert_close, device, in_f64, output_covariance, output_variance, r
 use faer::{Mat, mat};
 use sbridge::Rng;
 use sbridge::eval::{decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
-use sbridge::latent::{DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
+use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
 use sbridge::marginal::{Empirical, Gaussian};
 use sbridge::net::{
     Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, Parametrisation, ResidualMlpSettings,
@@ -75,14 +75,16 @@ fn linear_model(scale: f32, codes: Tensor<2>, epsilon: f64) -> LatentModel {
     let row = |size, value: f64| Tensor::full([1, size], value, (&device(), codes.dtype()));
     let settings = ResidualMlpSettings { width: 4, blocks: 1, time_features: 2 };
     LatentModel {
-        scaling: DataScaling {
-            offset: row(4, 0.0),
-            scale: row(4, 1.0),
-            low: row(4, -1e6),
-            high: row(4, 1e6),
+        codec: Codec {
+            scaling: DataScaling {
+                offset: row(4, 0.0),
+                scale: row(4, 1.0),
+                low: row(4, -1e6),
+                high: row(4, 1e6),
+            },
+            autoencoder: linear_autoencoder(scale),
+            normaliser: Normaliser { mean: row(2, 0.0), scale: row(2, 1.0) },
         },
-        autoencoder: linear_autoencoder(scale),
-        normaliser: Normaliser { mean: row(2, 0.0), scale: row(2, 1.0) },
         predictor: NoisePredictor::new(
             2,
             Parametrisation::Preconditioned,
@@ -102,7 +104,7 @@ fn linear_model(scale: f32, codes: Tensor<2>, epsilon: f64) -> LatentModel {
 fn linear_model_f64(scale: f32) -> LatentModel {
     let codes = from_rows_f64(&[0.0, 0.0], 2, &device());
     let mut model = linear_model(scale, codes, 1.0);
-    model.autoencoder = in_f64(model.autoencoder);
+    model.codec.autoencoder = in_f64(model.codec.autoencoder);
     model
 }
 
@@ -116,13 +118,13 @@ fn cloud(rows: &Tensor<2>) -> Points {
 fn a_shift_across_the_decoders_range_is_the_whole_reconstruction_error() {
     let model = linear_model_f64(1.0);
     let codes = from_rows_f64(&Rng::new(2).uniform(400, -1.0, 1.0), 2, &device());
-    let pretrain = model.decode(&codes);
+    let pretrain = model.codec.decode(&codes);
     // Sums and differences of four products of order one.
     assert!(reconstruction_error(&model, &pretrain) < 1e-10);
     for delta in [0.1, 1.0] {
         let across: Vec<f64> = ACROSS.iter().map(|x| delta * x).collect();
         let target = pretrain.clone() + from_rows_f64(&across, 4, &device());
-        let restored = model.decode(&model.encode(&target));
+        let restored = model.codec.decode(&model.codec.encode(&target));
         let w2 = wasserstein2(&cloud(&restored), &cloud(&target)).unwrap();
         let shift = wasserstein2(&cloud(&pretrain), &cloud(&target)).unwrap();
         assert_close(w2, delta, 1e-10, "W2(D#p, p_data)");
@@ -145,8 +147,8 @@ fn the_decoder_scales_the_latent_error_by_its_lipschitz_constant() {
         let model = linear_model_f64(scale);
         let flat: Vec<f64> =
             codes.row_iter().flat_map(|row| row.iter().copied().collect::<Vec<_>>()).collect();
-        let origin = to_vec_f64(model.decode(&from_rows_f64(&[0.0, 0.0], 2, &device())));
-        let decoded = to_vec_f64(model.decode(&from_rows_f64(&flat, 2, &device())));
+        let origin = to_vec_f64(model.codec.decode(&from_rows_f64(&[0.0, 0.0], 2, &device())));
+        let decoded = to_vec_f64(model.codec.decode(&from_rows_f64(&flat, 2, &device())));
         let squares = decoded.chunks(4).flat_map(|x| x.iter().zip(&origin).map(|(a, b)| (a - b).powi(2)));
         // The distance to one point is root mean square; the start has variance ε = 1 as every draw.
         let w2 = squares.sum::<f64>().sqrt();
@@ -163,9 +165,9 @@ fn empirical_lipschitz_constants_of_linear_maps_are_their_norms() {
         let model = linear_model_f64(scale);
         let codes = from_rows_f64(&rng.uniform(40, -1.0, 1.0), 2, &device());
         // The displacement is taken as the difference of rounded points, at 1/50 of their size.
-        assert_close(decoder_lipschitz(&model, &codes, &mut rng), f64::from(scale), 1e-10, "L_D");
-        let rows = model.decode(&codes);
-        let encoder = encoder_lipschitz(&model, &rows, &mut rng);
+        assert_close(decoder_lipschitz(&model.codec, &codes, &mut rng), f64::from(scale), 1e-10, "L_D");
+        let rows = model.codec.decode(&codes);
+        let encoder = encoder_lipschitz(&model.codec, &rows, &mut rng);
         // A random displacement of ℝ⁴ never lies in the plane, so the norm is a bound; 160 of them
         // come within 10 % of it.
         assert!((0.9..=1.0 + 1e-10).contains(&(encoder * f64::from(scale))), "L_E {encoder}, c = {scale}");
@@ -225,7 +227,7 @@ const RUNS: [(&str, Run); 5] = [
 
 /// Covariance of decoded codes, `[4, 4]`.
 fn decoded(model: &LatentModel, cov: &Mat<f64>) -> Mat<f64> {
-    let columns = to_vec_f64(model.decode(&from_rows_f64(&[1.0, 0.0, 0.0, 1.0], 2, &device())));
+    let columns = to_vec_f64(model.codec.decode(&from_rows_f64(&[1.0, 0.0, 0.0, 1.0], 2, &device())));
     let map = Mat::from_fn(4, 2, |i, j| columns[j * 4 + i]);
     &map * cov * map.transpose()
 }
@@ -279,11 +281,11 @@ fn measured_decomposition_of_a_linear_model_has_the_known_terms() {
     let (scale, across, epsilon, count) = (3.0, 0.5, 4.0, 600);
     let mut rng = Rng::new(6);
     let model = linear_model(scale, rng.normal([500, 2], &device()), epsilon);
-    let plane = model.decode(&rng.normal([count, 2], &device()));
+    let plane = model.codec.decode(&rng.normal([count, 2], &device()));
     let out: Vec<f32> = to_vec(rng.normal([count, 1], &device()));
     let out = from_rows(&out, 1, &device()) * across;
     let reference = plane + out.clone().matmul(from_rows(&ACROSS.map(|x| x as f32), 4, &device()));
-    let pretrain = model.decode(&rng.normal([count / 2, 2], &device()));
+    let pretrain = model.codec.decode(&rng.normal([count / 2, 2], &device()));
     let settings = SamplerSettings {
         start: StartLaw::GaussianMoment,
         grid: VarGrid::Uniform,

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use sbridge::eval::points;
 use sbridge::rng::Rng;
-use sbridge::tensor::{Tensor, from_rows, open_device, select_rows};
+use sbridge::tensor::{Tensor, from_rows, open_device, points, select_rows};
 use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
 use serde::{Deserialize, Serialize};
 

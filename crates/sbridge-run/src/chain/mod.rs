@@ -127,7 +127,7 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
 /// Continues the chain in `folder`: legs that are finished are left alone.
 ///
 /// # Errors
-/// [`RunError`]; also if the data have changed since.
+/// [`RunError`]; also if the data of a leg have changed since.
 pub fn resume(method: PairMethod, folder: RunFolder, config: &PairConfig) -> Result<RunFolder> {
     let manifest = Manifest { status: RunStatus::Running, ..folder.manifest()? };
     complete(method, config, &Plan::of(config)?, folder, manifest)
@@ -142,7 +142,10 @@ fn check_data(config: &PairConfig, plan: &Plan) -> Result<f64> {
     let mut rates = Vec::new();
     for (a, b) in plan.legs() {
         let leg = leg_config(config, a, b);
-        rates.push(Pair::load(&leg)?.suggested_epsilon(&leg)? / (b.time - a.time));
+        let pair = Pair::load(&leg)?;
+        if config.epsilon == 0.0 {
+            rates.push(pair.suggested_epsilon(&leg)? / (b.time - a.time));
+        }
     }
     if config.epsilon > 0.0 {
         return Ok(config.epsilon);
@@ -163,7 +166,7 @@ fn complete(
     let fitted = plan.legs().try_for_each(|(a, b)| {
         let (started, path) = (Instant::now(), folder.leg(a.time, b.time));
         if is_finished(&path) {
-            return Ok(());
+            return Pair::load(&leg_config(config, a, b))?.require_same_data(&RunFolder::open(&path)?);
         }
         eprintln!("from {} to {}:", a.time, b.time);
         let leg = if path.join("manifest.json").exists() {

@@ -1,9 +1,8 @@
 //! The report of a chain.
 
 use sbridge::Direction;
-use sbridge::eval::points;
 use sbridge::rng::Rng;
-use sbridge::tensor::{Tensor, head, to_vec_f64};
+use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 
 use super::{ChainEvaluation, OpenChain};
 use crate::atomic;

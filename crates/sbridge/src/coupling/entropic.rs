@@ -9,7 +9,7 @@ use sbridge_ot::{Points, SinkhornSettings, optimal_matching, sinkhorn};
 use crate::coupling::{Coupling, Pairs, drawn};
 use crate::error::{Result, require_positive};
 use crate::rng::Rng;
-use crate::tensor::{Tensor, select_rows, to_vec_f64};
+use crate::tensor::{Tensor, points, select_rows};
 
 /// Samples of each end that a plan joins, at most: time grows with the square.
 const PLAN_SAMPLES: usize = 2048;
@@ -89,10 +89,6 @@ fn drawn_from_rows(row: impl Fn(usize) -> Vec<f64>, starts: &[usize], levels: &[
     ends
 }
 
-fn points(rows: &Tensor<2>) -> Result<Points> {
-    Ok(Points::new(to_vec_f64(rows.clone()), rows.dims()[1])?)
-}
-
 fn cumulative(mut row: Vec<f64>) -> Vec<f64> {
     let mut total = 0.0;
     for mass in &mut row {
@@ -106,7 +102,7 @@ fn cumulative(mut row: Vec<f64>) -> Vec<f64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::tensor::Device;
+    use crate::tensor::{Device, to_vec_f64};
 
     #[test]
     fn a_tiny_epsilon_matches_as_sorting_does() {

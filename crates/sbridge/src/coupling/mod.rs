@@ -27,6 +27,6 @@ pub trait Coupling: Send + Sync {
 }
 
 /// `count` of the `rows` in random order, none more than once more often than another.
-fn drawn(rows: &Tensor<2>, count: usize, rng: &mut Rng) -> Tensor<2> {
+pub(crate) fn drawn(rows: &Tensor<2>, count: usize, rng: &mut Rng) -> Tensor<2> {
     select_rows(rows, &rng.epochs(count, rows.dims()[0]))
 }

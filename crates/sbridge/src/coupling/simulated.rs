@@ -21,9 +21,7 @@ impl Coupling for Simulated {
     fn pairs(&self, count: usize, rng: &mut Rng) -> Pairs {
         let start = drawn(&self.starts, count, rng);
         let end = self.bridge.transport(self.direction, &start, rng);
-        match self.direction {
-            Direction::Forward => Pairs { x0: start, x1: end },
-            Direction::Backward => Pairs { x0: end, x1: start },
-        }
+        let [x0, x1] = self.direction.along([start, end]);
+        Pairs { x0, x1 }
     }
 }

@@ -14,11 +14,11 @@ use sbridge_ot::{Points, wasserstein2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::eval::{decoder_lipschitz, encoder_lipschitz, points, step_error};
+use crate::eval::{decoder_lipschitz, encoder_lipschitz, step_error};
 use crate::latent::{LatentModel, SamplerSettings, start_law};
 use crate::rng::Rng;
 use crate::simulate::EndRule;
-use crate::tensor::{Tensor, head, to_vec_f64};
+use crate::tensor::{Tensor, head, points, to_vec_f64};
 
 /// Points in an exact W2; its cost grows with the cube.
 const MATCHED: usize = 1000;
@@ -85,9 +85,9 @@ pub fn decompose(
 ) -> Result<Decomposition> {
     let matched = MATCHED.min(reference.dims()[0] / 2);
     let reference = head(reference, 2 * matched);
-    let scale = |rows: &Tensor<2>| points(&model.scaling.apply(rows.clone()));
+    let scale = |rows: &Tensor<2>| points(&model.codec.scaling.apply(rows.clone()));
     let unseen = halves(&scale(&reference)?, matched)?;
-    let unseen_codes = model.encode(&reference);
+    let unseen_codes = model.codec.encode(&reference);
     let code_halves = halves(&points(&unseen_codes)?, matched)?;
 
     // The inequality speaks of the law at the end of the grid, before any Tweedie step.
@@ -98,10 +98,10 @@ pub fn decompose(
     let mut stream = rng.fork("terms");
     let shaken = unseen_codes.clone() + stream.normal_like(&unseen_codes) * v_end.sqrt();
     let shaken = halves(&points(&shaken)?, matched)?;
-    let generated = scale(&model.decode(&codes))?;
+    let generated = scale(&model.codec.decode(&codes))?;
 
-    let decoder = decoder_lipschitz(model, &head(&unseen_codes, matched), &mut stream);
-    let encoder = encoder_lipschitz(model, &head(&reference, matched), &mut stream);
+    let decoder = decoder_lipschitz(&model.codec, &head(&unseen_codes, matched), &mut stream);
+    let encoder = encoder_lipschitz(&model.codec, &head(&reference, matched), &mut stream);
     let start = start_law(model, settings.start, &mut stream)?.sample(matched, &mut stream);
     let steps = step_error(&model.predictor, denoiser.variances(), start, &mut stream)?;
     let latent_floor = wasserstein2(&code_halves[0], &code_halves[1])?;
@@ -147,8 +147,8 @@ pub fn decompose(
 
 /// R: root mean square distance of samples from their reconstruction, in scaled units.
 pub fn reconstruction_error(model: &LatentModel, rows: &Tensor<2>) -> f64 {
-    let scaled = model.scaling.apply(rows.clone());
-    let restored = model.scaling.apply(model.decode(&model.encode(rows)));
+    let scaled = model.codec.scaling.apply(rows.clone());
+    let restored = model.codec.scaling.apply(model.codec.decode(&model.codec.encode(rows)));
     to_vec_f64((restored - scaled).powi_scalar(2).sum_dim(1).mean())[0].sqrt()
 }
 

@@ -8,7 +8,7 @@ use crate::latent::DataScaling;
 use crate::net::Classifier;
 use crate::objective::Classification;
 use crate::rng::Rng;
-use crate::tensor::{Tensor, map_rows};
+use crate::tensor::{Tensor, map_rows, points};
 
 /// A space in which distances between samples mean something.
 pub enum FeatureSpace {
@@ -93,6 +93,6 @@ impl FeatureSpace {
             Self::Scaled(scaling) => map_rows(rows, |x| scaling.apply(x)),
             Self::Classifier { scaling, net, .. } => map_rows(rows, |x| net.features(scaling.apply(x))),
         };
-        super::points(&embedded)
+        points(&embedded)
     }
 }

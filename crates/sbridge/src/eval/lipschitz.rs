@@ -3,7 +3,7 @@
 //! max ‖F(a) − F(b)‖/‖a − b‖ over pairs of a point and a small random displacement of it: a lower
 //! bound of the constant, taken where the data are. Units: scaled data, normalised codes.
 
-use crate::latent::LatentModel;
+use crate::latent::Codec;
 use crate::rng::Rng;
 use crate::tensor::{Tensor, to_vec_f64};
 
@@ -15,15 +15,15 @@ const DIRECTIONS: usize = 8;
 const REACH: f64 = 0.02;
 
 /// L_D: how much further apart decoded samples can be than their codes, `codes: [count, dim]`.
-pub fn decoder_lipschitz(model: &LatentModel, codes: &Tensor<2>, rng: &mut Rng) -> f64 {
-    let decode = |z: Tensor<2>| model.autoencoder.decode(model.normaliser.undo(z));
+pub fn decoder_lipschitz(codec: &Codec, codes: &Tensor<2>, rng: &mut Rng) -> f64 {
+    let decode = |z: Tensor<2>| codec.autoencoder.decode(codec.normaliser.undo(z));
     largest_stretch(codes, decode, rng)
 }
 
 /// L_E: how much further apart codes can be than their samples, `rows: [count, size]` in data units.
-pub fn encoder_lipschitz(model: &LatentModel, rows: &Tensor<2>, rng: &mut Rng) -> f64 {
-    let encode = |x: Tensor<2>| model.normaliser.apply(model.autoencoder.encode(x).mean);
-    largest_stretch(&model.scaling.apply(rows.clone()), encode, rng)
+pub fn encoder_lipschitz(codec: &Codec, rows: &Tensor<2>, rng: &mut Rng) -> f64 {
+    let encode = |x: Tensor<2>| codec.normaliser.apply(codec.autoencoder.encode(x).mean);
+    largest_stretch(&codec.scaling.apply(rows.clone()), encode, rng)
 }
 
 fn largest_stretch(points: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2>, rng: &mut Rng) -> f64 {

@@ -4,14 +4,16 @@
 //! the score of the smoothed codes of the target; stage C runs the bridge from the start law and
 //! decodes. \[LSBDM\]
 
+mod codec;
 mod foellmer;
 mod model;
 mod scaling;
 mod settings;
 mod start;
 
+pub use codec::Codec;
 pub use foellmer::{FoellmerStart, LogRatio};
-pub use model::{LatentModel, encode, start_law};
+pub use model::{LatentModel, start_law};
 pub use scaling::{DataScaling, Normalisation, Normaliser};
 pub use settings::{BridgeSettings, SamplerSettings};
 pub use start::StartLaw;

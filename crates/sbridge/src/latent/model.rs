@@ -3,17 +3,17 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::latent::codec::Codec;
 use crate::latent::foellmer::FoellmerStart;
-use crate::latent::scaling::{DataScaling, Normaliser};
 use crate::latent::settings::SamplerSettings;
 use crate::latent::start::StartLaw;
 use crate::marginal::{Convolved, Empirical, Gaussian, Marginal, Mixture, SmoothedScore};
-use crate::net::{Autoencoder, NoisePredictor};
+use crate::net::NoisePredictor;
 use crate::objective::RatioNet;
 use crate::reference::Brownian;
 use crate::rng::Rng;
 use crate::solver::SmoothingBridge;
-use crate::tensor::{Tensor, map_rows, to_vec};
+use crate::tensor::{Tensor, points};
 
 /// Codes simulated at once.
 const BLOCK: usize = 500;
@@ -23,12 +23,8 @@ const MIXTURE_ITERATIONS: usize = 50;
 
 /// An encoder, a decoder and the bridge between smoothed and clean codes.
 pub struct LatentModel {
-    /// Into and out of the networks' units.
-    pub scaling: DataScaling,
-    /// Encoder and decoder.
-    pub autoencoder: Autoencoder,
-    /// Into and out of the bridge's units.
-    pub normaliser: Normaliser,
+    /// From samples to codes, and back.
+    pub codec: Codec,
     /// The learned score of smoothed codes.
     pub predictor: NoisePredictor,
     /// The learned density ratio, where the start law wants one.
@@ -96,21 +92,6 @@ impl LatentModel {
             "raise sampler.one_minus_t or lower sampler.steps, or train again with these settings",
         ))
     }
-
-    /// Normalised codes of samples in the data's units, `[count, dim]`.
-    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
-        self.normaliser.apply(encode(&self.autoencoder, &self.scaling, rows))
-    }
-
-    /// Samples in the data's units from normalised codes, `[count, size]`.
-    pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
-        map_rows(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
-    }
-}
-
-/// The encoder's means for samples in the data's units, `[count, latent_dim]`.
-pub fn encode(autoencoder: &Autoencoder, scaling: &DataScaling, rows: &Tensor<2>) -> Tensor<2> {
-    map_rows(rows, |x| autoencoder.encode(scaling.apply(x)).mean)
 }
 
 /// The law of the first state, for a trained model.
@@ -156,8 +137,7 @@ pub fn start_law(model: &LatentModel, law: StartLaw, rng: &mut Rng) -> Result<Bo
 
 /// Mean and covariance of codes, in f64.
 pub(crate) fn moments(codes: &Tensor<2>) -> Result<sbridge_ot::Gaussian> {
-    let points = sbridge_ot::Points::from_f32(&to_vec(codes.clone()), codes.dims()[1])?;
-    Ok(sbridge_ot::Gaussian::fit(&points)?)
+    Ok(sbridge_ot::Gaussian::fit(&points(codes)?)?)
 }
 
 /// The score of a law moved so that its mean is zero.

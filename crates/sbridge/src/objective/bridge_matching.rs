@@ -90,13 +90,13 @@ impl Examples for BridgeMatching {
         self.examples(t, x0, x1, rng)
     }
 
-    fn transition(&self, step: usize, rng: &mut Rng) -> Option<Transition> {
+    fn transition(&self, step: usize, rng: &mut Rng) -> Transition {
         let [count, dim] = self.pairs().x0.dims();
         let [x0, x1] = [&self.pairs().x0, &self.pairs().x1].map(|x| head(x, rows_of_transition(count, dim)));
         let h = 1.0 / self.steps as f64;
         let elapsed = step as f64 * h;
         let examples = self.examples(per_row(self.direction.time(elapsed), &x0), x0, x1, rng);
         let bridge_variance = self.reference.epsilon() * h * (1.0 - elapsed - h).max(0.0) / (1.0 - elapsed);
-        Some(Transition { examples, bridge_variance })
+        Transition { examples, bridge_variance }
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::net::DriftNet;
 use crate::objective::Objective;
 use crate::rng::Rng;
-use crate::tensor::{Tensor, column, select_rows};
+use crate::tensor::{Tensor, column};
 
 /// Examples to regress on.
 #[derive(Clone, Debug)]
@@ -21,33 +21,6 @@ pub struct Regression {
     pub target: Tensor<2>,
     /// Weights, `[batch]`.
     pub weight: Tensor<1>,
-}
-
-impl Regression {
-    /// One after the other.
-    pub(super) fn joined(parts: Vec<Self>) -> Self {
-        let rows =
-            |of: fn(&Self) -> &Tensor<2>| Tensor::cat(parts.iter().map(|part| of(part).clone()).collect(), 0);
-        let numbers =
-            |of: fn(&Self) -> &Tensor<1>| Tensor::cat(parts.iter().map(|part| of(part).clone()).collect(), 0);
-        Self {
-            t: numbers(|part| &part.t),
-            x: rows(|part| &part.x),
-            target: rows(|part| &part.target),
-            weight: numbers(|part| &part.weight),
-        }
-    }
-
-    /// The examples at `indices`.
-    pub(super) fn select(&self, indices: &[usize]) -> Self {
-        let numbers = |of: &Tensor<1>| select_rows(&column(of.clone()), indices).squeeze_dim(1);
-        Self {
-            t: numbers(&self.t),
-            x: select_rows(&self.x, indices),
-            target: select_rows(&self.target, indices),
-            weight: numbers(&self.weight),
-        }
-    }
 }
 
 /// Examples of one step of a path, to learn how much noise belongs to the step.
@@ -75,9 +48,9 @@ pub trait Examples: Send + Sync {
     /// The examples `rows` of this generation.
     fn regression(&self, rows: Range<usize>, rng: &mut Rng) -> Regression;
 
-    /// Examples of step `step`, counted in the clock of the direction that is learned, if the target's mean is that of
-    /// the next state.
-    fn transition(&self, step: usize, rng: &mut Rng) -> Option<Transition>;
+    /// Examples of step `step`, counted in the clock of the direction that is learned. The mean of their target is that
+    /// of the next state.
+    fn transition(&self, step: usize, rng: &mut Rng) -> Transition;
 }
 
 /// The regression of a drift on [`Examples`].
@@ -94,18 +67,17 @@ impl DriftRegression {
     }
 
     /// The variance of every one of `steps` steps, given that `drift` was learned: what the bridge between state and
-    /// target leaves, and how the target varies about its mean, which is what the drift is. Nothing where the targets do
-    /// not tell.
-    pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Option<Vec<f64>> {
+    /// target leaves, and how the target varies about its mean, which is what the drift is.
+    pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<f64> {
         self.examples.renew(&mut self.rng.fork("transitions"));
         self.generation = None;
         let mut rng = self.rng.fork("residuals");
         (0..steps)
             .map(|step| {
-                let Transition { examples, bridge_variance } = self.examples.transition(step, &mut rng)?;
+                let Transition { examples, bridge_variance } = self.examples.transition(step, &mut rng);
                 let residual = drift.forward(examples.t, examples.x) - examples.target;
                 let residual = f64::from(residual.powi_scalar(2).mean().into_scalar::<f32>());
-                Some(bridge_variance + residual / (steps * steps) as f64)
+                bridge_variance + residual / (steps * steps) as f64
             })
             .collect()
     }

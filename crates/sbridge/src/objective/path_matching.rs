@@ -11,17 +11,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::bridge::{Direction, PairBridge};
+use crate::coupling::drawn;
 use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
 use crate::simulate::paths;
-use crate::tensor::{Tensor, map_rows, per_row, select_rows};
+use crate::tensor::{Tensor, TensorData, select_rows};
 
 /// What the step back is regressed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepTarget {
     /// The mean of the step forward, carried over to where it ended.
     Mean,
@@ -36,8 +34,9 @@ pub struct PathMatching {
     starts: Tensor<2>,
     target: StepTarget,
     count: usize,
-    /// Step after step of all paths, and the order in which they are used.
-    generation: Option<(Regression, Vec<usize>)>,
+    steps: usize,
+    /// The states of all paths, time after time; and the order in which steps are used, by the row they start from.
+    generation: Option<(Tensor<2>, Vec<usize>)>,
 }
 
 impl PathMatching {
@@ -49,61 +48,66 @@ impl PathMatching {
         target: StepTarget,
         count: usize,
     ) -> Self {
-        Self { chain, direction, starts, target, count, generation: None }
+        let steps = chain.step_variances(direction).len();
+        Self { chain, direction, starts, target, count, steps, generation: None }
     }
 
-    fn generation(&self) -> &(Regression, Vec<usize>) {
+    fn generation(&self) -> &(Tensor<2>, Vec<usize>) {
         self.generation.as_ref().expect("a generation is made before its examples are asked for")
     }
 
-    /// Step `k` of the chain, of length `h`, between `from` and `to`.
-    fn step(&self, k: usize, h: f64, from: &Tensor<2>, to: &Tensor<2>) -> Regression {
+    /// The steps that start from `rows` of the states.
+    fn examples(&self, rows: &[usize], target: StepTarget) -> Regression {
+        let (states, _) = self.generation();
+        let ends: Vec<usize> = rows.iter().map(|row| row + self.count).collect();
+        let (from, to) = (select_rows(states, rows), select_rows(states, &ends));
+        let times = |of: &[usize]| self.times(of, states);
+        let h = 1.0 / self.steps as f64;
         let back = (from.clone() - to.clone()) / h;
-        let target = match self.target {
+        let target = match target {
             StepTarget::State => back,
             StepTarget::Mean => {
-                let t = self.direction.time(k as f64 * h);
-                let drift = |x| self.chain.drift(self.direction, per_row(t, &x), x);
-                back + map_rows(from, drift) - map_rows(to, drift)
+                let at = |x: &Tensor<2>| self.chain.drift(self.direction, times(rows), x.clone());
+                back + at(&from) - at(&to)
             }
         };
-        let t = per_row(self.direction.time((k + 1) as f64 * h), to);
+        let t = times(&ends);
         // The noise of the target has variance ε h / h².
-        let weight = per_row(1.0 / (1.0 + self.chain.epsilon() / h), to);
-        Regression { t, x: to.clone(), target, weight }
+        let weight = t.full_like(1.0 / (1.0 + self.chain.epsilon() / h));
+        Regression { t, x: to, target, weight }
+    }
+
+    /// Times of `rows` of the states.
+    fn times(&self, rows: &[usize], like: &Tensor<2>) -> Tensor<1> {
+        let elapsed = |row: &usize| (row / self.count) as f64 / self.steps as f64;
+        let times: Vec<f64> = rows.iter().map(|row| self.direction.time(elapsed(row))).collect();
+        Tensor::from_data(TensorData::new(times, [rows.len()]), (&like.device(), like.dtype()))
     }
 }
 
 impl Examples for PathMatching {
     fn count(&self) -> usize {
-        self.count * self.chain.step_variances(self.direction).len()
+        self.count * self.steps
     }
 
     fn renew(&mut self, rng: &mut Rng) {
-        let starts = select_rows(&self.starts, &rng.epochs(self.count, self.starts.dims()[0]));
+        let starts = drawn(&self.starts, self.count, rng);
         let variances = self.chain.step_variances(self.direction);
         let states = paths(self.chain.as_ref(), self.direction, &starts, &variances, rng);
-        let h = 1.0 / variances.len() as f64;
-        let pairs = states.windows(2).enumerate();
-        let steps: Vec<Regression> = pairs.map(|(k, pair)| self.step(k, h, &pair[0], &pair[1])).collect();
-        self.generation = Some((Regression::joined(steps), rng.permutation(self.count())));
+        self.generation = Some((Tensor::cat(states, 0), rng.permutation(self.count())));
     }
 
     fn regression(&self, rows: Range<usize>, _rng: &mut Rng) -> Regression {
-        let (all, order) = self.generation();
-        all.select(&order[rows])
+        let (_, order) = self.generation();
+        self.examples(&order[rows], self.target)
     }
 
-    fn transition(&self, step: usize, _rng: &mut Rng) -> Option<Transition> {
-        // The mean of the other target is that of the next state up to O(h²) only, and its residuals are no draws of it.
-        if self.target == StepTarget::Mean {
-            return None;
-        }
-        let (all, _) = self.generation();
+    /// Of either target: the state before the step has the mean that both share, and its residuals are draws of it.
+    fn transition(&self, step: usize, _rng: &mut Rng) -> Transition {
         // The paths were walked the other way.
-        let first = self.count() - (step + 1) * self.count;
-        let rows = rows_of_transition(self.count, all.x.dims()[1]);
-        let examples = all.select(&(first..first + rows).collect::<Vec<_>>());
-        Some(Transition { examples, bridge_variance: 0.0 })
+        let first = (self.steps - 1 - step) * self.count;
+        let rows = rows_of_transition(self.count, self.starts.dims()[1]);
+        let rows: Vec<usize> = (first..first + rows).collect();
+        Transition { examples: self.examples(&rows, StepTarget::State), bridge_variance: 0.0 }
     }
 }

@@ -6,6 +6,6 @@ mod exact;
 mod grid;
 
 pub use denoise::{Denoiser, EndRule, Noise, StepRule};
-pub use euler::{ends_of_walks, paths, reference_variances, walk};
+pub use euler::{ends_of_walks, paths, walk};
 pub use exact::exact_output_variance;
 pub use grid::VarGrid;

@@ -15,7 +15,7 @@ pub fn dsb() -> AlternationSettings {
     AlternationSettings {
         target: Target::Mean,
         start: StartingPairs::Reference,
-        // The target's residuals do not show the variance of a step.
+        // As published.
         step_variance: StepVariance::Reference,
         ..dsbm()
     }

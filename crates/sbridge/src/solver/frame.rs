@@ -41,7 +41,7 @@ impl Frame {
 
     /// Velocity of that mean in the clock of `direction`.
     pub fn velocity(&self, direction: Direction) -> Vec<f64> {
-        let (from, to) = direction.ends();
+        let [from, to] = direction.ends();
         self.centre(from).iter().zip(&self.centre(to)).map(|(start, end)| end - start).collect()
     }
 

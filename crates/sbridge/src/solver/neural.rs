@@ -17,6 +17,13 @@ pub struct Way {
     pub step_variances: Vec<f32>,
 }
 
+impl Way {
+    /// Brownian motion, in `steps` steps.
+    pub(super) fn untrained(reference: &Brownian, steps: usize) -> Self {
+        Self { drift: None, step_variances: vec![(reference.epsilon() / steps as f64) as f32; steps] }
+    }
+}
+
 /// A bridge of two networks.
 #[derive(Clone, Debug)]
 pub struct NeuralBridge {
@@ -33,8 +40,7 @@ pub struct NeuralBridge {
 impl NeuralBridge {
     /// The reference itself, both ways, in `steps` steps.
     pub fn untrained(frame: Frame, reference: Brownian, steps: usize) -> Self {
-        let way =
-            Way { drift: None, step_variances: vec![(reference.epsilon() / steps as f64) as f32; steps] };
+        let way = Way::untrained(&reference, steps);
         Self { frame, reference, forward: way.clone(), backward: way }
     }
 

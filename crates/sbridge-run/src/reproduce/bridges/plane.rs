@@ -5,11 +5,10 @@
 //! over that floor. The published energies between 8 Gaussians and moons fit a pair of larger scale, so that its rows are
 //! likely not of this scale, and its bound is loose.
 
-use sbridge::eval::points;
 use sbridge::rng::Rng;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, StartingPairs};
 use sbridge::solver::{dsb, dsbm, sf2m};
-use sbridge::tensor::{Device, Tensor, from_rows};
+use sbridge::tensor::{Device, Tensor, from_rows, points};
 use sbridge::{Direction, PairBridge as _, Result};
 use sbridge_ot::wasserstein2;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! With d* fixed, latent W2 does not depend on the dimension d the data live in.
 
 use sbridge::Result;
-use sbridge::eval::points;
 use sbridge::rng::Rng;
+use sbridge::tensor::points;
 use sbridge_ot::wasserstein2;
 
 use super::super::statistics::{log_slope, mean};
@@ -24,8 +24,8 @@ fn measure(size: usize, effort: Effort, rng: &Rng) -> Result<(f64, f64)> {
     let pair = autoencoder(&rows, LATENT, sizes, &rng.fork("autoencoder"))?;
     let model = bridge(pair, &rows, sizes, &rng.fork("score"))?;
     let samples = points(&model.sample_codes(compared, &sampler(), rng, &mut |_| {})?)?;
-    let reference = points(&model.encode(&draw(compared)))?;
-    let fresh = points(&model.encode(&draw(compared)))?;
+    let reference = points(&model.codec.encode(&draw(compared)))?;
+    let fresh = points(&model.codec.encode(&draw(compared)))?;
     Ok((wasserstein2(&samples, &reference)?, wasserstein2(&fresh, &reference)?))
 }
 

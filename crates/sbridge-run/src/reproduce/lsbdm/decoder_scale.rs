@@ -1,12 +1,12 @@
 //! A decoder that stretches by c stretches the latent error by c.
 
 use sbridge::Result;
-use sbridge::eval::{decoder_lipschitz, points};
-use sbridge::latent::{DataScaling, LatentModel, Normaliser, SamplerSettings};
+use sbridge::eval::decoder_lipschitz;
+use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings};
 use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{EndRule, StepRule, VarGrid, exact_output_variance};
-use sbridge::tensor::{Device, Tensor, head};
+use sbridge::tensor::{Device, Tensor, head, points};
 use sbridge_ot::{Gaussian, bures_wasserstein2};
 
 use super::laws::normal;
@@ -27,9 +27,11 @@ fn model(scale: f64) -> LatentModel {
     // An untrained network adds nothing to the preconditioning, which is the score of N(0, I).
     let preconditioned = Parametrisation::Preconditioned;
     LatentModel {
-        scaling: DataScaling { offset: row(0.0), scale: row(1.0), low: row(-1e9), high: row(1e9) },
-        autoencoder: Autoencoder::identity(DIM),
-        normaliser: Normaliser { mean: row(0.0), scale: row(scale) },
+        codec: Codec {
+            scaling: DataScaling { offset: row(0.0), scale: row(1.0), low: row(-1e9), high: row(1e9) },
+            autoencoder: Autoencoder::identity(DIM),
+            normaliser: Normaliser { mean: row(0.0), scale: row(scale) },
+        },
         predictor: NoisePredictor::new(DIM, preconditioned, &net, &mut Rng::new(0), &device),
         ratio: None,
         codes: Rng::new(1).normal([COUNT, DIM], &device),
@@ -54,7 +56,7 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
     let w2 = |scale: f64| -> Result<f64> {
         let model = model(scale);
         let codes = model.sample_codes(COUNT, &sampler, &rng.fork("codes"), &mut |_| {})?;
-        let fitted = Gaussian::fit(&points(&model.decode(&codes))?)?;
+        let fitted = Gaussian::fit(&points(&model.codec.decode(&codes))?)?;
         let target = Gaussian::isotropic(vec![0.0; DIM], scale * scale)?;
         Ok(bures_wasserstein2(&fitted, &target)?.sqrt())
     };
@@ -66,7 +68,7 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
     for scale in [0.5, 2.0, 4.0, 8.0] {
         let model = model(scale);
         let some = head(&model.codes, 2000);
-        let lipschitz = decoder_lipschitz(&model, &some, &mut rng.fork("constant"));
+        let lipschitz = decoder_lipschitz(&model.codec, &some, &mut rng.fork("constant"));
         checks.push(Check::near(format!("L_D, c = {scale}"), lipschitz, scale, 1e-3 * scale));
         let (name, w2) = (format!("W2 of the samples, c = {scale}"), w2(scale)?);
         checks.push(Check::near(name, w2, scale * unstretched, 1e-3 * scale * unstretched));

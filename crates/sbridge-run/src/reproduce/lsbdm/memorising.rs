@@ -1,11 +1,10 @@
 //! With the score of the sample itself, the bridge returns the sample's rows and the noise left.
 
 use sbridge::Result;
-use sbridge::eval::points;
 use sbridge::marginal::{Convolved, Empirical, Marginal as _};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
-use sbridge::tensor::{Device, from_rows};
+use sbridge::tensor::{Device, from_rows, points};
 use sbridge_ot::nearest_neighbours;
 
 use super::super::statistics::mean;

@@ -1,9 +1,9 @@
 //! The error grows no faster than the shift between pre-training and target law.
 
 use sbridge::Result;
-use sbridge::eval::{decoder_lipschitz, encoder_lipschitz, points, reconstruction_error};
+use sbridge::eval::{decoder_lipschitz, encoder_lipschitz, reconstruction_error};
 use sbridge::rng::Rng;
-use sbridge::tensor::{Tensor, from_rows};
+use sbridge::tensor::{Tensor, from_rows, points};
 use sbridge_ot::wasserstein2;
 
 use super::laws::{cube, directions, embed};
@@ -34,7 +34,7 @@ pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     let (fresh, other) = (draw(compared), draw(compared));
     let pair = autoencoder(&rows, LATENT, sizes, &rng.fork("autoencoder"))?;
     let model = bridge(pair, &rows, sizes, &rng.fork("score"))?;
-    let scaled = |rows: &Tensor<2>| points(&model.scaling.apply(rows.clone()));
+    let scaled = |rows: &Tensor<2>| points(&model.codec.scaling.apply(rows.clone()));
     let floor = wasserstein2(&scaled(&fresh)?, &scaled(&other)?)?;
     let of_pretraining = reconstruction_error(&model, &fresh);
     let mut stream = rng.fork("constants");
@@ -57,11 +57,12 @@ pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
         for length in [0.0, 0.5, 1.0, 2.0] {
             let target = moved(&fresh, direction, length);
             let delta = wasserstein2(&scaled(&moved(&other, direction, length))?, &scaled(&fresh)?)?;
-            let w2 = wasserstein2(&scaled(&model.decode(&model.encode(&target)))?, &scaled(&target)?)?;
+            let w2 =
+                wasserstein2(&scaled(&model.codec.decode(&model.codec.encode(&target)))?, &scaled(&target)?)?;
             let error = reconstruction_error(&model, &target);
             let both = Tensor::cat(vec![fresh.clone(), target.clone()], 0);
-            let decoder = decoder_lipschitz(&model, &model.encode(&both), &mut stream);
-            let encoder = encoder_lipschitz(&model, &both, &mut stream);
+            let decoder = decoder_lipschitz(&model.codec, &model.codec.encode(&both), &mut stream);
+            let encoder = encoder_lipschitz(&model.codec, &both, &mut stream);
             let bound = of_pretraining + (1.0 + decoder * encoder) * delta;
             study.checks.push(Check::at_most(
                 format!("W2(D#p, p_data), moved {length} {name}"),

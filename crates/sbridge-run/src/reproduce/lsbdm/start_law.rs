@@ -1,11 +1,10 @@
 //! What it costs to start from a Gaussian instead of the smoothed law.
 
 use sbridge::Result;
-use sbridge::eval::points;
 use sbridge::marginal::{Convolved, Gaussian, Marginal};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
-use sbridge::tensor::{DType, Device};
+use sbridge::tensor::{DType, Device, points};
 use sbridge_ot::wasserstein2;
 
 use super::laws::{BUMPS_VAR, two_bumps};

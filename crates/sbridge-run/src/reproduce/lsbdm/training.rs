@@ -4,7 +4,7 @@ use sbridge::Result;
 use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::latent::{
-    BridgeSettings, DataScaling, LatentModel, Normalisation, Normaliser, SamplerSettings, StartLaw, encode,
+    BridgeSettings, Codec, DataScaling, LatentModel, Normalisation, SamplerSettings, StartLaw,
 };
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, ResidualMlpSettings};
 use sbridge::objective::{DenoisingScore, Reconstruction, ReconstructionSettings};
@@ -77,10 +77,8 @@ pub(super) fn bridge(
     sizes: Sizes,
     rng: &Rng,
 ) -> Result<LatentModel> {
-    let raw = encode(&autoencoder, &scaling, &rows.train);
-    let normaliser = Normaliser::of_codes(&raw, Normalisation::PerDimension);
-    let codes = normaliser.apply(raw);
-    let held_out = normaliser.apply(encode(&autoencoder, &scaling, &rows.held_out));
+    let (codec, codes) = Codec::measured(autoencoder, scaling, Normalisation::PerDimension, &rows.train);
+    let held_out = codec.encode(&rows.held_out);
     let settings = BridgeSettings { epsilon: EPSILON, ..Default::default() };
     let net = ResidualMlpSettings { width: sizes.width, blocks: 2, time_features: 16 };
     let v_min = sampler().v_min(EPSILON)?;
@@ -91,9 +89,7 @@ pub(super) fn bridge(
     let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
     let predictor = run_silently(trainer, &mut objective)?;
     Ok(LatentModel {
-        scaling,
-        autoencoder,
-        normaliser,
+        codec,
         predictor,
         ratio: None,
         codes,

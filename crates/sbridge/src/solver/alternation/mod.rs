@@ -152,28 +152,35 @@ impl Alternation {
             None => self.module(half.direction, &mut rng.fork("init")),
         };
         let drift = train(half, net, &mut regression, &rng.fork("fit"))?;
-        let steps = self.settings.steps;
-        let learned = match self.settings.step_variance {
-            StepVariance::Matched => regression.step_variances(&drift, steps),
-            StepVariance::Reference => None,
-        };
-        let of_reference = || vec![self.bridge.epsilon() / steps as f64; steps];
-        let step_variances = learned.unwrap_or_else(of_reference).into_iter().map(|q| q as f32).collect();
-        self.bridge.set_way(half.direction, Way { drift: Some(drift), step_variances });
+        let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
+        if self.settings.step_variance == StepVariance::Matched {
+            let matched = regression.step_variances(&drift, self.settings.steps);
+            way.step_variances = matched.into_iter().map(|q| q as f32).collect();
+        }
+        self.bridge.set_way(half.direction, Way { drift: Some(drift), ..way });
         self.learned += 1;
         Ok(())
+    }
+
+    /// Learns the next half-bridge without an observer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the numbers go bad, and as [`learn`](Self::learn).
+    ///
+    /// # Panics
+    /// If none is left.
+    pub fn learn_silently(&mut self) -> Result<()> {
+        let fit = self.settings.fit.clone();
+        self.learn(|_, net, regression, rng| run_silently(Trainer::new(net, fit, rng.clone())?, regression))
     }
 
     /// Learns all half-bridges that are left, without an observer.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the numbers go bad.
+    /// As [`learn_silently`](Self::learn_silently).
     pub fn run(mut self) -> Result<NeuralBridge> {
         while self.next().is_some() {
-            let fit = self.settings.fit.clone();
-            self.learn(|_, net, regression, rng| {
-                run_silently(Trainer::new(net, fit, rng.clone())?, regression)
-            })?;
+            self.learn_silently()?;
         }
         Ok(self.bridge())
     }
@@ -225,9 +232,7 @@ impl Alternation {
     }
 
     fn start_of(&self, direction: Direction) -> &Tensor<2> {
-        match direction {
-            Direction::Forward => &self.ends[0],
-            Direction::Backward => &self.ends[1],
-        }
+        let [start, _] = direction.along([&self.ends[0], &self.ends[1]]);
+        start
     }
 }

@@ -109,10 +109,9 @@ impl AlternationSettings {
         self.held(2 * dim, self.fit.batch_size)
     }
 
-    /// Paths held at a time: state and target of every step, in a multiple of the batch.
+    /// Paths held at a time, with all their states: a multiple of the batch, so that their steps are one.
     pub(super) fn paths(&self, dim: usize) -> usize {
-        // A multiple of the batch in paths is one in steps.
-        self.held((2 * dim + 2) * self.steps, self.fit.batch_size)
+        self.held(dim * (self.steps + 1), self.fit.batch_size)
     }
 
     /// Rows of so many values that fit, at least one batch of them.
@@ -125,7 +124,7 @@ impl AlternationSettings {
     pub fn cache_bytes(&self, dim: usize) -> usize {
         let values = match self.target {
             Target::Bridge => self.pairs(dim) * 2 * dim,
-            Target::Mean | Target::State => self.paths(dim) * self.steps * (2 * dim + 2),
+            Target::Mean | Target::State => self.paths(dim) * dim * (self.steps + 1),
         };
         values * size_of::<f32>()
     }

@@ -64,7 +64,7 @@ impl LightSb {
 
     /// Mean and covariance of the other end given the one at `x`, in data units, exactly from the plan.
     pub fn conditional_moments(&self, direction: Direction, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
-        let (from, to) = direction.ends();
+        let [from, to] = direction.ends();
         let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));
         (self.frame.undo(to, &mean), covariance * faer::Scale(self.frame.scale.powi(2)))
     }
@@ -72,7 +72,7 @@ impl LightSb {
     /// Drift at one time for all rows.
     fn drift_at(&self, direction: Direction, t: f64, x: &Tensor<2>) -> Tensor<2> {
         let inside = self.frame.apply(t, &to_vec_f64(x.clone()));
-        let elapsed = (t - direction.ends().0).abs();
+        let elapsed = (t - direction.ends()[0]).abs();
         let drift = self.potential(direction).drift(elapsed, &inside);
         let shift = self.frame.velocity(direction);
         let moved = drift.iter().zip(shift.iter().cycle()).map(|(v, shift)| v * self.frame.scale + shift);
@@ -94,7 +94,7 @@ impl Bridge for LightSb {
     /// At the end of a direction, where the drift is not defined.
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let times = to_vec_f64(t);
-        assert!(times.iter().all(|t| *t != direction.ends().1), "the drift is not defined at its end");
+        assert!(times.iter().all(|t| *t != direction.ends()[1]), "the drift is not defined at its end");
         if times.windows(2).all(|pair| pair[0] == pair[1]) {
             return self.drift_at(direction, times[0], &x);
         }
@@ -117,7 +117,7 @@ impl PairBridge for LightSb {
 
     /// Drawn exactly from the plan, without walking a path.
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        let (from, to) = direction.ends();
+        let [from, to] = direction.ends();
         let inside = self.frame.apply(from, &to_vec_f64(x.clone()));
         let drawn = self.potential(direction).sample(&inside, rng);
         rows_like(x, self.frame.undo(to, &drawn))

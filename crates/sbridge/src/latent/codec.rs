@@ -1,0 +1,45 @@
+//! An encoder and a decoder, with the units on either side of them.
+
+use crate::latent::scaling::{DataScaling, Normalisation, Normaliser};
+use crate::net::Autoencoder;
+use crate::tensor::{Tensor, map_rows};
+
+/// From samples to normalised codes, and back.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    /// Into and out of the networks' units.
+    pub scaling: DataScaling,
+    /// Encoder and decoder.
+    pub autoencoder: Autoencoder,
+    /// Into and out of the bridge's units.
+    pub normaliser: Normaliser,
+}
+
+impl Codec {
+    /// A trained autoencoder with the units of codes measured on `rows`, `[count, size]` in data units; and their codes.
+    pub fn measured(
+        autoencoder: Autoencoder,
+        scaling: DataScaling,
+        normalisation: Normalisation,
+        rows: &Tensor<2>,
+    ) -> (Self, Tensor<2>) {
+        let raw = encode(&autoencoder, &scaling, rows);
+        let normaliser = Normaliser::of_codes(&raw, normalisation);
+        let codes = normaliser.apply(raw);
+        (Self { scaling, autoencoder, normaliser }, codes)
+    }
+
+    /// Normalised codes of samples in data units: the encoder's means, `[count, dim]`.
+    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
+        self.normaliser.apply(encode(&self.autoencoder, &self.scaling, rows))
+    }
+
+    /// Samples in data units from normalised codes, `[count, size]`.
+    pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
+        map_rows(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
+    }
+}
+
+fn encode(autoencoder: &Autoencoder, scaling: &DataScaling, rows: &Tensor<2>) -> Tensor<2> {
+    map_rows(rows, |x| autoencoder.encode(scaling.apply(x)).mean)
+}
