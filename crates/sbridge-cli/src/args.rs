@@ -377,6 +377,9 @@ pub(crate) struct Transport {
     /// Simulate paths and write their states at every step: .npy of [times, count, dim]
     #[arg(long, value_name = "FILE")]
     pub(crate) paths: Option<PathBuf>,
+    /// Follow the probability flow: the laws of the bridge at every time, without noise
+    #[arg(long, conflicts_with = "draws")]
+    pub(crate) flow: bool,
     /// Draws for every sample: all samples once, then again
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub(crate) draws: usize,

@@ -128,6 +128,7 @@ fn carry(args: &Transport) -> Result<()> {
         direction,
         time: args.time,
         from: args.from,
+        flow: args.flow,
         draws: args.draws,
         paths: args.paths.as_deref(),
         seed,

@@ -119,9 +119,8 @@ fn pictures_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
         let [from, _] = direction.along([&pair.of_source, &pair.of_target]);
         let start = head(from.held_out.as_ref().unwrap_or(&from.train), STRIP);
         let skeleton = run.bridge.skeleton(direction, &run.encode(&start), &mut rng);
-        let at =
-            |time: &f64| state_at(&skeleton, *time, run.bridge.epsilon(), &mut rng).map(|x| run.decode(&x));
-        let states: Vec<Tensor<2>> = TIMES.iter().map(at).collect::<Result<_>>()?;
+        let at = |time: &f64| run.decode(&state_at(&skeleton, *time, run.bridge.epsilon(), &mut rng));
+        let states: Vec<Tensor<2>> = TIMES.iter().map(at).collect();
         let values = sample::unit_range(&to_vec(Tensor::cat(states, 0)), range);
         let file = run.folder.file(&format!("{}.png", stage_of(direction)));
         sbridge_data::write_png_grid(&file, &values, run.shape(), start.dims()[0], 2)?;

@@ -1,11 +1,12 @@
 //! Samples carried along a fitted bridge.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sbridge::latent::Codec;
 use sbridge::reference::{Brownian, GaussianReference as _, Moments};
 use sbridge::rng::Rng;
-use sbridge::simulate::paths;
+use sbridge::simulate::{Flow, paths};
 use sbridge::tensor::{Tensor, column, from_rows, open_device, per_row, to_vec};
 use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
@@ -29,7 +30,7 @@ pub struct OpenPair {
     /// Its description.
     pub manifest: Manifest,
     /// The bridge.
-    pub bridge: Box<dyn PairBridge>,
+    pub bridge: Arc<dyn PairBridge>,
     /// From samples to what it joins, and back, where that is codes.
     pub codec: Option<Codec>,
 }
@@ -61,6 +62,12 @@ impl OpenPair {
         let codec =
             config.is_latent().then(|| codec_file::load(&folder.file(CODEC_FILE), &device)).transpose()?;
         Ok(Self { folder, config, manifest, bridge, codec })
+    }
+
+    /// The same with the probability flow in place of the bridge.
+    #[must_use]
+    pub fn along_flow(self) -> Self {
+        Self { bridge: Arc::new(Flow::new(self.bridge)), ..self }
     }
 
     /// Samples as the bridge joins them.
@@ -99,6 +106,8 @@ pub struct Transport<'a> {
     pub time: Option<f64>,
     /// Where to start in a bridge through snapshots: the time of one, its first or last if not said.
     pub from: Option<f64>,
+    /// Along the probability flow, without noise.
+    pub flow: bool,
     /// Draws for every sample of the input.
     pub draws: usize,
     /// Where paths are written, if they are wanted.
@@ -119,7 +128,11 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
     if let Some(paths) = settings.paths {
         sample::require_ending("--paths", paths, "npy", "an array")?;
     }
-    let opened = OpenChain::of(folder)?;
+    let opened = match OpenChain::of(folder)? {
+        Ok(chain) if settings.flow => Ok(chain.along_flow()),
+        Err(pair) if settings.flow => Err(pair.along_flow()),
+        opened => opened,
+    };
     let run = opened.as_ref().map_or_else(|pair| pair, OpenChain::first);
     sample::SampleFormat::of_path(out, run.shape())?;
     let data = sbridge_data::load(input)?;
@@ -169,7 +182,7 @@ fn along_pair(
     };
     match settings.time {
         None => Ok(states[states.len() - 1].clone()),
-        Some(time) => state_at(&states, (time - direction.ends()[0]).abs(), bridge.epsilon(), rng),
+        Some(time) => Ok(state_at(&states, (time - direction.ends()[0]).abs(), bridge.epsilon(), rng)),
     }
 }
 
@@ -193,15 +206,15 @@ fn along_chain(
 }
 
 /// States after a share `elapsed` of paths that were at `states` at equally spaced times: a draw of the Brownian
-/// bridge between the two about it.
-pub(crate) fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> Result<Tensor<2>> {
+/// bridge of variance `epsilon` between the two about it.
+pub(crate) fn state_at(states: &[Tensor<2>], elapsed: f64, epsilon: f64, rng: &mut Rng) -> Tensor<2> {
     let steps = states.len() - 1;
     let before = ((elapsed * steps as f64).floor() as usize).min(steps - 1);
     let (start, end) = (states[before].clone(), states[before + 1].clone());
-    let share = per_row(elapsed * steps as f64 - before as f64, &start);
-    let noise = rng.normal_like(&start);
-    let Moments { mean, var } = Brownian::with_epsilon(epsilon / steps as f64)?.bridge(share, start, end);
-    Ok(mean + noise * column(var.sqrt()))
+    let share = elapsed * steps as f64 - before as f64;
+    let deviation = (epsilon / steps as f64 * share * (1.0 - share)).sqrt();
+    let noise = rng.normal_like(&start) * deviation;
+    start * (1.0 - share) + end * share + noise
 }
 
 /// The states of paths at `steps + 1` equally spaced times: `states` itself, or where it knows both ends only, a

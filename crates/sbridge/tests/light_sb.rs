@@ -3,9 +3,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{assert_close, device};
 use faer::{Mat, mat};
 use rayon::prelude::*;
+use sbridge::simulate::Flow;
+use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
 use sbridge::{Bridge, Direction, PairBridge, Rng};
@@ -234,4 +238,30 @@ fn settings_and_shapes_that_cannot_be_are_refused() {
     assert!(refused(&y, 1.0, settings.clone()).contains("same space"));
     assert!(refused(&x, -1.0, settings.clone()).contains("epsilon"));
     assert!(refused(&x, 1.0, LightSbSettings { components: 0, ..settings }).contains("components"));
+}
+
+#[test]
+fn the_flow_between_gaussians_on_the_line_is_the_monotone_map() {
+    let (epsilon, means, variances) = (0.7, [1.0, -2.0], [1.0, 4.0f64]);
+    let law = |k: usize| Gaussian::isotropic(vec![means[k]], variances[k]).unwrap();
+    let exact = GaussianBridge::new(&law(0), &law(1), epsilon).unwrap();
+    let way = |from: usize, to: usize| {
+        let slope = exact.cross_covariance()[(0, 0)] / variances[from];
+        let centre = means[to] - slope * means[from];
+        LightPotential::from_factors(epsilon, vec![0.0], vec![vec![centre]], vec![mat![[slope.sqrt()]]])
+            .unwrap()
+    };
+    let bridge = LightSb { frame: Frame::identity(1), forward: way(0, 1), backward: way(1, 0) };
+    let flow = Flow::new(Arc::new(bridge));
+    let x = from_rows_f64(&[-1.0, 1.0, 2.5], 1, &device());
+    let y = flow.transport(Direction::Forward, &x, &mut Rng::new(1));
+    let stretch = (variances[1] / variances[0]).sqrt();
+    for (x, y) in to_vec_f64(x.clone()).into_iter().zip(to_vec_f64(y.clone())) {
+        // A hundred steps of Euler, each off by h²/2 times a second derivative of at most two.
+        assert_close(y, means[1] + stretch * (x - means[0]), 0.01 * (1.0 + x.abs()), "forward");
+    }
+    let back = flow.transport(Direction::Backward, &y, &mut Rng::new(2));
+    for (x, back) in to_vec_f64(x).into_iter().zip(to_vec_f64(back)) {
+        assert_close(back, x, 0.02 * (1.0 + x.abs()), "there and back"); // twice as much
+    }
 }

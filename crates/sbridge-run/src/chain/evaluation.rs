@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use sbridge::{Direction, PairBridge as _};
+
 use sbridge::rng::Rng;
+use sbridge::simulate::Flow;
 use sbridge::tensor::{Tensor, from_rows, open_device, points, select_rows};
 use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use crate::atomic;
 use crate::data;
 use crate::error::Result;
 use crate::pair_config::Snapshot;
+use crate::transport::{OpenPair, state_at};
 
 /// Samples compared at a held-out time, at most: exact matching grows with the cube.
 const MAX_COMPARED: usize = 4000;
@@ -34,6 +38,8 @@ pub struct HeldOut {
     pub count: usize,
     /// The snapshot before it, carried to its time.
     pub carried: Distance,
+    /// The same along the probability flow.
+    pub flow: Distance,
     /// The snapshots about it, matched at the least cost and joined by straight lines.
     pub straight: Distance,
     /// The nearest snapshot in time, as it is; of two as near, the nearer in distance.
@@ -74,7 +80,7 @@ impl OpenChain {
 
     fn held_out(&self, snapshot: &Snapshot) -> Result<HeldOut> {
         let mut rng = Rng::new(self.config.seed).fork("held out");
-        let (before, after) = self.neighbours(snapshot);
+        let (before, after, leg) = self.neighbours(snapshot);
         let (all, x, y) = (self.rows(snapshot)?, self.rows(before)?, self.rows(after)?);
         let count =
             [&all, &x, &y].map(|rows| rows.dims()[0]).into_iter().min().unwrap_or(0).min(MAX_COMPARED);
@@ -84,6 +90,9 @@ impl OpenChain {
         let from = |rows: &Points| distance(rows, &truth_points);
         let carried = self.state(before.time, snapshot.time, &x, &mut rng.fork("paths"))?;
         let share = (snapshot.time - before.time) / (after.time - before.time);
+        let flow = Flow::new(leg.bridge.clone());
+        let flow =
+            state_at(&flow.skeleton(Direction::Forward, &x, &mut rng), share, flow.epsilon(), &mut rng);
         let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
         let straight = x * (1.0 - share) + matched * share;
         let (of_x, of_y) = (from(&x_points)?, from(&y_points)?);
@@ -99,16 +108,19 @@ impl OpenChain {
             time: snapshot.time,
             count,
             carried: from(&points(&carried)?)?,
+            flow: from(&points(&flow)?)?,
             straight: from(&points(&straight)?)?,
             nearest,
             floor: distance(&half(0)?, &half(1)?)?,
         })
     }
 
-    /// The snapshots of the bridge about `held_out`.
-    fn neighbours(&self, held_out: &Snapshot) -> (&Snapshot, &Snapshot) {
-        let mut legs = self.plan.legs();
-        legs.find(|(_, b)| b.time > held_out.time).expect("a held-out time lies inside")
+    /// The snapshots of the bridge about `held_out`, and the bridge between them.
+    fn neighbours(&self, held_out: &Snapshot) -> (&Snapshot, &Snapshot, &OpenPair) {
+        let mut legs = self.plan.legs().zip(&self.legs);
+        let ((before, after), leg) =
+            legs.find(|((_, b), _)| b.time > held_out.time).expect("a held-out time lies inside");
+        (before, after, leg)
     }
 }
 
@@ -118,9 +130,10 @@ fn distance(x: &Points, y: &Points) -> Result<Distance> {
 
 impl HeldOut {
     /// Rows of a table: what, and how far.
-    pub(super) fn rows(&self) -> [(&'static str, Distance); 4] {
+    pub(super) fn rows(&self) -> [(&'static str, Distance); 5] {
         [
             ("carried along the bridge", self.carried),
+            ("carried along the flow", self.flow),
             ("straight lines", self.straight),
             ("nearest snapshot", self.nearest),
             ("half against half", self.floor),

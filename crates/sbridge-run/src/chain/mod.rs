@@ -222,6 +222,12 @@ impl OpenChain {
         Ok(Ok(Self { folder, config, manifest, plan, legs }))
     }
 
+    /// The same with the probability flow in place of the bridges.
+    #[must_use]
+    pub fn along_flow(self) -> Self {
+        Self { legs: self.legs.into_iter().map(OpenPair::along_flow).collect(), ..self }
+    }
+
     /// The first bridge, which knows the shape of samples.
     pub fn first(&self) -> &OpenPair {
         &self.legs[0]
@@ -247,7 +253,7 @@ impl OpenChain {
         match self.leg_from(knot, direction) {
             Some(leg) if time != self.plan.knots[knot].time => {
                 let skeleton = leg.run.bridge.skeleton(direction, &x, rng);
-                state_at(&skeleton, leg.share(time), leg.run.bridge.epsilon(), rng)
+                Ok(state_at(&skeleton, leg.share(time), leg.run.bridge.epsilon(), rng))
             }
             _ => Ok(x),
         }

@@ -4,6 +4,7 @@ pub mod light_sb;
 pub mod neural;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sbridge::PairBridge;
 use sbridge::net::Weights;
@@ -23,11 +24,11 @@ struct Kind {
 ///
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged.
-pub fn load(path: &Path, device: &Device) -> Result<Box<dyn PairBridge>> {
+pub fn load(path: &Path, device: &Device) -> Result<Arc<dyn PairBridge>> {
     let (_, Kind { method }) = tensor_file::load(path)?;
     Ok(match method.as_str() {
-        "light-sb" => Box::new(light_sb::load(path)?),
-        _ => Box::new(neural::load(path, device)?.0),
+        "light-sb" => Arc::new(light_sb::load(path)?),
+        _ => Arc::new(neural::load(path, device)?.0),
     })
 }
 
