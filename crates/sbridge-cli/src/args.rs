@@ -198,6 +198,9 @@ pub(crate) struct BenchEot {
     /// Values of ε, separated by commas
     #[arg(long, value_name = "LIST", default_value = "0.1,1,10", value_delimiter = ',')]
     pub(crate) epsilon: Vec<f64>,
+    /// What the plan is made of: gaussians, which light-sb can match exactly, or boxes, which no solver here can
+    #[arg(long, value_enum, default_value = "gaussians")]
+    pub(crate) potential: PotentialChoice,
     /// Which solvers, separated by commas: light-sb, light-sb-m, dsbm, sf2m, dsb, sdsb, sgm
     #[arg(long, value_name = "LIST", default_value = "light-sb", value_delimiter = ',')]
     pub(crate) solver: Vec<SolverChoice>,
@@ -210,6 +213,12 @@ pub(crate) struct BenchEot {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PotentialChoice {
+    Gaussians,
+    Boxes,
 }
 
 /// A solver by its name.

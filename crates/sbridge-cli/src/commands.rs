@@ -7,7 +7,7 @@ use std::time::Instant;
 use sbridge::Direction;
 use sbridge_run::chain::OpenChain;
 use sbridge_run::config::DataConfig;
-use sbridge_run::eot_benchmark::{self, EotTable};
+use sbridge_run::eot_benchmark::{self, EotTable, Potential};
 use sbridge_run::finish::{self, OpenRun};
 use sbridge_run::fit_pair;
 use sbridge_run::ot::{self, OtSettings};
@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::args::{
     Arguments, BenchEot, Benchmark, Command, Demo, DirectionChoice, EncoderChoice, Eval, ExperimentChoice,
-    FitLatent, FitPair, Inspect, Method, Ot, Report, Reproduce, Sample, Transport,
+    FitLatent, FitPair, Inspect, Method, Ot, PotentialChoice, Report, Reproduce, Sample, Transport,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -301,7 +301,12 @@ fn compare(args: &Ot) -> Result<()> {
 
 fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
     let solvers: Vec<PairMethod> = args.solver.iter().map(|choice| choice.0).collect();
-    let cells = eot_benchmark::run(&args.dim, &args.epsilon, &solvers, &args.set, args.seed)?;
+    let potential = match args.potential {
+        PotentialChoice::Gaussians => Potential::Gaussians,
+        PotentialChoice::Boxes => Potential::Boxes,
+    };
+    let instances = (args.dim.as_slice(), args.epsilon.as_slice());
+    let cells = eot_benchmark::run(potential, instances, &solvers, &args.set, args.seed)?;
     print(&EotTable(cells), args.json);
     Ok(())
 }

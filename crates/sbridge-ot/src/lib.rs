@@ -47,7 +47,7 @@ mod sliced;
 mod wasserstein;
 
 pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
-pub use benchmark::EntropicBenchmark;
+pub use benchmark::{EntropicBenchmark, Potential};
 pub use bridge::{Affine, GaussianBridge};
 pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
 pub use divergence::{SelfValue, self_value, sinkhorn_divergence};

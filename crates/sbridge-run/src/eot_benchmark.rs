@@ -12,6 +12,7 @@ use sbridge::solver::alternation::Alternation;
 use sbridge::solver::light_sb::LightSb;
 use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
 use sbridge::{Bridge, Direction, PairBridge};
+pub use sbridge_ot::Potential;
 use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
 use serde::Serialize;
 
@@ -70,14 +71,14 @@ pub struct Cell {
 /// # Errors
 /// [`RunError`] for a dimension, ε or setting out of range, or a fit that diverges.
 pub fn run(
-    dims: &[usize],
-    epsilons: &[f64],
+    potential: Potential,
+    (dims, epsilons): (&[usize], &[f64]),
     solvers: &[PairMethod],
     assignments: &[String],
     seed: u64,
 ) -> Result<Vec<Cell>> {
     let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
-    let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e));
+    let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e, potential));
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
     let settings = |method: &PairMethod| Ok((*method, PairConfig::from_toml(*method, "", assignments)?));
     let solvers = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
