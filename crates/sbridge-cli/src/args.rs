@@ -239,6 +239,9 @@ pub(crate) struct Reproduce {
     /// Which experiment
     #[arg(value_enum)]
     pub(crate) experiment: ExperimentChoice,
+    /// Folder of the data of cite
+    #[arg(long, value_name = "FOLDER", required_if_eq("experiment", "cite"))]
+    pub(crate) data: Option<PathBuf>,
     /// Fewer sizes and repeats: under two minutes on two cores
     #[arg(long)]
     pub(crate) quick: bool,
@@ -261,6 +264,8 @@ pub(crate) enum ExperimentChoice {
     /// All of them between laws of the plane
     #[value(name = "dsb-2d")]
     Dsb2d,
+    /// Cells of a day left out (CITE-seq, 50 principal components): files *day_2.npy, … in the folder --data
+    Cite,
 }
 
 #[derive(Args, Debug)]

@@ -317,6 +317,7 @@ fn repeat(args: &Reproduce) -> Result<()> {
         ExperimentChoice::DsbGaussian => Experiment::DsbGaussian,
         ExperimentChoice::DsbmGaussian => Experiment::DsbmGaussian,
         ExperimentChoice::Dsb2d => Experiment::Dsb2d,
+        ExperimentChoice::Cite => Experiment::Cite(args.data.clone().expect("clap asks for --data")),
     };
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let done = reproduce(experiment, effort, args.seed, &args.out)?;

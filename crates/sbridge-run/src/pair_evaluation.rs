@@ -151,8 +151,8 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
         };
         Ok((end, [codes, moved]))
     };
-    let (forward, [start, moved]) = end(Direction::Forward)?;
-    let (backward, _) = end(Direction::Backward)?;
+    let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
+    let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
     let epsilon = run.bridge.epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
     let (from, to) = (points(&start)?, points(&run.encode(&first(&y)))?);

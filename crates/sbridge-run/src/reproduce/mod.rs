@@ -5,12 +5,13 @@
 //! and a line in [`Experiment`].
 
 mod bridges;
+mod cells;
 mod check;
 mod lsbdm;
 mod statistics;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sbridge::rng::Rng;
@@ -25,7 +26,7 @@ use crate::report::{Block, Emphasis, Report, Row, Section, Table};
 use crate::watch::Progress;
 
 /// What can be repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Experiment {
     /// Latent Schrödinger bridge diffusion: sampler, start laws, rates, and the end-to-end inequality.
@@ -37,6 +38,8 @@ pub enum Experiment {
     /// Laws of the plane, by every method.
     #[serde(rename = "dsb-2d")]
     Dsb2d,
+    /// Cells at several times, in a folder.
+    Cite(PathBuf),
 }
 
 /// How much is spent on an experiment.
@@ -60,24 +63,37 @@ impl Effort {
 }
 
 /// A question: its answer, from an effort and a stream.
-type Question = fn(Effort, &Rng) -> sbridge::Result<Study>;
+type Question = Box<dyn Fn(Effort, &Rng) -> Result<Study>>;
+
+/// A question about what the program draws itself.
+type OwnQuestion = fn(Effort, &Rng) -> sbridge::Result<Study>;
 
 impl Experiment {
-    fn studies(self) -> &'static [(&'static str, Question)] {
+    fn studies(&self) -> Vec<(&'static str, Question)> {
+        let own = |studies: &'static [(&'static str, OwnQuestion)]| {
+            let boxed = |(name, question): &(&'static str, OwnQuestion)| {
+                let question = *question;
+                let answered: Question = Box::new(move |effort, rng| Ok(question(effort, rng)?));
+                (*name, answered)
+            };
+            studies.iter().map(boxed).collect()
+        };
         match self {
-            Self::Lsbdm => lsbdm::STUDIES,
-            Self::DsbGaussian => bridges::DSB_GAUSSIAN,
-            Self::DsbmGaussian => bridges::DSBM_GAUSSIAN,
-            Self::Dsb2d => bridges::DSB_2D,
+            Self::Lsbdm => own(lsbdm::STUDIES),
+            Self::DsbGaussian => own(bridges::DSB_GAUSSIAN),
+            Self::DsbmGaussian => own(bridges::DSBM_GAUSSIAN),
+            Self::Dsb2d => own(bridges::DSB_2D),
+            Self::Cite(folder) => cells::studies(folder),
         }
     }
 
-    fn title(self) -> &'static str {
+    fn title(&self) -> &'static str {
         match self {
             Self::Lsbdm => "Latent Schrödinger bridge diffusion, measured beside what is known",
             Self::DsbGaussian => "Proportional fitting between Gaussians, beside the closed form",
             Self::DsbmGaussian => "Markovian fitting between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
+            Self::Cite(_) => "Cells of a day left out, beside published numbers",
         }
     }
 }
@@ -106,8 +122,9 @@ pub fn reproduce(experiment: Experiment, effort: Effort, seed: u64, out: &Path) 
     RunFolder::check_free(out)?;
     let rng = Rng::new(seed).fork("reproduce");
     let mut studies = Vec::new();
-    let mut progress = Progress::new("studies", 0, experiment.studies().len());
-    for (name, question) in experiment.studies() {
+    let questions = experiment.studies();
+    let mut progress = Progress::new("studies", 0, questions.len());
+    for (name, question) in questions {
         progress.show(studies.len(), name);
         let started = Instant::now();
         let mut study = question(effort, &rng.fork(name))?;

@@ -3,21 +3,21 @@
 mod gaussian;
 mod plane;
 
-use super::Question;
+use super::OwnQuestion;
 
 /// Mean matching and state matching between Gaussians.
-pub(super) const DSB_GAUSSIAN: &[(&str, Question)] =
+pub(super) const DSB_GAUSSIAN: &[(&str, OwnQuestion)] =
     &[("dsb", gaussian::dsb_study), ("sdsb", gaussian::sdsb_study)];
 
 /// Bridge matching between Gaussians.
-pub(super) const DSBM_GAUSSIAN: &[(&str, Question)] = &[
+pub(super) const DSBM_GAUSSIAN: &[(&str, OwnQuestion)] = &[
     ("dsbm-imf", gaussian::dsbm_study),
     ("dsbm-ipf", gaussian::dsbm_reference_study),
     ("sf2m", gaussian::sf2m_study),
 ];
 
 /// Every method between laws of the plane.
-pub(super) const DSB_2D: &[(&str, Question)] = &[
+pub(super) const DSB_2D: &[(&str, OwnQuestion)] = &[
     ("sf2m", plane::sf2m_study),
     ("dsbm-imf", plane::dsbm_study),
     ("dsbm-ipf", plane::dsbm_reference_study),

@@ -17,10 +17,10 @@ mod steps;
 mod stopping;
 mod training;
 
-use super::Question;
+use super::OwnQuestion;
 
 /// The studies in the order of the report.
-pub(super) const STUDIES: &[(&str, Question)] = &[
+pub(super) const STUDIES: &[(&str, OwnQuestion)] = &[
     ("marginals", marginals::study),
     ("steps", steps::study),
     ("stopping", stopping::study),
