@@ -316,6 +316,7 @@ fn repeat(args: &Reproduce) -> Result<()> {
         ExperimentChoice::Lsbdm => Experiment::Lsbdm,
         ExperimentChoice::DsbGaussian => Experiment::DsbGaussian,
         ExperimentChoice::DsbmGaussian => Experiment::DsbmGaussian,
+        ExperimentChoice::Conformance => Experiment::Conformance,
         ExperimentChoice::Dsb2d => Experiment::Dsb2d,
         ExperimentChoice::Cite => Experiment::Cite(args.data.clone().expect("clap asks for --data")),
     };

@@ -35,6 +35,8 @@ pub enum Experiment {
     DsbGaussian,
     /// Markovian fitting between Gaussians, from both starts, and the entropic plan.
     DsbmGaussian,
+    /// Every solver between Gaussians of every kind.
+    Conformance,
     /// Laws of the plane, by every method.
     #[serde(rename = "dsb-2d")]
     Dsb2d,
@@ -82,6 +84,7 @@ impl Experiment {
             Self::Lsbdm => own(lsbdm::STUDIES),
             Self::DsbGaussian => own(bridges::DSB_GAUSSIAN),
             Self::DsbmGaussian => own(bridges::DSBM_GAUSSIAN),
+            Self::Conformance => own(bridges::CONFORMANCE),
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
         }
@@ -92,6 +95,7 @@ impl Experiment {
             Self::Lsbdm => "Latent Schrödinger bridge diffusion, measured beside what is known",
             Self::DsbGaussian => "Proportional fitting between Gaussians, beside the closed form",
             Self::DsbmGaussian => "Markovian fitting between Gaussians, beside the closed form",
+            Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
         }
