@@ -40,6 +40,7 @@ mod mmd;
 mod neighbours;
 mod pairwise;
 mod points;
+mod prior_bridge;
 mod relaxation;
 mod simd;
 mod sinkhorn;
@@ -59,6 +60,7 @@ pub use iterates::{ProportionalIterate, markovian_fitting, proportional_fitting}
 pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
+pub use prior_bridge::PriorBridge;
 pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_weighted};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
 pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};

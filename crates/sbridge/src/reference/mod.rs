@@ -1,8 +1,13 @@
 //! Reference diffusions: what paths look like before they are asked to join two laws.
 
 mod brownian;
+mod linear;
+mod schedule;
 
 pub use brownian::Brownian;
+pub use linear::{Kernel, LinearDiffusion, LinearDrift};
+pub(crate) use linear::{decayed, product};
+pub use schedule::Schedule;
 
 use crate::tensor::Tensor;
 

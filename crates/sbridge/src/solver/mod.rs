@@ -11,6 +11,7 @@ mod sdsb;
 mod sf2m;
 mod sgm;
 mod smoothing;
+pub mod vsdm;
 
 pub use dsb::dsb;
 pub use dsbm::dsbm;

@@ -117,7 +117,7 @@ fn study(title: &str, solver: Solver, bias: fn(f64) -> f64, effort: Effort, rng:
             for kind in KINDS {
                 let rng = rng.fork(&format!("{kind:?}, d = {dim}, ε = {epsilon}"));
                 let error = largest_error(kind, dim, epsilon, solver, &rng)?;
-                if !(error <= worst.0) {
+                if error > worst.0 {
                     worst = (error, Some(kind));
                 }
             }
