@@ -70,15 +70,24 @@ impl Schedule {
         (0..=count).map(|k| first + (1.0 - first) * k as f64 / count as f64).collect()
     }
 
+    /// `count` + 1 times from `first` to 1, at which the noise over the signal of the plain process, σ = (eᵘ − 1)^½, has
+    /// equally spaced seventh roots: the grid for few steps.                                        \[EDM, Eq. 5\]
+    pub fn nodes_in_noise(&self, first: f64, count: usize) -> Vec<f64> {
+        let root = |u: f64| u.exp_m1().powf(0.5 / 7.0);
+        let (start, end) = (root(self.elapsed(first)), root(self.total()));
+        self.nodes(first, count, |share| (start + (end - start) * share).powi(14).ln_1p())
+    }
+
     /// `count` + 1 times from `first` to 1, equally spaced on the clock.
     pub fn nodes_in_clock(&self, first: f64, count: usize) -> Vec<f64> {
         let (start, end) = (self.elapsed(first), self.total());
-        let at = |k: usize| match k {
-            0 => first,
-            k if k == count => 1.0,
-            k => self.time(start + (end - start) * k as f64 / count as f64),
-        };
-        (0..=count).map(at).collect()
+        self.nodes(first, count, |share| start + (end - start) * share)
+    }
+
+    /// `first`, 1, and between them the times at which the clock shows `elapsed` of equally spaced shares.
+    fn nodes(&self, first: f64, count: usize, elapsed: impl Fn(f64) -> f64) -> Vec<f64> {
+        let inner = (1..count).map(|k| self.time(elapsed(k as f64 / count as f64)));
+        [first].into_iter().chain(inner).chain([1.0]).collect()
     }
 }
 

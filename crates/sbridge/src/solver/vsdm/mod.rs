@@ -4,6 +4,16 @@
 //! with exact kernels (see [`LinearDiffusion`](crate::reference::LinearDiffusion)). What A x + b should be is decided by
 //! states of simulated backward paths: [`forward_score`]. A = 0 is an ordinary score model.                   \[VSDM\]
 
+mod backward;
 mod forward_score;
+mod frames;
+mod model;
+mod score_matching;
+mod training;
 
+pub use backward::Backward;
 pub use forward_score::{Family, StepMoments, moment_matched};
+pub use frames::Frame;
+pub use model::VariationalModel;
+pub use score_matching::ScoreMatching;
+pub use training::{Vsdm, VsdmSettings};
