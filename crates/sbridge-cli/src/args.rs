@@ -62,6 +62,8 @@ pub(crate) enum Method {
     Sdsb(FitPair),
     /// Score-based model: the first half-bridge of dsb, from target back to source
     Sgm(FitPair),
+    /// Variational Schrödinger diffusion: generates one set from noise, in few steps, whatever its scales and correlations
+    Vsdm(FitVsdm),
 }
 
 #[derive(Args, Debug)]
@@ -124,6 +126,34 @@ pub(crate) struct FitLatent {
 pub(crate) enum EncoderChoice {
     Trained,
     Identity,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FitVsdm {
+    /// What to generate: vectors in .npy, .npz#key or .csv, or builtin:NAME
+    #[arg(long, value_name = "DATA", conflicts_with = "resume")]
+    pub(crate) target: Option<String>,
+    /// Fit score models of the same network and training beside it, and compare
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) baselines: bool,
+    /// Settings file (TOML); options on the command line win over it
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting, for example vsdm.stages=3 or sampler.steps=5; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub(crate) set: Vec<String>,
+    /// Seed of every random stream
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) seed: Option<u64>,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) device: Option<String>,
+    /// Folder of the run; must be new
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue this run from its last checkpoint
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

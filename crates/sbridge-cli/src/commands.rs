@@ -14,6 +14,7 @@ use sbridge_run::ot::{self, OtSettings};
 use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
 use sbridge_run::transport;
+use sbridge_run::vsdm::{self, OpenVsdm, VsdmConfig};
 use sbridge_run::{
     Config, PairConfig, PairMethod, Result, RunError, RunFolder, estimate, fit_latent, pair_report,
     run_report,
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use crate::args::{
     Arguments, BenchEot, Benchmark, Command, Demo, DirectionChoice, EncoderChoice, Eval, ExperimentChoice,
-    FitLatent, FitPair, Inspect, Method, Ot, PotentialChoice, Report, Reproduce, Sample, Transport,
+    FitLatent, FitPair, FitVsdm, Inspect, Method, Ot, PotentialChoice, Report, Reproduce, Sample, Transport,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Fit { method: Method::Dsb(fit) } => join(PairMethod::Dsb, &fit),
         Command::Fit { method: Method::Sdsb(fit) } => join(PairMethod::Sdsb, &fit),
         Command::Fit { method: Method::Sgm(fit) } => join(PairMethod::Sgm, &fit),
+        Command::Fit { method: Method::Vsdm(fit) } => fit_a_variational_diffusion(&fit),
         Command::Sample(sample) => draw(&sample),
         Command::Transport(transport) => carry(&transport),
         Command::Eval(eval) => judge(&eval),
@@ -97,6 +99,32 @@ fn judge_bridge(folder: RunFolder, json: bool) -> Result<()> {
         Ok(chain) => print(&chain.judge()?, json),
         Err(pair) => print(&pair_report::judge(&pair)?, json),
     }
+    Ok(())
+}
+
+/// Fits a variational diffusion, draws samples, judges and reports.
+fn fit_a_variational_diffusion(fit: &FitVsdm) -> Result<()> {
+    let started = Instant::now();
+    let folder = match &fit.resume {
+        Some(run) => vsdm::resume(run)?,
+        None => {
+            let mut list = fit.set.clone();
+            let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
+            put("target.source", fit.target.as_deref().map(toml_string));
+            put("baselines", fit.baselines.then(|| "true".into()));
+            put("seed", fit.seed.map(|n| n.to_string()));
+            put("device", fit.device.as_deref().map(toml_string));
+            let config = VsdmConfig::from_toml(&settings_file(fit.config.as_deref())?, &list)?;
+            let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
+            vsdm::start(config, out)?
+        }
+    };
+    let run = OpenVsdm::of(folder)?;
+    let samples = run.sample(run.config.output.samples, &run.config.sampler, run.config.seed)?;
+    sample::write(&run.folder.file("samples.npy"), &samples, run.shape(), (0.0, 1.0))?;
+    println!("{}", run.judge()?);
+    let minutes = estimate::human_time(started.elapsed().as_secs_f64());
+    println!("done in {minutes}; open {}", run.folder.file("report.html").display());
     Ok(())
 }
 
@@ -214,11 +242,15 @@ fn draw(args: &Sample) -> Result<()> {
     if args.count == 0 {
         return Err(RunError::Input("-n must be at least 1, got 0".into()));
     }
-    let run = OpenRun::open(&args.run, args.device.as_deref())?;
-    SampleFormat::of_path(&args.out, run.shape())?;
     if let Some(other) = args.set.iter().find(|set| !set.starts_with("sampler.")) {
         return Err(RunError::Input(format!("sampling takes sampler.* settings only, got --set {other}")));
     }
+    let folder = RunFolder::open(&args.run)?;
+    if folder.manifest()?.method == vsdm::METHOD {
+        return draw_variational(OpenVsdm::of(folder)?, args);
+    }
+    let run = OpenRun::open(&args.run, args.device.as_deref())?;
+    SampleFormat::of_path(&args.out, run.shape())?;
     let config = Config::from_toml(&run.config.to_toml(), &args.set)?;
     let seed = args.seed.unwrap_or(run.config.seed);
     let started = Instant::now();
@@ -229,11 +261,23 @@ fn draw(args: &Sample) -> Result<()> {
     Ok(())
 }
 
+fn draw_variational(run: OpenVsdm, args: &Sample) -> Result<()> {
+    SampleFormat::of_path(&args.out, run.shape())?;
+    let config = VsdmConfig::from_toml(&run.config.to_toml(), &args.set)?;
+    let seed = args.seed.unwrap_or(run.config.seed);
+    let started = Instant::now();
+    let samples = run.sample(args.count, &config.sampler, seed)?;
+    sample::write(&args.out, &samples, run.shape(), (0.0, 1.0))?;
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{} samples in {seconds:.1} s: {}", samples.dims()[0], args.out.display());
+    Ok(())
+}
+
 fn judge(args: &Eval) -> Result<()> {
     if let Some(path) = &args.run
-        && joins_two_sets(path)?
+        && judges_itself(path)?
     {
-        return judge_a_pair(path, args);
+        return judge_by_itself(path, args);
     }
     let labels = labels(args.reference_labels.as_deref())?.unwrap_or_default();
     let reference = args.reference.clone().map(|source| DataConfig { source, labels, limit: 0 });
@@ -250,18 +294,23 @@ fn judge(args: &Eval) -> Result<()> {
     Ok(())
 }
 
-/// Whether the run at `path` is a bridge between two data sets.
-fn joins_two_sets(path: &Path) -> Result<bool> {
-    Ok(PairMethod::of_name(&RunFolder::open(path)?.manifest()?.method).is_some())
+/// Whether the run at `path` is judged by samples it set aside, and by nothing else.
+fn judges_itself(path: &Path) -> Result<bool> {
+    let method = RunFolder::open(path)?.manifest()?.method;
+    Ok(method == vsdm::METHOD || PairMethod::of_name(&method).is_some())
 }
 
-fn judge_a_pair(path: &Path, args: &Eval) -> Result<()> {
+fn judge_by_itself(path: &Path, args: &Eval) -> Result<()> {
     if args.reference.is_some() {
-        let problem =
-            "a bridge between two sets is judged by the samples it set aside (leave --reference out)";
+        let problem = "this run is judged by the samples it set aside (leave --reference out)";
         return Err(RunError::Input(problem.into()));
     }
-    judge_bridge(RunFolder::open_to_write(path)?, args.json)
+    let folder = RunFolder::open_to_write(path)?;
+    if folder.manifest()?.method == vsdm::METHOD {
+        print(&OpenVsdm::of(folder)?.judge()?, args.json);
+        return Ok(());
+    }
+    judge_bridge(folder, args.json)
 }
 
 fn print(found: &(impl Display + Serialize), json: bool) {
@@ -274,7 +323,9 @@ fn print(found: &(impl Display + Serialize), json: bool) {
 }
 
 fn write_report(args: &Report) -> Result<()> {
-    if joins_two_sets(&args.run)? {
+    if RunFolder::open(&args.run)?.manifest()?.method == vsdm::METHOD {
+        OpenVsdm::of(RunFolder::open_to_write(&args.run)?)?.judge()?;
+    } else if judges_itself(&args.run)? {
         match OpenChain::of(RunFolder::open_to_write(&args.run)?)? {
             Ok(chain) => drop(chain.judge()?),
             Err(pair) => drop(pair_report::judge(&pair)?),

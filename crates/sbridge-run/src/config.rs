@@ -183,7 +183,13 @@ impl Config {
         for (section, checked) in parts {
             checked.map_err(|error| Refusal::in_section(section, &error))?;
         }
-        let OutputConfig { held_out, samples, .. } = self.output;
+        self.output.check()
+    }
+}
+
+impl OutputConfig {
+    pub(crate) fn check(&self) -> std::result::Result<(), Refusal> {
+        let Self { held_out, samples, .. } = *self;
         if !(0.0..=0.5).contains(&held_out) {
             let problem = format!("must be in [0, 0.5], got {held_out} (0.05 is the default)");
             return Err(Refusal::new("output.held_out", problem));

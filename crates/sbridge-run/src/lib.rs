@@ -35,6 +35,7 @@ mod stage;
 pub mod tensor_file;
 pub mod tensorboard;
 pub mod transport;
+pub mod vsdm;
 pub mod watch;
 
 pub use config::Config;

@@ -43,7 +43,7 @@ pub struct Distances {
 }
 
 impl Distances {
-    fn between(x: &Points, reference: &Points) -> Result<Self> {
+    pub(crate) fn between(x: &Points, reference: &Points) -> Result<Self> {
         debug_assert!(reference.len() <= MAX_ASSIGNMENT, "small enough to match exactly");
         let bandwidth = median_bandwidth(reference, reference).ok();
         Ok(Self {

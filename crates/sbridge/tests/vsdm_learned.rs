@@ -6,6 +6,7 @@ mod common;
 use common::{assert_close, device};
 use faer::mat;
 use rand_chacha::rand_core::SeedableRng as _;
+use sbridge::Bridge as _;
 use sbridge::fit::FitSettings;
 use sbridge::net::{ResidualMlp, ResidualMlpSettings};
 use sbridge::objective::Objective as _;
@@ -57,7 +58,7 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
         let model = untrained(data.clone(), LinearDrift { matrix, offset: vec![0.4, -0.1] });
         let count = 50_000;
         let end = draws(&model.end().unwrap(), count, 1);
-        let first = model.diffusion(vec![1e-3, 1.0]).unwrap().marginals(&data).unwrap().remove(0);
+        let first = model.forward_process(vec![1e-3, 1.0]).unwrap().marginals(&data).unwrap().remove(0);
         // 4.5 standard errors of a covariance; the flow moves the sample as it is, and errs by rounding only.
         let by_chance = 4.5 * (2.0 / f64::from(count as u32)).sqrt();
         for steps in [1, 2, 10] {
@@ -80,11 +81,34 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
 }
 
 #[test]
+fn drifts_and_score_are_those_of_the_gaussian() {
+    let data = gaussian();
+    let drift = LinearDrift { matrix: mat![[1.5, -0.4], [-0.4, 0.8]], offset: vec![0.4, -0.1] };
+    let model = untrained(data.clone(), drift);
+    let x = from_rows_f64(&[0.3, -1.0, 2.0, 0.5], 2, &device()).cast(sbridge::tensor::DType::F32);
+    for t in [0.1f64, 0.6, 1.0] {
+        let marginals =
+            model.forward_process(vec![0.05, t.min(0.999), 1.0]).unwrap().marginals(&data).unwrap();
+        let law = if t < 1.0 { &marginals[1] } else { &marginals[2] };
+        let precision = sbridge_ot::matrix::inv_sqrt_pd(law.cov()).unwrap();
+        let precision = &precision * &precision;
+        let score = to_vec_f64(model.score(sbridge::tensor::per_row(t, &x), x.clone()));
+        for (row, found) in [[0.3, -1.0], [2.0, 0.5]].iter().zip(score.chunks_exact(2)) {
+            for i in 0..2 {
+                let known: f64 = (0..2).map(|j| -precision[(i, j)] * (row[j] - law.mean()[j])).sum();
+                // Through both drifts, in f32, at scores up to ten.
+                assert_close(found[i], known, 1e-4 * (1.0 + known.abs()), &format!("t = {t}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_network_that_says_nothing_has_the_least_loss_on_gaussian_data() {
     let data = gaussian();
     let model = untrained(data.clone(), moment_matched(&data, Schedule::default().total()).unwrap());
     let nodes = Schedule::default().nodes_in_time(1e-3, 20);
-    let frames = Frame::of(&model.diffusion(nodes).unwrap(), &data, &device()).unwrap();
+    let frames = Frame::of(&model.forward_process(nodes).unwrap(), &data, &device()).unwrap();
     // The target is what is left of the noise, whose mean square is c² by the definition of c.
     let expected = frames.iter().map(|frame| frame.share().powi(2)).sum::<f64>() / frames.len() as f64;
     let matching = ScoreMatching::new(draws(&data, 50_000, 3), frames);
@@ -187,7 +211,7 @@ fn settings_and_data_that_cannot_be_are_refused() {
     assert!(Vsdm::new(broken, default(), Rng::new(1)).is_err());
     let data = Gaussian::isotropic(vec![0.0; 2], 1.0).unwrap();
     let model = untrained(data.clone(), LinearDrift::standard(2));
-    let diffusion = model.diffusion(vec![0.0, 1.0]).unwrap();
+    let diffusion = model.forward_process(vec![0.0, 1.0]).unwrap();
     // Without noise at the first node there is no score there.
     assert!(Backward::new(&diffusion, &data, &device()).is_err());
 }

@@ -2,13 +2,14 @@
 
 use sbridge_ot::Gaussian;
 
+use crate::bridge::{Bridge, Direction};
 use crate::error::Result;
 use crate::net::ResidualMlp;
 use crate::reference::{LinearDiffusion, LinearDrift, Schedule};
 use crate::rng::Rng;
-use crate::solver::vsdm::Backward;
 use crate::solver::vsdm::frames::{row, tensor};
-use crate::tensor::Tensor;
+use crate::solver::vsdm::{Backward, Frame};
+use crate::tensor::{Device, Module as _, Tensor, TensorData, to_vec_f64};
 
 /// From data at t = 0 to a Gaussian at t = 1, and back.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ impl VariationalModel {
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for nodes that do not rise to 1.
-    pub fn diffusion(&self, nodes: Vec<f64>) -> Result<LinearDiffusion> {
+    pub fn forward_process(&self, nodes: Vec<f64>) -> Result<LinearDiffusion> {
         LinearDiffusion::new(self.schedule, nodes, vec![self.drift.clone()])
     }
 
@@ -56,7 +57,7 @@ impl VariationalModel {
     /// As [`Backward::new`].
     pub fn backward(&self, steps: usize) -> Result<Backward> {
         let nodes = self.schedule.nodes_in_noise(self.t_min, steps);
-        Backward::new(&self.diffusion(nodes)?, &self.data, &self.device())
+        Backward::new(&self.forward_process(nodes)?, &self.data, &self.device())
     }
 
     /// `count` draws of the law at t = 1 that the forward process ends in, `[count, dim]`.
@@ -78,8 +79,50 @@ impl VariationalModel {
         Ok(self.backward(steps)?.flow(&self.net, start, &mut |_, _| {}))
     }
 
-    fn device(&self) -> crate::tensor::Device {
-        use crate::tensor::Module as _;
-        self.net.devices().into_iter().next().unwrap_or_else(crate::tensor::Device::flex)
+    fn device(&self) -> Device {
+        self.net.devices().into_iter().next().unwrap_or_else(Device::flex)
+    }
+
+    /// Drift of `direction` at one time for all rows: v₊ = −½β (D x − 2b), v₋ = −v₊ + β s.
+    fn drift_at(&self, direction: Direction, t: f64, x: Tensor<2>) -> Tensor<2> {
+        let rate = self.schedule.rate(t);
+        let transposed = tensor(self.drift.matrix.transpose(), &x.device());
+        let pulled = x.clone().matmul(transposed) * 0.5 - row(&self.drift.offset, &x.device());
+        let forward = pulled * -rate;
+        match direction {
+            Direction::Forward => forward,
+            Direction::Backward => self.score_at(t, &x) * rate - forward,
+        }
+    }
+
+    /// The learned score at one time, `[count, dim]`; at the first node before it.
+    fn score_at(&self, t: f64, x: &Tensor<2>) -> Tensor<2> {
+        let first = t.clamp(self.t_min, 1.0 - f64::EPSILON);
+        let frames =
+            self.forward_process(vec![first, 1.0]).and_then(|d| Frame::of(&d, &self.data, &x.device()));
+        let frame = &frames.expect("a model that was learned has laws at all times")[0];
+        frame.score(x, &frame.correction(&self.net, x))
+    }
+}
+
+impl Bridge for VariationalModel {
+    fn dim(&self) -> usize {
+        self.data.dim()
+    }
+
+    fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let times = to_vec_f64(t);
+        if times.windows(2).all(|pair| pair[0] == pair[1]) {
+            return self.drift_at(direction, times[0], x);
+        }
+        let rows = x.split(1, 0).into_iter().zip(times);
+        Tensor::cat(rows.map(|(row, t)| self.drift_at(direction, t, row)).collect(), 0)
+    }
+
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
+        let rates: Vec<f64> =
+            to_vec_f64(t.clone()).into_iter().map(|t| self.schedule.rate(t).sqrt()).collect();
+        let count = rates.len();
+        Tensor::from_data(TensorData::new(rates, [count]), (&t.device(), t.dtype()))
     }
 }

@@ -108,6 +108,8 @@ pub struct Vsdm {
     /// `[count, dim]`.
     rows: Tensor<2>,
     model: VariationalModel,
+    /// Whether the forward score stays zero.
+    is_score_model: bool,
     learned: usize,
     rng: Rng,
 }
@@ -121,11 +123,21 @@ impl Vsdm {
     pub fn new(rows: Tensor<2>, settings: VsdmSettings, rng: Rng) -> Result<Self> {
         settings.check()?;
         let data = Gaussian::fit(&points(&rows)?)?;
-        let drift = moment_matched(&data, settings.schedule.total())?;
+        let drift = in_single_precision(moment_matched(&data, settings.schedule.total())?);
         let (schedule, t_min) = (settings.schedule, settings.t_min);
         let net = ResidualMlp::new(data.dim(), &settings.net, &mut rng.fork("init"), &rows.device());
         let model = VariationalModel { schedule, t_min, drift, data, net };
-        Ok(Self { settings, rows: rows.cast(DType::F32), model, learned: 0, rng })
+        Ok(Self { settings, rows: rows.cast(DType::F32), model, is_score_model: false, learned: 0, rng })
+    }
+
+    /// Prepares an ordinary score model of the same network and training: A = 0 and b = 0 throughout.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn score_model(rows: Tensor<2>, settings: VsdmSettings, rng: Rng) -> Result<Self> {
+        let mut prepared = Self::new(rows, settings, rng)?;
+        prepared.model.drift = LinearDrift::standard(prepared.model.data.dim());
+        Ok(Self { is_score_model: true, ..prepared })
     }
 
     /// The stage to learn next, counted from 0, if one is left.
@@ -140,7 +152,8 @@ impl Vsdm {
 
     /// Continues from what [`model`](Self::model) was after `learned` stages.
     pub fn continue_from(&mut self, model: VariationalModel, learned: usize) {
-        self.model = model;
+        // The moments are those of the rows, to the last digit.
+        self.model = VariationalModel { data: self.model.data.clone(), ..model };
         self.learned = learned;
     }
 
@@ -158,11 +171,11 @@ impl Vsdm {
     ) -> std::result::Result<(), E> {
         let stage = self.next().expect("asked only while one is left");
         let rng = self.rng.fork(&format!("stage {stage}"));
-        if stage > 0 {
+        if stage > 0 && !self.is_score_model {
             self.step_forward_score(&mut rng.fork("paths"))?;
         }
         let nodes = self.settings.schedule.nodes_in_time(self.settings.t_min, self.settings.nodes);
-        let diffusion = self.model.diffusion(nodes)?;
+        let diffusion = self.model.forward_process(nodes)?;
         let frames = Frame::of(&diffusion, &self.model.data, &self.rows.device())?;
         let mut matching = ScoreMatching::new(self.rows.clone(), frames);
         self.model.net = train(stage, self.model.net.clone(), &mut matching, &rng.fork("fit"))?;
@@ -195,8 +208,9 @@ impl Vsdm {
 
     /// Moves A and b part of the way to what backward paths from N(0, I) say is best.
     fn step_forward_score(&mut self, rng: &mut Rng) -> Result<()> {
-        let diffusion =
-            self.model.diffusion(self.settings.schedule.nodes_in_clock(self.settings.t_min, STEP_NODES))?;
+        let diffusion = self
+            .model
+            .forward_process(self.settings.schedule.nodes_in_clock(self.settings.t_min, STEP_NODES))?;
         let backward = Backward::new(&diffusion, &self.model.data, &self.rows.device())?;
         let dim = self.model.data.dim();
         let start = rng.normal([self.settings.paths, dim], &self.rows.device());
@@ -245,5 +259,15 @@ fn moved(drift: &LinearDrift, change: &Affine, damping: f64) -> Result<LinearDri
         let value = eigen.S().column_vector()[j];
         vectors[(i, j)] * (value.clamp(SPECTRUM.0, SPECTRUM.1) - value)
     });
-    Ok(LinearDrift { matrix: matrix + added * vectors.transpose(), offset })
+    Ok(in_single_precision(LinearDrift { matrix: matrix + added * vectors.transpose(), offset }))
+}
+
+/// The drift as it is saved, so that a run that goes on from a file is the same run.
+fn in_single_precision(drift: LinearDrift) -> LinearDrift {
+    let rounded = |x: f64| f64::from(x as f32);
+    let dim = drift.offset.len();
+    LinearDrift {
+        matrix: Mat::from_fn(dim, dim, |i, j| rounded(drift.matrix[(i, j)])),
+        offset: drift.offset.into_iter().map(rounded).collect(),
+    }
 }

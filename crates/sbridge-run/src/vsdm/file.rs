@@ -1,0 +1,108 @@
+//! A variational diffusion on disk, `vsdm.safetensors`: as it is between two stages, so that training can go on from it.
+
+use std::path::Path;
+
+use faer::Mat;
+use sbridge::net::{ResidualMlp, ResidualMlpSettings, Weights, load_weights, weights_of};
+use sbridge::reference::{LinearDrift, Schedule};
+use sbridge::rng::Rng;
+use sbridge::solver::vsdm::VariationalModel;
+use sbridge::tensor::{Device, Module as _};
+use sbridge_ot::Gaussian;
+use serde::{Deserialize, Serialize};
+
+use crate::codec_file::require_weights;
+use crate::error::{Result, RunError};
+use crate::tensor_file;
+
+/// What the arrays do not say.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    method: String,
+    /// Stages learned.
+    learned: usize,
+    schedule: Schedule,
+    t_min: f64,
+    net: ResidualMlpSettings,
+}
+
+/// Writes `model`, with a network of sizes `net`, after `learned` stages to `path` in one step.
+///
+/// # Errors
+/// [`RunError::Disk`] if the disk refuses.
+pub fn save(path: &Path, model: &VariationalModel, net: &ResidualMlpSettings, learned: usize) -> Result<()> {
+    let description = Description {
+        method: "vsdm".into(),
+        learned,
+        schedule: model.schedule,
+        t_min: model.t_min,
+        net: net.clone(),
+    };
+    let mut arrays = Weights::from([
+        ("drift/matrix".into(), matrix(model.drift.matrix.as_ref())),
+        ("drift/offset".into(), vector(&model.drift.offset)),
+        ("data/mean".into(), vector(model.data.mean())),
+        ("data/covariance".into(), matrix(model.data.cov())),
+    ]);
+    tensor_file::insert(&mut arrays, "net", weights_of(&model.net));
+    tensor_file::save(path, &arrays, &description)
+}
+
+type Array = (Vec<usize>, Vec<f32>);
+
+fn vector(values: &[f64]) -> Array {
+    (vec![values.len()], values.iter().map(|x| *x as f32).collect())
+}
+
+fn matrix(a: faer::MatRef<'_, f64>) -> Array {
+    let dim = a.nrows();
+    (vec![dim, dim], (0..dim * dim).map(|i| a[(i / dim, i % dim)] as f32).collect())
+}
+
+/// Reads what [`save`] wrote, onto `device`: the model, and how many stages were learned.
+///
+/// # Errors
+/// [`RunError::Folder`] if the file is missing or damaged.
+pub fn load(path: &Path, device: &Device) -> Result<(VariationalModel, usize)> {
+    let damaged = |what: String| RunError::folder(path, format!("{what}; it is damaged"));
+    let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
+    let values = arrays.values().map(|(_, values)| values.len()).sum();
+    let (offset, mean) = (take_vector(&mut arrays, "drift/offset"), take_vector(&mut arrays, "data/mean"));
+    let (Some(offset), Some(mean)) = (offset, mean) else { return Err(damaged("lacks its vectors".into())) };
+    let dim = offset.len();
+    let drift = take_matrix(&mut arrays, "drift/matrix", dim);
+    let covariance = take_matrix(&mut arrays, "data/covariance", dim);
+    let (Some(drift), Some(covariance)) = (drift, covariance) else {
+        return Err(damaged(format!("lacks matrices of {dim} columns")));
+    };
+    let check = || {
+        let net = &description.net;
+        net.check()?;
+        description.schedule.check()?;
+        require_weights(values, [[net.width, net.width, net.blocks], [net.width, net.time_features, 1]])?;
+        Ok::<_, sbridge::Error>(Gaussian::new(mean, covariance)?)
+    };
+    let data = check().map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
+    // Initial weights are overwritten, so any stream will do.
+    let net = ResidualMlp::new(dim, &description.net, &mut Rng::new(0), device);
+    let net = load_weights(net, tensor_file::extract(&mut arrays, "net"))
+        .map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
+    let model = VariationalModel {
+        schedule: description.schedule,
+        t_min: description.t_min,
+        drift: LinearDrift { matrix: drift, offset },
+        data,
+        net: net.valid(),
+    };
+    Ok((model, description.learned))
+}
+
+fn take_vector(arrays: &mut Weights, name: &str) -> Option<Vec<f64>> {
+    let (shape, values) = arrays.remove(name)?;
+    (shape.len() == 1 && !values.is_empty()).then(|| values.iter().map(|x| f64::from(*x)).collect())
+}
+
+fn take_matrix(arrays: &mut Weights, name: &str, dim: usize) -> Option<Mat<f64>> {
+    let (shape, values) = arrays.remove(name)?;
+    (shape == [dim, dim]).then(|| Mat::from_fn(dim, dim, |i, j| f64::from(values[i * dim + j])))
+}

@@ -1,0 +1,218 @@
+//! A run of a variational diffusion: stages, samples, evaluation, report.
+
+mod config;
+mod evaluation;
+pub mod file;
+mod report;
+
+pub use config::{FlowSettings, VsdmConfig};
+pub use evaluation::{Row, VsdmEvaluation};
+
+use std::path::Path;
+
+use sbridge::rng::Rng;
+use sbridge::solver::vsdm::{VariationalModel, Vsdm};
+use sbridge::tensor::{Tensor, open_device};
+use sbridge_data::{Dataset, SampleShape};
+
+use crate::atomic;
+use crate::checkpoint;
+use crate::data::{self, MIN_SAMPLES, Split};
+use crate::error::{Result, RunError};
+use crate::folder::RunFolder;
+use crate::manifest::{DataRecord, Manifest, RunStatus, peak_memory};
+use crate::stage::Stage;
+
+/// The method's name.
+pub const METHOD: &str = "vsdm";
+
+/// Values in a sample, at most: matrices of as many rows and columns are kept for every node.
+const MAX_DIM: usize = 256;
+
+/// Data of a run.
+struct RunData {
+    target: Dataset,
+    split: Split,
+}
+
+impl RunData {
+    fn load(config: &VsdmConfig) -> Result<Self> {
+        if config.target.source.is_empty() {
+            return Err(RunError::Input("no target (give --target DATA)".into()));
+        }
+        let target = data::load(&config.target)?;
+        let size = target.shape().size();
+        if size > MAX_DIM {
+            return Err(RunError::Input(format!(
+                "samples of {} have {size} values, vsdm takes at most {MAX_DIM} (use sbridge fit latent)",
+                target.source()
+            )));
+        }
+        let rng = Rng::new(config.seed).fork("target");
+        let split = Split::new(&target, config.output.held_out, &rng, &open_device(&config.device)?);
+        let left = split.train.dims()[0];
+        if left < MIN_SAMPLES.max(2 * size) {
+            return Err(RunError::Input(format!(
+                "{} has {left} training samples; at least {} are needed for samples of {size} values",
+                target.source(),
+                MIN_SAMPLES.max(2 * size)
+            )));
+        }
+        Ok(Self { target, split })
+    }
+
+    fn held_out(&self) -> &Tensor<2> {
+        self.split.held_out.as_ref().unwrap_or(&self.split.train)
+    }
+}
+
+/// Learns what `config` asks for into the new folder `out`. Nothing is written before data and settings are known to be
+/// usable.
+///
+/// # Errors
+/// [`RunError`], with the exit code the command should end with.
+pub fn start(config: VsdmConfig, out: &Path) -> Result<RunFolder> {
+    RunFolder::check_free(out)?;
+    let data = RunData::load(&config)?;
+    let folder = RunFolder::create(out)?;
+    atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
+    let manifest = Manifest {
+        device: config.device.clone(),
+        ..Manifest::new(METHOD, config.seed, DataRecord::of(&data.target))
+    };
+    complete(&config, folder, manifest, &data)
+}
+
+/// Continues the run in `path` from its last stage and checkpoint.
+///
+/// # Errors
+/// [`RunError`]; also if the data have changed since.
+pub fn resume(path: &Path) -> Result<RunFolder> {
+    let folder = RunFolder::open_to_write(path)?;
+    folder.require_method(METHOD)?;
+    let config = VsdmConfig::from_toml(&folder.read("config.toml")?, &[])?;
+    let data = RunData::load(&config)?;
+    let manifest = Manifest { status: RunStatus::Running, ..folder.manifest()? };
+    if DataRecord::of(&data.target) != manifest.target {
+        let problem = "was made from other data: the digest of the target has changed (restore the data, or start a \
+                       new run)";
+        return Err(RunError::folder(path, problem));
+    }
+    complete(&config, folder, manifest, &data)
+}
+
+fn complete(
+    config: &VsdmConfig,
+    folder: RunFolder,
+    mut manifest: Manifest,
+    data: &RunData,
+) -> Result<RunFolder> {
+    folder.write_manifest(&manifest)?;
+    let fitted = fit_all(config, &folder, &mut manifest, data);
+    manifest.status = RunStatus::of(&fitted);
+    manifest.peak_memory = peak_memory();
+    let recorded = folder.write_manifest(&manifest);
+    // What ended the fit matters more than that it could not be written down.
+    fitted.and(recorded).map(|()| folder)
+}
+
+/// The model of the run; and beside it, if they are asked for, score models on the data and on whitened data.
+fn fit_all(config: &VsdmConfig, folder: &RunFolder, manifest: &mut Manifest, data: &RunData) -> Result<()> {
+    fit(config, folder, manifest, &data.split.train, METHOD)?;
+    if config.baselines {
+        let whitening = evaluation::Whitening::of(&data.split.train)?;
+        fit(config, folder, manifest, &data.split.train, SCORE_MODEL)?;
+        fit(config, folder, manifest, &whitening.apply(&data.split.train), WHITENED)?;
+    }
+    Ok(())
+}
+
+/// Names of the baselines: files and stages.
+const SCORE_MODEL: &str = "score-model";
+const WHITENED: &str = "whitened-score-model";
+
+/// One model after the other stage, each kept; the checkpoint on the way to it is not.
+fn fit(
+    config: &VsdmConfig,
+    folder: &RunFolder,
+    manifest: &mut Manifest,
+    rows: &Tensor<2>,
+    name: &str,
+) -> Result<()> {
+    let rng = Rng::new(config.seed).fork(name);
+    let mut vsdm = match name {
+        METHOD => Vsdm::new(rows.clone(), config.vsdm.clone(), rng)?,
+        _ => Vsdm::score_model(rows.clone(), config.vsdm.clone(), rng)?,
+    };
+    let path = folder.file(&format!("{name}.safetensors"));
+    if path.exists() {
+        let (model, learned) = file::load(&path, &open_device(&config.device)?)?;
+        vsdm.continue_from(model, learned);
+    }
+    while let Some(stage) = vsdm.next() {
+        let stage_name = format!("{name}-{}", stage + 1);
+        let trained = Stage {
+            folder,
+            name: &stage_name,
+            checkpoint_seconds: config.output.checkpoint_seconds,
+            learning_rate: "vsdm.fit.learning_rate",
+        };
+        vsdm.learn(|_, net, matching, rng| {
+            trained.train(net, matching, config.vsdm.fit.clone(), rng.clone(), manifest)
+        })?;
+        if name == METHOD && stage > 0 {
+            tracing::info!("mismatch of the prior {:.2e}", vsdm.model().mismatch()?);
+        }
+        file::save(&path, vsdm.model(), &config.vsdm.net, stage + 1)?;
+        checkpoint::remove(&folder.checkpoint(&stage_name))?;
+    }
+    Ok(())
+}
+
+/// A finished run, opened.
+pub struct OpenVsdm {
+    /// Where it lies.
+    pub folder: RunFolder,
+    /// Its settings.
+    pub config: VsdmConfig,
+    /// Its description.
+    pub manifest: Manifest,
+    /// The model.
+    pub model: VariationalModel,
+}
+
+impl OpenVsdm {
+    /// Opens what `folder` holds.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it is of another method, or was not finished.
+    pub fn of(folder: RunFolder) -> Result<Self> {
+        folder.require_method(METHOD)?;
+        let manifest = folder.manifest()?;
+        let config = VsdmConfig::from_toml(&folder.read("config.toml")?, &[])?;
+        let model = Self::model(&folder, &config, METHOD)?;
+        Ok(Self { folder, config, manifest, model })
+    }
+
+    fn model(folder: &RunFolder, config: &VsdmConfig, name: &str) -> Result<VariationalModel> {
+        let path = folder.file(&format!("{name}.safetensors"));
+        if !path.exists() {
+            let problem = "holds no model: the fit did not get that far (continue it with --resume)";
+            return Err(RunError::folder(folder.path(), problem));
+        }
+        Ok(file::load(&path, &open_device(&config.device)?)?.0)
+    }
+
+    /// Shape of one sample.
+    pub fn shape(&self) -> SampleShape {
+        self.manifest.target.shape
+    }
+
+    /// `count` samples in data units by the probability flow.
+    ///
+    /// # Errors
+    /// [`RunError::Library`] for a grid that cannot be.
+    pub fn sample(&self, count: usize, sampler: &FlowSettings, seed: u64) -> Result<Tensor<2>> {
+        Ok(self.model.sample(count, sampler.steps, &mut Rng::new(seed).fork("sample"))?)
+    }
+}

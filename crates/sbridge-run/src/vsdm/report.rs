@@ -1,0 +1,166 @@
+//! The report of a variational diffusion.
+
+use sbridge::rng::Rng;
+use sbridge::tensor::{Tensor, head, points, to_vec_f64};
+
+use super::evaluation::{Row as Candidate, Travel};
+use super::{OpenVsdm, RunData, VsdmEvaluation};
+use crate::atomic;
+use crate::error::{Result, RunError};
+use crate::plane::Plane;
+use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+
+/// Samples drawn.
+const SCATTER: usize = 1000;
+
+/// Paths drawn, and the steps they are drawn in.
+const PATHS: usize = 40;
+const PATH_STEPS: usize = 50;
+
+/// Writes `report.html` into the folder of `run`.
+///
+/// # Errors
+/// [`RunError`] if the page cannot be drawn or written.
+pub(super) fn write(run: &OpenVsdm, data: &RunData, evaluation: &VsdmEvaluation) -> Result<()> {
+    let report = Report {
+        title: format!("Variational diffusion of {}", data.target.source()),
+        summary: summary(evaluation),
+        facts: facts(run, evaluation),
+        sections: vec![
+            samples_section(run, data)?,
+            quality_section(evaluation),
+            travel_section(evaluation),
+            settings_section(run),
+        ],
+    };
+    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
+    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+}
+
+fn summary(evaluation: &VsdmEvaluation) -> String {
+    let rows: Vec<String> = evaluation
+        .rows
+        .iter()
+        .filter(|row| row.kind == crate::evaluate::RowKind::Model)
+        .filter_map(|row| Some(format!("{} calls: energy distance {:.5}", row.calls?, row.distances.energy)))
+        .collect();
+    let floor = evaluation.rows.iter().find(|row| row.name == "training data");
+    let floor = floor.map_or(String::new(), |row| format!("; training data: {:.5}", row.distances.energy));
+    format!("{}{floor}.", rows.join("; "))
+}
+
+fn facts(run: &OpenVsdm, evaluation: &VsdmEvaluation) -> Vec<(String, String)> {
+    let manifest = &run.manifest;
+    let target = &manifest.target;
+    let seconds: f64 = manifest.seconds.iter().map(|(_, seconds)| seconds).sum();
+    vec![
+        ("target".into(), format!("{} ({} samples of {})", target.source, target.count, target.shape)),
+        ("time".into(), crate::estimate::human_time(seconds)),
+        ("stages".into(), run.config.vsdm.stages.to_string()),
+        ("mismatch of the prior".into(), format!("{:.2e}", evaluation.mismatch)),
+        ("seed".into(), manifest.seed.to_string()),
+        ("version".into(), format!("sbridge {}", manifest.version)),
+    ]
+}
+
+fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
+    let mut rng = Rng::new(run.config.seed).fork("report");
+    let truth = head(&data.split.train, SCATTER);
+    let plane = Plane::of(&points(&truth)?)?;
+    let project = |rows: &Tensor<2>| plane.project(&to_vec_f64(rows.clone()));
+    let samples = run.model.sample(SCATTER, run.config.sampler.steps, &mut rng)?;
+    let cloud = |name: &str, rows: &Tensor<2>| Series {
+        name: name.into(),
+        style: SeriesStyle::Points,
+        points: project(rows),
+    };
+    let plot = |caption: &str, series| {
+        Block::Plot(Plot {
+            caption: caption.into(),
+            x_label: "first principal axis".into(),
+            y_label: "second principal axis".into(),
+            series,
+            ..Plot::default()
+        })
+    };
+    let start = run.model.start(PATHS, &mut rng)?;
+    let mut paths = vec![Vec::new(); PATHS];
+    run.model.backward(PATH_STEPS)?.flow(&run.model.net, start, &mut |_, x| {
+        paths.iter_mut().zip(project(x)).for_each(|(path, point)| path.push(point));
+    });
+    let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
+    let mut of_paths = vec![cloud("data", &truth)];
+    of_paths.extend(paths.into_iter().map(path));
+    let caption = format!("Data and samples, {} steps of the probability flow", run.config.sampler.steps);
+    Ok(Section {
+        title: "Samples".into(),
+        text: String::new(),
+        blocks: vec![
+            plot(&caption, vec![cloud("data", &truth), cloud("samples", &samples)]),
+            plot("Paths of the probability flow, from the prior to the data", of_paths),
+        ],
+    })
+}
+
+fn quality_section(evaluation: &VsdmEvaluation) -> Section {
+    let row = |candidate: &Candidate| {
+        let q = candidate.distances;
+        Row {
+            label: candidate.name.clone(),
+            cells: vec![
+                candidate.calls.map_or("–".into(), |calls| calls.to_string()),
+                format!("{:.3}", candidate.variance),
+                format!("{:.4}", q.w1),
+                format!("{:.4}", q.w2),
+                format!("{:.4}", q.sliced_w2),
+                format!("{:.5}", q.energy),
+            ],
+            emphasis: Emphasis::from(candidate.kind),
+        }
+    };
+    Section {
+        title: "Quality".into(),
+        text: "Distances of samples from those set aside. Calls are calls of the network for a sample; variance is the \
+               total variance over that of the samples set aside."
+            .into(),
+        blocks: vec![Block::Table(Table {
+            caption: format!("{} samples", evaluation.count),
+            columns: ["calls", "variance", "W1", "W2", "sliced W2", "energy distance"].map(String::from).to_vec(),
+            rows: evaluation.rows.iter().map(row).collect(),
+            note: "Nothing is closer than training data but by chance.".into(),
+        })],
+    }
+}
+
+fn travel_section(evaluation: &VsdmEvaluation) -> Section {
+    let row = |travel: &Travel| Row {
+        label: travel.name.clone(),
+        cells: [travel.straightness, travel.kinetic, travel.variance].map(|x| format!("{x:.3}")).to_vec(),
+        emphasis: Emphasis::Baseline,
+    };
+    Section {
+        title: "Paths".into(),
+        text: "How samples travel along the probability flow, averaged over coordinates in units of their standard \
+               deviations. Straightness is the mean of |second differences|/dt², zero for uniform motion. It says \
+               nothing without the variance: shrunken samples look straight."
+            .into(),
+        blocks: vec![Block::Table(Table {
+            caption: "99 steps of equal length in time".into(),
+            columns: ["straightness", "kinetic energy", "variance"].map(String::from).to_vec(),
+            rows: evaluation.travels.iter().map(row).collect(),
+            note: String::new(),
+        })],
+    }
+}
+
+fn settings_section(run: &OpenVsdm) -> Section {
+    Section {
+        title: "How to make it again".into(),
+        text: "The settings below are complete; the same seed on the same machine gives the same model."
+            .into(),
+        blocks: vec![
+            Block::Code("sbridge fit vsdm --config config.toml --out ANOTHER_FOLDER".into()),
+            Block::Code(run.config.to_toml()),
+        ],
+    }
+}
