@@ -17,7 +17,10 @@ const TARGET: &str = "builtin:moons?n=600";
 /// A fit of little work.
 fn fit(out: &Path, options: &[&str]) -> Command {
     let mut command = sbridge();
-    command.args(["fit", "vsdm", "--target", TARGET, "--out"]).arg(out);
+    command.args(["fit", "vsdm", "--out"]).arg(out);
+    if !options.contains(&"--target") {
+        command.args(["--target", TARGET]);
+    }
     for set in [
         "vsdm.stages=2",
         "vsdm.paths=100",
@@ -38,7 +41,11 @@ fn fit(out: &Path, options: &[&str]) -> Command {
 fn a_set_is_learned_drawn_judged_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
-    fit(&run, &["--baselines"]).assert().success().stdout(
+    let mut enough = vec!["--baselines", "--target", "builtin:moons?n=4000"];
+    for set in ["vsdm.fit.steps=1000", "vsdm.fit.batch_size=128", "vsdm.net.width=48", "vsdm.nodes=50"] {
+        enough.extend(["--set", set]);
+    }
+    fit(&run, &enough).assert().success().stdout(
         contains("whitening, score model")
             .and(contains("straightness"))
             .and(contains("mismatch of the prior")),
@@ -61,8 +68,8 @@ fn a_set_is_learned_drawn_judged_and_reported() {
         let rows = found["rows"].as_array().unwrap();
         rows.iter().find(|row| row["name"] == name).unwrap()["distances"]["energy"].as_f64().unwrap()
     };
-    // The forward process alone gives a Gaussian of the right moments; even a short training adds to that.
-    assert!(row("vsdm") < 1.2 * row("Gaussian of the same moments"), "{found}");
+    // The forward process alone gives a Gaussian of the right moments; even a short training does better than that.
+    assert!(row("vsdm") < 0.7 * row("Gaussian of the same moments"), "{found}");
     let draw = |options: &[&str]| {
         let mut command = sbridge();
         command.arg("sample").arg(&run).arg("--out").arg(&out).args(options);

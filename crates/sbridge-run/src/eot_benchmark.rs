@@ -30,6 +30,9 @@ const COMPARED: usize = 1000;
 const DRAWN_AT: usize = 50;
 const DRAWS: usize = 1000;
 
+/// The same for the exact drift, whose walks cost more than all else.
+const WALKED_AT: usize = 10;
+
 /// Draws whose law is compared with the target.
 const CARRIED: usize = 10_000;
 
@@ -142,17 +145,23 @@ impl<'a> Judge<'a> {
                 let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
                 Gaussian::new(mean, covariance)
             })?;
-            return Ok(Score { conditional, ..self.score(method.name(), &fitted, Some(seconds))? });
+            return Ok(Score { conditional, ..self.score(method.name(), &fitted, DRAWN_AT, Some(seconds))? });
         }
         let settings = config.networks.clone().expect("a method has settings of one kind");
         let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;
-        self.score(method.name(), &fitted, Some(started.elapsed().as_secs_f64()))
+        self.score(method.name(), &fitted, DRAWN_AT, Some(started.elapsed().as_secs_f64()))
     }
 
-    /// A bridge by what it makes of samples.
-    fn score(&self, name: &str, bridge: &dyn PairBridge, seconds: Option<f64>) -> Result<Score> {
+    /// A bridge by what it makes of samples, compared by draws at so many points.
+    fn score(
+        &self,
+        name: &str,
+        bridge: &dyn PairBridge,
+        drawn_at: usize,
+        seconds: Option<f64>,
+    ) -> Result<Score> {
         let mut rng = self.rng.fork("draws");
-        let few = self.x.subset(&(0..DRAWN_AT).collect::<Vec<_>>())?;
+        let few = self.x.subset(&(0..drawn_at).collect::<Vec<_>>())?;
         let mut draws = |x: &[f64]| {
             let same = rows(&Points::new(x.repeat(DRAWS), x.len())?);
             Ok::<_, RunError>(Gaussian::fit(&points(&bridge.transport(
@@ -209,7 +218,7 @@ impl<'a> Judge<'a> {
             seconds: None,
         };
         Ok(vec![
-            self.score("exact drift", &Exact(self.benchmark), None)?,
+            self.score("exact drift", &Exact(self.benchmark), WALKED_AT, None)?,
             plain("exact sampler", floor),
             plain("independent", of(&self.whole)?),
             plain("constant map", of(&constant)?),

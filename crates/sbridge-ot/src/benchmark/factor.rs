@@ -19,20 +19,47 @@ pub(super) enum Factor {
     Interval { centre: f64, half: f64 },
 }
 
-impl Factor {
+/// A factor as it is seen through noise of variance v: what does not depend on the state is computed once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Blurred {
+    /// ln of the largest value, and 1/(var + v).
+    Gaussian { mean: f64, ln_peak: f64, precision: f64 },
+    /// The ends, and √v.
+    Interval { centre: f64, half: f64, unit: f64 },
+}
+
+impl Blurred {
     /// e(z, v), up to a constant that is the same for all z.
-    pub(super) fn log_evidence(self, z: f64, v: f64) -> f64 {
+    pub(super) fn log_evidence(self, z: f64) -> f64 {
         match self {
-            Self::Gaussian { mean, var } => -0.5 * ((z - mean).powi(2) / (var + v) + (var + v).ln()),
-            Self::Interval { .. } => self.seen_from(z, v).ln_mass(),
+            Self::Gaussian { mean, ln_peak, precision } => ln_peak - 0.5 * (z - mean).powi(2) * precision,
+            Self::Interval { .. } => self.truncated(z).ln_mass(),
         }
     }
 
     /// Its derivative in z.
-    pub(super) fn slope(self, z: f64, v: f64) -> f64 {
+    pub(super) fn slope(self, z: f64) -> f64 {
         match self {
-            Self::Gaussian { mean, var } => (mean - z) / (var + v),
-            Self::Interval { .. } => self.seen_from(z, v).mean() / v.sqrt(),
+            Self::Gaussian { mean, precision, .. } => (mean - z) * precision,
+            Self::Interval { unit, .. } => self.truncated(z).mean() / unit,
+        }
+    }
+
+    /// The standard normal law between the ends of the interval, as seen from `z`.
+    fn truncated(self, z: f64) -> Truncated {
+        let Self::Interval { centre, half, unit } = self else { unreachable!("asked of intervals only") };
+        Truncated::new((centre - half - z) / unit, (centre + half - z) / unit)
+    }
+}
+
+impl Factor {
+    /// Through noise of variance `v`.
+    pub(super) fn blurred(self, v: f64) -> Blurred {
+        match self {
+            Self::Gaussian { mean, var } => {
+                Blurred::Gaussian { mean, ln_peak: -0.5 * (var + v).ln(), precision: 1.0 / (var + v) }
+            }
+            Self::Interval { centre, half } => Blurred::Interval { centre, half, unit: v.sqrt() },
         }
     }
 
@@ -44,7 +71,7 @@ impl Factor {
                 (posterior * (z / v + mean / var), posterior)
             }
             Self::Interval { .. } => {
-                let standard = self.seen_from(z, v);
+                let standard = self.blurred(v).truncated(z);
                 (z + v.sqrt() * standard.mean(), v * standard.variance())
             }
         }
@@ -58,14 +85,7 @@ impl Factor {
                 let noise: f64 = StandardNormal.sample(rng);
                 mean + var.sqrt() * noise
             }
-            Self::Interval { .. } => z + v.sqrt() * self.seen_from(z, v).draw(&mut || rng.random()),
+            Self::Interval { .. } => z + v.sqrt() * self.blurred(v).truncated(z).draw(&mut || rng.random()),
         }
-    }
-
-    /// The standard normal law between the ends of the interval, as seen from `z` in units of √v.
-    fn seen_from(self, z: f64, v: f64) -> Truncated {
-        let Self::Interval { centre, half } = self else { unreachable!("asked of intervals only") };
-        let unit = v.sqrt();
-        Truncated::new((centre - half - z) / unit, (centre + half - z) / unit)
     }
 }

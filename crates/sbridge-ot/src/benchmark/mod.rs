@@ -19,7 +19,7 @@ use faer::{Mat, MatRef};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use self::factor::Factor;
+use self::factor::{Blurred, Factor};
 use self::generator::{Normals, orthonormal};
 use crate::bures::bures_wasserstein2;
 use crate::error::{OtError, Result, require_positive};
@@ -140,19 +140,22 @@ impl EntropicBenchmark {
     /// `x: [dim, n]`, result the same.
     pub fn drift(&self, t: f64, x: MatRef<'_, f64>) -> Mat<f64> {
         let left = self.epsilon * (1.0 - t);
-        let turned: Vec<Mat<f64>> = self.components.iter().map(|c| c.axes.transpose() * x).collect();
-        let along = |z: &Mat<f64>, i: usize| -> Vec<f64> { z.col(i).iter().copied().collect() };
+        let parts: Vec<(Vec<Blurred>, Mat<f64>)> =
+            self.components.iter().map(|c| (c.blurred(left), c.axes.transpose() * x)).collect();
+        let weights: Vec<Vec<f64>> = (0..x.ncols())
+            .map(|i| {
+                let along = |(c, (factors, z)): (&Component, &(Vec<Blurred>, Mat<f64>))| {
+                    let pairs = factors.iter().zip(z.col(i).iter());
+                    c.ln_weight + pairs.map(|(factor, z)| factor.log_evidence(*z)).sum::<f64>()
+                };
+                let terms: Vec<f64> = self.components.iter().zip(&parts).map(along).collect();
+                let total = log_sum_exp(&terms);
+                terms.into_iter().map(|term| (term - total).exp()).collect()
+            })
+            .collect();
         let mut drift = Mat::<f64>::zeros(x.nrows(), x.ncols());
-        let terms = |i: usize| -> Vec<f64> {
-            let pairs = self.components.iter().zip(&turned);
-            let terms: Vec<f64> = pairs.map(|(c, z)| c.log_evidence_along(&along(z, i), left)).collect();
-            let total = log_sum_exp(&terms);
-            terms.into_iter().map(|term| (term - total).exp()).collect()
-        };
-        let weights: Vec<Vec<f64>> = (0..x.ncols()).map(terms).collect();
-        for (k, (c, z)) in self.components.iter().zip(&turned).enumerate() {
-            let pull =
-                |j: usize, i: usize| self.epsilon * weights[i][k] * c.factors[j].slope(z[(j, i)], left);
+        for (k, (c, (factors, z))) in self.components.iter().zip(&parts).enumerate() {
+            let pull = |j: usize, i: usize| self.epsilon * weights[i][k] * factors[j].slope(z[(j, i)]);
             drift += &c.axes * Mat::from_fn(x.nrows(), x.ncols(), pull);
         }
         drift
@@ -223,15 +226,15 @@ impl Component {
         out.col(0).iter().copied().collect()
     }
 
-    /// ln p_k + e_k(x, v), up to a constant that all parts share.
-    fn log_evidence(&self, x: &[f64], v: f64) -> f64 {
-        self.log_evidence_along(&self.turned(x), v)
+    /// Its factors through noise of variance `v`.
+    fn blurred(&self, v: f64) -> Vec<Blurred> {
+        self.factors.iter().map(|factor| factor.blurred(v)).collect()
     }
 
-    /// The same of a state along the axes.
-    fn log_evidence_along(&self, z: &[f64], v: f64) -> f64 {
-        self.ln_weight
-            + z.iter().zip(&self.factors).map(|(z, factor)| factor.log_evidence(*z, v)).sum::<f64>()
+    /// ln p_k + e_k(x, v), up to a constant that all parts share.
+    fn log_evidence(&self, x: &[f64], v: f64) -> f64 {
+        let pairs = self.turned(x).into_iter().zip(self.blurred(v));
+        self.ln_weight + pairs.map(|(z, factor)| factor.log_evidence(z)).sum::<f64>()
     }
 }
 

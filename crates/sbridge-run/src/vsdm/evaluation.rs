@@ -66,6 +66,8 @@ pub struct VsdmEvaluation {
     pub rows: Vec<Row>,
     /// How they travel.
     pub travels: Vec<Travel>,
+    /// Which baselines do as well, in words.
+    pub remarks: Vec<String>,
 }
 
 /// A model as it is used: where its paths start, and what comes after.
@@ -100,7 +102,8 @@ impl OpenVsdm {
         let drawn = from_rows_f64(drawn.as_slice(), drawn.dim(), &truth.device()).cast(truth.dtype());
         rows.push(judge.row("training data", RowKind::Floor, None, &head(&data.split.train, count))?);
         rows.push(judge.row("Gaussian of the same moments", RowKind::Baseline, None, &drawn)?);
-        let evaluation = VsdmEvaluation { count, mismatch: self.model.mismatch()?, rows, travels };
+        let remarks = remarks(&rows);
+        let evaluation = VsdmEvaluation { count, mismatch: self.model.mismatch()?, rows, travels, remarks };
         let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
         atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
         super::report::write(self, &data, &evaluation)?;
@@ -122,6 +125,24 @@ impl OpenVsdm {
         }
         Ok(candidates)
     }
+}
+
+/// Baselines that come as near as the model with as many calls, or nearer.
+fn remarks(rows: &[Row]) -> Vec<String> {
+    let nearer = |row: &Row| {
+        let model = rows.iter().find(|model| model.kind == RowKind::Model && model.calls == row.calls);
+        model.is_some_and(|model| row.distances.w2 <= model.distances.w2)
+    };
+    let compared: Vec<&Row> =
+        rows.iter().filter(|row| row.kind == RowKind::Baseline && row.calls.is_some()).collect();
+    let of_one = |of_one: &[&Row]| {
+        let calls: Vec<String> =
+            of_one.iter().filter(|row| nearer(row)).filter_map(|row| Some(row.calls?.to_string())).collect();
+        let name = &of_one[0].name;
+        (!calls.is_empty())
+            .then(|| format!("{name} does as well or better at {} calls, by W2", calls.join(", ")))
+    };
+    compared.chunk_by(|a, b| a.name == b.name).filter_map(of_one).collect()
 }
 
 /// What candidates are compared with.
@@ -251,6 +272,7 @@ impl fmt::Display for VsdmEvaluation {
             let Travel { name, straightness, kinetic, variance } = travel;
             write!(f, "\n{name:28} {straightness:>12.3} {kinetic:>12.3} {variance:>10.3}")?;
         }
-        write!(f, "\n\nmismatch of the prior {:.2e}", self.mismatch)
+        write!(f, "\n\nmismatch of the prior {:.2e}", self.mismatch)?;
+        self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
     }
 }

@@ -46,7 +46,8 @@ fn summary(evaluation: &VsdmEvaluation) -> String {
         .collect();
     let floor = evaluation.rows.iter().find(|row| row.name == "training data");
     let floor = floor.map_or(String::new(), |row| format!("; training data: {:.5}", row.distances.energy));
-    format!("{}{floor}.", rows.join("; "))
+    let remarks: Vec<String> = evaluation.remarks.iter().map(|remark| format!(" Note: {remark}.")).collect();
+    format!("{}{floor}.{}", rows.join("; "), remarks.concat())
 }
 
 fn facts(run: &OpenVsdm, evaluation: &VsdmEvaluation) -> Vec<(String, String)> {
