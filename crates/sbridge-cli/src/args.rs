@@ -1,6 +1,6 @@
 //! What a user can type.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -76,6 +76,36 @@ pub(crate) struct Demo {
     pub(crate) seed: u64,
 }
 
+/// What every fit can be told about its run.
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    /// Settings file (TOML); options on the command line win over it
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting of those in the run's config.toml, for example seed=3; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub(crate) set: Vec<String>,
+    /// Seed of every random stream
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) seed: Option<u64>,
+    /// Where networks are trained: cpu, cuda, cuda:N or wgpu
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) device: Option<String>,
+    /// Folder of the run; must be new
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue this run from where it stopped
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+impl RunOptions {
+    /// Where a new run is made.
+    pub(crate) fn out(&self) -> &Path {
+        self.out.as_ref().expect("clap asks for --out unless --resume is given")
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct FitLatent {
     /// What to generate: .npy, .npz#key, .csv, IDX(.gz), a folder of images, or builtin:NAME
@@ -102,24 +132,8 @@ pub(crate) struct FitLatent {
     /// Dimension of the codes
     #[arg(long, value_name = "D", conflicts_with = "resume")]
     pub(crate) latent_dim: Option<usize>,
-    /// Settings file (TOML); options on the command line win over it
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub(crate) config: Option<PathBuf>,
-    /// Any setting, for example bridge.fit.steps=2000; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub(crate) set: Vec<String>,
-    /// Seed of every random stream
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) seed: Option<u64>,
-    /// cpu, cuda, cuda:N or wgpu
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) device: Option<String>,
-    /// Folder of the run; must be new
-    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
-    pub(crate) out: Option<PathBuf>,
-    /// Continue this run from its last checkpoint
-    #[arg(long, value_name = "RUN")]
-    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -136,24 +150,8 @@ pub(crate) struct FitVsdm {
     /// Fit score models of the same network and training beside it, and compare
     #[arg(long, conflicts_with = "resume")]
     pub(crate) baselines: bool,
-    /// Settings file (TOML); options on the command line win over it
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub(crate) config: Option<PathBuf>,
-    /// Any setting, for example vsdm.stages=3 or sampler.steps=5; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub(crate) set: Vec<String>,
-    /// Seed of every random stream
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) seed: Option<u64>,
-    /// cpu, cuda, cuda:N or wgpu
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) device: Option<String>,
-    /// Folder of the run; must be new
-    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
-    pub(crate) out: Option<PathBuf>,
-    /// Continue this run from its last checkpoint
-    #[arg(long, value_name = "RUN")]
-    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
 }
 
 #[derive(Args, Debug)]
@@ -381,24 +379,8 @@ pub(crate) struct FitPair {
     /// Join codes of N values by an encoder and decoder trained on both sets; ε is then in units of the codes' variance
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "snapshots"], value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) latent: Option<u32>,
-    /// Settings file (TOML); options on the command line win over it
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub(crate) config: Option<PathBuf>,
-    /// Any setting, for example light_sb.components=20 or networks.half_bridges=6; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub(crate) set: Vec<String>,
-    /// Seed of every random stream
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) seed: Option<u64>,
-    /// Where networks are trained: cpu, cuda, cuda:N or wgpu
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) device: Option<String>,
-    /// Folder of the run; must be new
-    #[arg(long, value_name = "RUN", required_unless_present = "resume", conflicts_with = "resume")]
-    pub(crate) out: Option<PathBuf>,
-    /// Continue this run from its last half-bridge and checkpoint
-    #[arg(long, value_name = "RUN")]
-    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
 }
 
 #[derive(Args, Debug)]

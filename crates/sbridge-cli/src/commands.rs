@@ -59,12 +59,11 @@ fn run_demo(demo: &Demo) -> Result<()> {
 
 fn fit_a_latent_bridge(fit: &FitLatent) -> Result<()> {
     let started = Instant::now();
-    if let Some(run) = &fit.resume {
+    if let Some(run) = &fit.run.resume {
         return complete(started, || fit_latent::resume(run));
     }
-    let config = Config::from_toml(&settings_file(fit.config.as_deref())?, &assignments(fit)?)?;
-    let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
-    complete(started, || fit_latent::start(config, out))
+    let config = Config::from_toml(&settings_file(fit.run.config.as_deref())?, &assignments(fit)?)?;
+    complete(started, || fit_latent::start(config, fit.run.out()))
 }
 
 /// The text of a settings file, if one is given.
@@ -77,13 +76,12 @@ fn settings_file(path: Option<&Path>) -> Result<String> {
 /// Fits a bridge between two data sets, judges it and reports.
 fn join(method: PairMethod, fit: &FitPair) -> Result<()> {
     let started = Instant::now();
-    let folder = match &fit.resume {
+    let folder = match &fit.run.resume {
         Some(run) => fit_pair::resume(method, run)?,
         None => {
-            let text = settings_file(fit.config.as_deref())?;
+            let text = settings_file(fit.run.config.as_deref())?;
             let config = PairConfig::from_toml(method, &text, &pair_assignments(fit)?)?;
-            let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
-            fit_pair::start(method, config, out)?
+            fit_pair::start(method, config, fit.run.out())?
         }
     };
     let report = folder.file("report.html");
@@ -105,18 +103,17 @@ fn judge_bridge(folder: RunFolder, json: bool) -> Result<()> {
 /// Fits a variational diffusion, draws samples, judges and reports.
 fn fit_a_variational_diffusion(fit: &FitVsdm) -> Result<()> {
     let started = Instant::now();
-    let folder = match &fit.resume {
+    let folder = match &fit.run.resume {
         Some(run) => vsdm::resume(run)?,
         None => {
-            let mut list = fit.set.clone();
+            let mut list = fit.run.set.clone();
             let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
             put("target.source", fit.target.as_deref().map(toml_string));
             put("baselines", fit.baselines.then(|| "true".into()));
-            put("seed", fit.seed.map(|n| n.to_string()));
-            put("device", fit.device.as_deref().map(toml_string));
-            let config = VsdmConfig::from_toml(&settings_file(fit.config.as_deref())?, &list)?;
-            let out = fit.out.as_ref().expect("clap asks for --out unless --resume is given");
-            vsdm::start(config, out)?
+            put("seed", fit.run.seed.map(|n| n.to_string()));
+            put("device", fit.run.device.as_deref().map(toml_string));
+            let config = VsdmConfig::from_toml(&settings_file(fit.run.config.as_deref())?, &list)?;
+            vsdm::start(config, fit.run.out())?
         }
     };
     let run = OpenVsdm::of(folder)?;
@@ -130,7 +127,7 @@ fn fit_a_variational_diffusion(fit: &FitVsdm) -> Result<()> {
 
 /// The options of a fit between two sets as settings, in the order in which later ones win.
 fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
-    let mut list = fit.set.clone();
+    let mut list = fit.run.set.clone();
     let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
     put("source.source", fit.source.as_deref().map(toml_string));
     put("source.labels", labels(fit.source_labels.as_deref())?.map(|l| format!("{l:?}")));
@@ -140,8 +137,8 @@ fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
     put("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out)));
     put("autoencoder.net.latent_dim", fit.latent.map(|n| n.to_string()));
     put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
-    put("seed", fit.seed.map(|n| n.to_string()));
-    put("device", fit.device.as_deref().map(toml_string));
+    put("seed", fit.run.seed.map(|n| n.to_string()));
+    put("device", fit.run.device.as_deref().map(toml_string));
     Ok(list)
 }
 
@@ -182,7 +179,7 @@ fn snapshots(text: &str) -> Result<String> {
 
 /// The options of `fit latent` as settings, in the order in which later ones win.
 fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
-    let mut list = fit.set.clone();
+    let mut list = fit.run.set.clone();
     let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
     let quoted = |value: &Option<String>| value.as_ref().map(toml_string);
     put("target.source", quoted(&fit.target));
@@ -192,8 +189,8 @@ fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
     put("pretrain.labels", labels(fit.pretrain_labels.as_deref())?.map(|l| format!("{l:?}")));
     put("pretrain.limit", fit.pretrain_limit.map(|n| n.to_string()));
     put("autoencoder.net.latent_dim", fit.latent_dim.map(|n| n.to_string()));
-    put("seed", fit.seed.map(|n| n.to_string()));
-    put("device", quoted(&fit.device));
+    put("seed", fit.run.seed.map(|n| n.to_string()));
+    put("device", quoted(&fit.run.device));
     put(
         "autoencoder.encoder",
         fit.encoder.map(|e| match e {

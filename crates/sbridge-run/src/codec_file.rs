@@ -159,7 +159,7 @@ pub(crate) fn save(path: &Path, codec: &Codec, description: &CodecDescription) -
 ///
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged.
-pub fn load(path: &Path, device: &Device) -> Result<Codec> {
+pub(crate) fn load(path: &Path, device: &Device) -> Result<Codec> {
     let (mut arrays, description): (_, CodecDescription) = tensor_file::load(path)?;
     let values = arrays.values().map(|(_, values)| values.len()).sum();
     description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;

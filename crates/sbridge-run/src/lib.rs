@@ -3,7 +3,7 @@
 pub mod atomic;
 pub mod chain;
 pub mod checkpoint;
-pub mod codec_file;
+mod codec_file;
 pub mod config;
 mod config_keys;
 pub mod data;

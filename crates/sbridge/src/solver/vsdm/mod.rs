@@ -2,7 +2,7 @@
 //!
 //! The forward process is dX = −½ (D X − 2b) du + dW with D = I − 2A on the clock of a noise schedule: a linear diffusion
 //! with exact kernels (see [`LinearDiffusion`](crate::reference::LinearDiffusion)). What A x + b should be is decided by
-//! states of simulated backward paths: [`forward_score`]. A = 0 is an ordinary score model.                   \[VSDM\]
+//! states of simulated backward paths (see [`Family`]). A = 0 is an ordinary score model.                   \[VSDM\]
 
 mod backward;
 mod forward_score;
