@@ -62,7 +62,7 @@ pub(crate) enum Method {
     Sdsb(FitPair),
     /// Score-based model: the first half-bridge of dsb, from target back to source
     Sgm(FitPair),
-    /// Variational Schrödinger diffusion: generates one set from noise, in few steps, whatever its scales and correlations
+    /// Variational Schrödinger diffusion: generates one set from noise; the noising is fitted to its scales and correlations
     Vsdm(FitVsdm),
 }
 
@@ -270,7 +270,7 @@ pub(crate) struct Reproduce {
     /// Folder of the data of cite
     #[arg(long, value_name = "FOLDER", required_if_eq("experiment", "cite"))]
     pub(crate) data: Option<PathBuf>,
-    /// Fewer sizes and repeats: under two minutes on two cores
+    /// Fewer sizes and repeats: a few minutes on two cores
     #[arg(long)]
     pub(crate) quick: bool,
     /// Folder of the report; must be new

@@ -100,6 +100,14 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The run at `path` cannot go on: the digest of `what` is another than it was.
+    pub(crate) fn other_data(path: &std::path::Path, what: &str) -> Self {
+        let problem = format!(
+            "was made from other data: the digest of {what} has changed (restore the data, or start a new run)"
+        );
+        Self::folder(path, problem)
+    }
+
     /// A problem with the disk.
     pub fn disk(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Disk { action, path: path.into(), source }

@@ -14,7 +14,7 @@ use crate::data::{self, RunData, Split};
 use crate::error::{Result, RunError};
 use crate::estimate;
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind};
 use crate::model_file;
 use crate::stage::Stage;
 
@@ -59,9 +59,7 @@ pub fn resume(path: &Path) -> Result<RunFolder> {
     let data = RunData::load(&mut config)?;
     let records = (DataRecord::of(&data.target), data.pretrain.as_ref().map(DataRecord::of));
     if records != (manifest.target.clone(), manifest.pretrain.clone()) {
-        let problem = "was made from other data: the digest of target or pre-training data has changed \
-                       (restore the data, or start a new run)";
-        return Err(RunError::folder(path, problem));
+        return Err(RunError::other_data(path, "target or pre-training data"));
     }
     manifest.status = RunStatus::Running;
     train(config, folder, manifest, device, &data)
@@ -78,11 +76,7 @@ fn train(
     let mut run = LatentRun { config, folder, manifest, device, rng };
     run.folder.write_manifest(&run.manifest)?;
     let trained = run.model(data);
-    run.manifest.status = RunStatus::of(&trained);
-    run.manifest.peak_memory = peak_memory();
-    let recorded = run.folder.write_manifest(&run.manifest);
-    // What ended training matters more than that it could not be written down.
-    trained.and(recorded).map(|()| run.folder)
+    run.folder.conclude(run.manifest, trained)
 }
 
 impl LatentRun {

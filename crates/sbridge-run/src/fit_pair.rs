@@ -18,7 +18,7 @@ use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus, autoencoder_kind};
 use crate::ot::{AUTO_SHARE, auto_epsilon, cost_spread};
 use crate::pair_config::{PairConfig, PairMethod};
 use crate::pair_evaluation::MIN_COMPARED;
@@ -85,9 +85,7 @@ impl Pair {
         if (Some(source), target) == (manifest.source, manifest.target) {
             return Ok(());
         }
-        let problem = "was made from other data: the digest of source or target has changed (restore the data, or \
-                       start a new run)";
-        Err(RunError::folder(folder.path(), problem))
+        Err(RunError::other_data(folder.path(), "source or target"))
     }
 
     fn check(&self) -> Result<()> {
@@ -218,11 +216,7 @@ impl PairRun {
     fn complete(mut self, pair: Pair) -> Result<RunFolder> {
         self.folder.write_manifest(&self.manifest)?;
         let fitted = self.encode(pair).and_then(|pair| self.fit(&pair));
-        self.manifest.status = RunStatus::of(&fitted);
-        self.manifest.peak_memory = peak_memory();
-        let recorded = self.folder.write_manifest(&self.manifest);
-        // What ended the fit matters more than that it could not be written down.
-        fitted.and(recorded).map(|()| self.folder)
+        self.folder.conclude(self.manifest, fitted)
     }
 
     /// The pair as the bridge joins it: where codes are asked for, those of an encoder that is trained first.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config.toml  manifest.json  model.safetensors  metrics.jsonl  events.out.tfevents.*
+//!                             (or bridge, codec, vsdm: what the method makes)
 //! samples.npy  samples.png    evaluation.json    report.html    checkpoints/<stage>.safetensors
 //! lock                                                          checkpoints/<stage>.previous.safetensors
 //! ```
@@ -17,7 +18,7 @@ use crate::atomic;
 use crate::config::Config;
 use crate::error::{Result, RunError};
 use crate::lock::{LOCK_FILE, Lock};
-use crate::manifest::{FORMAT, Manifest};
+use crate::manifest::{FORMAT, Manifest, RunStatus, peak_memory};
 
 /// What a folder holds before its manifest, all of it or a part.
 const BEGINNINGS: [&str; 5] =
@@ -156,6 +157,18 @@ impl RunFolder {
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         let text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
         atomic::write(&self.file("manifest.json"), text.as_bytes())
+    }
+
+    /// Writes down in the manifest how the work `done` ended, and passes it on.
+    ///
+    /// # Errors
+    /// That of `done`, or else [`RunError::Disk`] if the disk refuses.
+    pub(crate) fn conclude(self, mut manifest: Manifest, done: Result<()>) -> Result<Self> {
+        manifest.status = RunStatus::of(&done);
+        manifest.peak_memory = peak_memory();
+        let recorded = self.write_manifest(&manifest);
+        // What ended the work matters more than that it could not be written down.
+        done.and(recorded).map(|()| self)
     }
 
     /// Reads the resolved settings.

@@ -250,6 +250,8 @@ mod tests {
         assert!(dsbm("networks.net.mlp.width=0").contains("networks.net.mlp.width must be at least 1"));
         assert!(dsbm("networks.target=\"means\"").contains("networks.target"));
         assert!(dsbm("autoencoder.fit.steps=5").contains("give --latent"));
+        let dsb = refused(PairMethod::Dsb, "", &["networks.step_variance=\"matched\""]);
+        assert!(dsb.contains("networks.step_variance must be \"reference\""), "{dsb}");
         let latent = |set: &str| refused(PairMethod::Dsbm, "", &["autoencoder.net.latent_dim=2", set]);
         assert!(latent("autoencoder.encoder=\"identity\"").contains("leave --latent out"));
         assert!(latent("autoencoder.fit.steps=0").contains("autoencoder.fit.steps must be at least 1"));

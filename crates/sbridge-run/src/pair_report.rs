@@ -10,7 +10,7 @@ use crate::error::{Result, RunError};
 use crate::fit_pair::{HALF_BRIDGES, Pair, stage_of};
 use crate::metrics;
 use crate::pair_evaluation::{self, Distances, End, PairEvaluation};
-use crate::plane::Plane;
+use crate::plane::{self, Plane};
 use crate::report::{Block, Emphasis, Picture, Plot, Report, Row, Section, Series, SeriesStyle, Table};
 use crate::sample;
 use crate::shown::digits;
@@ -156,13 +156,7 @@ fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
             Direction::Forward => "Paths from source to target",
             Direction::Backward => "Paths from target to source",
         };
-        Block::Plot(Plot {
-            caption: caption.into(),
-            x_label: "first principal axis".into(),
-            y_label: "second principal axis".into(),
-            series,
-            ..Plot::default()
-        })
+        plane::plot(caption, series)
     };
     let blocks = vec![plot(Direction::Forward, x, &mut rng), plot(Direction::Backward, y, &mut rng)];
     let text = "The bridge is the most likely random path between the two sets, given Brownian motion of variance ε.";

@@ -3,6 +3,7 @@
 use sbridge_ot::Points;
 
 use crate::error::{Result, RunError};
+use crate::report::{Block, Plot, Series};
 
 /// The two principal axes of a cloud.
 pub(crate) struct Plane {
@@ -34,4 +35,15 @@ impl Plane {
         let rows = rows.chunks_exact(self.axes[0].len());
         rows.map(|row| (dot(row, &self.axes[0]), dot(row, &self.axes[1]))).collect()
     }
+}
+
+/// A drawing of `series` along the principal axes.
+pub(crate) fn plot(caption: &str, series: Vec<Series>) -> Block {
+    Block::Plot(Plot {
+        caption: caption.into(),
+        x_label: "first principal axis".into(),
+        y_label: "second principal axis".into(),
+        series,
+        ..Plot::default()
+    })
 }

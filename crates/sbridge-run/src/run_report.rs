@@ -12,7 +12,7 @@ use crate::error::{Result, RunError};
 use crate::evaluate::{Evaluation, show_ratio};
 use crate::finish::OpenRun;
 use crate::metrics;
-use crate::plane::Plane;
+use crate::plane::{self, Plane};
 use crate::report::{
     Block, Emphasis, Picture, Plot, Report, Row, Scale, Section, Series, SeriesStyle, Table,
 };
@@ -294,15 +294,9 @@ fn paths_section(run: &OpenRun) -> Result<Section> {
         style: SeriesStyle::PathLine,
         points,
     }));
-    let plot = Plot {
-        caption: format!("{PATHS} paths of the bridge in latent space"),
-        x_label: "first principal axis".into(),
-        y_label: "second principal axis".into(),
-        series,
-        ..Plot::default()
-    };
+    let plot = plane::plot(&format!("{PATHS} paths of the bridge in latent space"), series);
     let text = "Paths start in the smoothed law and end in the law of the codes.".into();
-    Ok(Section { title: "Latent paths".into(), text, blocks: vec![Block::Plot(plot)] })
+    Ok(Section { title: "Latent paths".into(), text, blocks: vec![plot] })
 }
 
 fn settings_section(run: &OpenRun) -> Section {

@@ -116,6 +116,24 @@ pub fn extract(whole: &mut Weights, prefix: &str) -> Weights {
     names.into_iter().map(take).collect()
 }
 
+/// A shape and its values.
+pub(crate) type Array = (Vec<usize>, Vec<f32>);
+
+/// Numbers as an array.
+pub(crate) fn vector(values: &[f64]) -> Array {
+    (vec![values.len()], values.iter().map(|x| *x as f32).collect())
+}
+
+/// And back.
+pub(crate) fn widen(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|x| f64::from(*x)).collect()
+}
+
+/// The file at `path` is not what it should be: `what`.
+pub(crate) fn damaged(path: &Path, what: &str) -> RunError {
+    RunError::folder(path, format!("{what}; it is damaged"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

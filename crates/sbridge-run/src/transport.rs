@@ -145,11 +145,15 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
         )));
     }
     let rows = from_rows(data.values(), size, &open_device(&run.config.device)?);
+    let rows = match &opened {
+        Ok(_) => rows,
+        Err(pair) => pair.encode(&rows),
+    };
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
     let mut rng = Rng::new(settings.seed).fork("transport");
     let moved = match &opened {
         Ok(chain) => along_chain(chain, settings, &rows, &mut rng)?,
-        Err(pair) => pair.decode(&along_pair(pair, settings, &pair.encode(&rows), &mut rng)?),
+        Err(pair) => pair.decode(&along_pair(pair, settings, &rows, &mut rng)?),
     };
     let (low, high) = data.value_range();
     sample::write(out, &moved, run.shape(), (f64::from(low), f64::from(high)))?;

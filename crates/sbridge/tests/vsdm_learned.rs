@@ -63,15 +63,15 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
         let by_chance = 4.5 * (2.0 / f64::from(count as u32)).sqrt();
         for steps in [1, 2, 10] {
             let backward = model.backward(steps).unwrap();
-            let paths = backward.paths(&model.net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {});
+            let paths = backward.paths(&model.net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {}).unwrap();
             assert!(error(&fitted(&paths), &first) < by_chance, "{steps} steps with noise");
-            let flow = backward.flow(&model.net, end.clone(), &mut |_, _| {});
+            let flow = backward.flow(&model.net, end.clone(), &mut |_, _| {}).unwrap();
             assert!(error(&fitted(&flow), &first) < by_chance, "{steps} steps of the flow");
         }
         // However many steps, the flow takes a point to the same place.
         let place = |steps: usize| {
             let flow = model.backward(steps).unwrap();
-            to_vec_f64(flow.flow(&model.net, end.clone().narrow(0, 0, 5), &mut |_, _| {}))
+            to_vec_f64(flow.flow(&model.net, end.clone().narrow(0, 0, 5), &mut |_, _| {}).unwrap())
         };
         for (a, b) in place(1).into_iter().zip(place(20)) {
             // Rounding of f32 at values of ten, and the midpoint rule of the rotation.
@@ -165,11 +165,12 @@ fn a_stretched_spiral_is_learned_without_tuning() {
         let found = fitted(&samples);
         for i in 0..2 {
             let ratio = found.cov()[(i, i)] / moments.cov()[(i, i)];
-            // A twentieth for a short training.
+            // A twentieth for a short training, and 4.5 standard errors of a variance of 20,000 samples.
             assert!((ratio - 1.0).abs() < 0.05 + 0.045, "{steps} steps: variance {i} off by {ratio}");
         }
         let energy = energy_distance(&scaled(&samples.narrow(0, 0, 2000)), &scaled(&truth)).unwrap();
         println!("{steps} steps: energy {energy:.5}, floor {floor:.5}, Gaussian {gaussian:.5}");
+        // What is not learned stays at one; a hundredth was measured, the rest is for other machines and seeds.
         assert!(energy < 0.3 * gaussian, "{steps} steps: {energy} beside {gaussian} of a Gaussian");
     }
 }
@@ -213,5 +214,5 @@ fn settings_and_data_that_cannot_be_are_refused() {
     let model = untrained(data.clone(), LinearDrift::standard(2));
     let diffusion = model.forward_process(vec![0.0, 1.0]).unwrap();
     // Without noise at the first node there is no score there.
-    assert!(Backward::new(&diffusion, &data, &device()).is_err());
+    assert!(Backward::new(diffusion, &data, &device()).is_err());
 }

@@ -21,7 +21,7 @@ use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
 use crate::fit_pair::{self, Pair};
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, Manifest, RunStatus, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus};
 use crate::pair_config::{PairConfig, PairMethod, Snapshot};
 use crate::shown::digits;
 use crate::transport::{OpenPair, filled, method_of, state_at};
@@ -178,10 +178,7 @@ fn complete(
         manifest.add_seconds(&format!("{}-{}", a.time, b.time), started.elapsed().as_secs_f64());
         folder.write_manifest(&manifest)
     });
-    manifest.status = RunStatus::of(&fitted);
-    manifest.peak_memory = peak_memory();
-    let recorded = folder.write_manifest(&manifest);
-    fitted.and(recorded).map(|()| folder)
+    folder.conclude(manifest, fitted)
 }
 
 fn is_finished(leg: &Path) -> bool {

@@ -7,8 +7,8 @@ use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 use super::{ChainEvaluation, OpenChain};
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::plane::Plane;
-use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::plane::{self, Plane};
+use crate::report::{Block, Emphasis, Report, Row, Section, Series, SeriesStyle, Table};
 use crate::shown::digits;
 
 /// Paths drawn.
@@ -79,16 +79,10 @@ fn paths_section(chain: &OpenChain) -> Result<Section> {
     // Paths first: they get the darkest ink.
     let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
     let series = paths.into_iter().map(path).chain(scatter).collect();
-    let plot = Plot {
-        caption: "Paths through all snapshots".into(),
-        x_label: "first principal axis".into(),
-        y_label: "second principal axis".into(),
-        series,
-        ..Plot::default()
-    };
+    let plot = plane::plot("Paths through all snapshots", series);
     let text = "The most likely random motion through all snapshots, given Brownian motion of variance ε for a unit of \
                 time: a chain of bridges between neighbours. Each has a report of its own in the folder legs.";
-    Ok(Section { title: "Paths".into(), text: text.into(), blocks: vec![Block::Plot(plot)] })
+    Ok(Section { title: "Paths".into(), text: text.into(), blocks: vec![plot] })
 }
 
 fn held_out_section(evaluation: &ChainEvaluation) -> Section {

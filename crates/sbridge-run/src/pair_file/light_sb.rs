@@ -8,9 +8,9 @@ use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb};
 use serde::{Deserialize, Serialize};
 
-use super::{damaged, means, require_positive, vector, widen};
+use super::{means, require_positive};
 use crate::error::Result;
-use crate::tensor_file;
+use crate::tensor_file::{self, damaged, vector, widen};
 
 /// What the arrays do not say.
 #[derive(Serialize, Deserialize)]

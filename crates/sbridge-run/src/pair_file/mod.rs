@@ -11,8 +11,8 @@ use sbridge::net::Weights;
 use sbridge::tensor::Device;
 use serde::Deserialize;
 
-use crate::error::{Result, RunError};
-use crate::tensor_file;
+use crate::error::Result;
+use crate::tensor_file::{self, damaged, widen};
 
 /// What every description says.
 #[derive(Deserialize)]
@@ -30,20 +30,6 @@ pub fn load(path: &Path, device: &Device) -> Result<Arc<dyn PairBridge>> {
         "light-sb" => Arc::new(light_sb::load(path)?),
         _ => Arc::new(neural::load(path, device)?.0),
     })
-}
-
-type Array = (Vec<usize>, Vec<f32>);
-
-fn vector(values: &[f64]) -> Array {
-    (vec![values.len()], values.iter().map(|x| *x as f32).collect())
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|x| f64::from(*x)).collect()
-}
-
-fn damaged(path: &Path, what: &str) -> RunError {
-    RunError::folder(path, format!("{what}; it is damaged"))
 }
 
 /// The means of both ends, of one length.

@@ -10,10 +10,10 @@ use sbridge::solver::{Frame, NeuralBridge, Way};
 use sbridge::tensor::{Device, Module as _, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{damaged, means, require_positive, vector};
+use super::{means, require_positive};
 use crate::error::{Result, RunError};
 use crate::fit_pair::stage_of;
-use crate::tensor_file;
+use crate::tensor_file::{self, damaged, vector};
 
 /// What the arrays do not say.
 #[derive(Clone, Debug, Serialize, Deserialize)]

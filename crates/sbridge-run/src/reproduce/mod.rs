@@ -48,9 +48,9 @@ pub enum Experiment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effort {
-    /// Under two minutes on two cores: fewer sizes and repeats.
+    /// A few minutes on two cores: fewer sizes and repeats.
     Quick,
-    /// Everything, in under an hour.
+    /// Everything: an hour, or for some experiments hours.
     Full,
 }
 

@@ -190,14 +190,14 @@ impl<'a> Judge<'a> {
             false => rng.normal([count, dim], &self.truth.device()),
         };
         let undone = |x: &Tensor<2>| whitening.as_ref().map_or_else(|| x.clone(), |w| w.undo(x));
-        let samples = backward.flow(&model.net, start, &mut |k, x| observe(k, &undone(x)));
+        let samples = backward.flow(&model.net, start, &mut |k, x| observe(k, &undone(x)))?;
         Ok(undone(&samples))
     }
 
     fn travel(&self, candidate: &Candidate) -> Result<Travel> {
         let model = &candidate.model;
         let nodes = model.schedule.nodes_in_time(model.t_min, PATH_STEPS);
-        let backward = Backward::new(&model.forward_process(nodes)?, &model.data, &self.truth.device())?;
+        let backward = Backward::new(model.forward_process(nodes)?, &model.data, &self.truth.device())?;
         let mut states = Vec::new();
         let end = self.flow(candidate, &backward, &mut |_, x| states.push(x.clone()))?;
         let dt = (1.0 - model.t_min) / PATH_STEPS as f64;

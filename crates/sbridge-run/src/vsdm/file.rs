@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec_file::require_weights;
 use crate::error::{Result, RunError};
-use crate::tensor_file;
+use crate::tensor_file::{self, Array, damaged, vector, widen};
 
 /// What the arrays do not say.
 #[derive(Serialize, Deserialize)]
@@ -48,12 +48,6 @@ pub fn save(path: &Path, model: &VariationalModel, net: &ResidualMlpSettings, le
     tensor_file::save(path, &arrays, &description)
 }
 
-type Array = (Vec<usize>, Vec<f32>);
-
-fn vector(values: &[f64]) -> Array {
-    (vec![values.len()], values.iter().map(|x| *x as f32).collect())
-}
-
 fn matrix(a: faer::MatRef<'_, f64>) -> Array {
     let dim = a.nrows();
     (vec![dim, dim], (0..dim * dim).map(|i| a[(i / dim, i % dim)] as f32).collect())
@@ -64,16 +58,15 @@ fn matrix(a: faer::MatRef<'_, f64>) -> Array {
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged.
 pub fn load(path: &Path, device: &Device) -> Result<(VariationalModel, usize)> {
-    let damaged = |what: String| RunError::folder(path, format!("{what}; it is damaged"));
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
     let values = arrays.values().map(|(_, values)| values.len()).sum();
     let (offset, mean) = (take_vector(&mut arrays, "drift/offset"), take_vector(&mut arrays, "data/mean"));
-    let (Some(offset), Some(mean)) = (offset, mean) else { return Err(damaged("lacks its vectors".into())) };
+    let (Some(offset), Some(mean)) = (offset, mean) else { return Err(damaged(path, "lacks its vectors")) };
     let dim = offset.len();
     let drift = take_matrix(&mut arrays, "drift/matrix", dim);
     let covariance = take_matrix(&mut arrays, "data/covariance", dim);
     let (Some(drift), Some(covariance)) = (drift, covariance) else {
-        return Err(damaged(format!("lacks matrices of {dim} columns")));
+        return Err(damaged(path, &format!("lacks matrices of {dim} columns")));
     };
     let check = || {
         let net = &description.net;
@@ -99,7 +92,7 @@ pub fn load(path: &Path, device: &Device) -> Result<(VariationalModel, usize)> {
 
 fn take_vector(arrays: &mut Weights, name: &str) -> Option<Vec<f64>> {
     let (shape, values) = arrays.remove(name)?;
-    (shape.len() == 1 && !values.is_empty()).then(|| values.iter().map(|x| f64::from(*x)).collect())
+    (shape.len() == 1 && !values.is_empty()).then(|| widen(&values))
 }
 
 fn take_matrix(arrays: &mut Weights, name: &str, dim: usize) -> Option<Mat<f64>> {

@@ -20,7 +20,7 @@ use crate::checkpoint;
 use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
-use crate::manifest::{DataRecord, Manifest, RunStatus, peak_memory};
+use crate::manifest::{DataRecord, Manifest, RunStatus};
 use crate::stage::Stage;
 
 /// The method's name.
@@ -94,9 +94,7 @@ pub fn resume(path: &Path) -> Result<RunFolder> {
     let data = RunData::load(&config)?;
     let manifest = Manifest { status: RunStatus::Running, ..folder.manifest()? };
     if DataRecord::of(&data.target) != manifest.target {
-        let problem = "was made from other data: the digest of the target has changed (restore the data, or start a \
-                       new run)";
-        return Err(RunError::folder(path, problem));
+        return Err(RunError::other_data(path, "the target"));
     }
     complete(&config, folder, manifest, &data)
 }
@@ -109,11 +107,7 @@ fn complete(
 ) -> Result<RunFolder> {
     folder.write_manifest(&manifest)?;
     let fitted = fit_all(config, &folder, &mut manifest, data);
-    manifest.status = RunStatus::of(&fitted);
-    manifest.peak_memory = peak_memory();
-    let recorded = folder.write_manifest(&manifest);
-    // What ended the fit matters more than that it could not be written down.
-    fitted.and(recorded).map(|()| folder)
+    folder.conclude(manifest, fitted)
 }
 
 /// The model of the run; and beside it, if they are asked for, score models on the data and on whitened data.

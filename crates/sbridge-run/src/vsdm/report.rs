@@ -7,8 +7,8 @@ use super::evaluation::{Row as Candidate, Travel};
 use super::{OpenVsdm, RunData, VsdmEvaluation};
 use crate::atomic;
 use crate::error::{Result, RunError};
-use crate::plane::Plane;
-use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
+use crate::plane::{self, Plane};
+use crate::report::{Block, Emphasis, Report, Row, Section, Series, SeriesStyle, Table};
 
 /// Samples drawn.
 const SCATTER: usize = 1000;
@@ -75,20 +75,11 @@ fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
         style: SeriesStyle::Points,
         points: project(rows),
     };
-    let plot = |caption: &str, series| {
-        Block::Plot(Plot {
-            caption: caption.into(),
-            x_label: "first principal axis".into(),
-            y_label: "second principal axis".into(),
-            series,
-            ..Plot::default()
-        })
-    };
     let start = run.model.start(PATHS, &mut rng)?;
     let mut paths = vec![Vec::new(); PATHS];
     run.model.backward(PATH_STEPS)?.flow(&run.model.net, start, &mut |_, x| {
         paths.iter_mut().zip(project(x)).for_each(|(path, point)| path.push(point));
-    });
+    })?;
     let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
     let mut of_paths = vec![cloud("data", &truth)];
     of_paths.extend(paths.into_iter().map(path));
@@ -97,8 +88,8 @@ fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
         title: "Samples".into(),
         text: String::new(),
         blocks: vec![
-            plot(&caption, vec![cloud("data", &truth), cloud("samples", &samples)]),
-            plot("Paths of the probability flow, from the prior to the data", of_paths),
+            plane::plot(&caption, vec![cloud("data", &truth), cloud("samples", &samples)]),
+            plane::plot("Paths of the probability flow, from the prior to the data", of_paths),
         ],
     })
 }

@@ -102,7 +102,7 @@ impl Examples for PathMatching {
         self.examples(&order[rows], self.target)
     }
 
-    /// Of either target: the state before the step has the mean that both share, and its residuals are draws of it.
+    /// The state before the step, whatever the target: its residuals are draws of the step back.
     fn transition(&self, step: usize, _rng: &mut Rng) -> Transition {
         // The paths were walked the other way.
         let first = (self.steps - 1 - step) * self.count;

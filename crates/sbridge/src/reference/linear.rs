@@ -117,11 +117,6 @@ pub(crate) fn product(a: MatRef<'_, f64>, x: &[f64]) -> Vec<f64> {
 }
 
 impl Kernel {
-    /// That of no time at all.
-    pub fn identity(dim: usize) -> Self {
-        Self { map: Mat::identity(dim, dim), shift: vec![0.0; dim], covariance: Mat::zeros(dim, dim) }
-    }
-
     /// This one, and then `next`.
     #[must_use]
     pub fn then(&self, next: &Self) -> Self {
@@ -211,13 +206,17 @@ impl LinearDiffusion {
         &self.drifts[k.min(self.drifts.len() - 1)]
     }
 
+    /// What the clock shows between nodes `k` and `k` + 1.
+    pub fn span(&self, k: usize) -> f64 {
+        self.schedule.elapsed(self.nodes[k + 1]) - self.schedule.elapsed(self.nodes[k])
+    }
+
     /// The kernel from node `k` to the next.
     ///
     /// # Errors
     /// As [`LinearDrift::kernel`].
     pub fn step(&self, k: usize) -> Result<Kernel> {
-        let du = self.schedule.elapsed(self.nodes[k + 1]) - self.schedule.elapsed(self.nodes[k]);
-        self.drift(k).kernel(du)
+        self.drift(k).kernel(self.span(k))
     }
 
     /// The kernels from t = 0 to every node.

@@ -100,6 +100,16 @@ impl AlternationSettings {
         if !(2..=1000).contains(&self.steps) {
             return Err(Error::setting("steps", "in 2 to 1000", self.steps, "20 to 100 is usual"));
         }
+        if self.target == Target::Mean && self.step_variance == StepVariance::Matched {
+            let fix =
+                "residuals of the carried-over mean are not the noise of a step: the coupling would be off";
+            return Err(Error::setting(
+                "step_variance",
+                "\"reference\" with target \"mean\"",
+                "\"matched\"",
+                fix,
+            ));
+        }
         self.net.check()?;
         self.fit.check()
     }

@@ -23,19 +23,8 @@ use crate::tensor::{Device, Tensor};
 /// The backward process of a linear diffusion, from node to node.
 #[derive(Clone, Debug)]
 pub struct Backward {
+    diffusion: LinearDiffusion,
     frames: Vec<Frame>,
-    steps: Vec<Step>,
-}
-
-/// From node k + 1 to node k.
-#[derive(Clone, Debug)]
-struct Step {
-    /// Jᵀ and the root of the noise's covariance.
-    back: Tensor<2>,
-    noise: Tensor<2>,
-    /// Fᵀ.
-    flow: Tensor<2>,
-    du: f64,
 }
 
 impl Backward {
@@ -43,23 +32,9 @@ impl Backward {
     ///
     /// # Errors
     /// As [`Frame::of`].
-    pub fn new(diffusion: &LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Self> {
-        let frames = Frame::of(diffusion, data, device)?;
-        let step = |k: usize| {
-            let kernel = diffusion.step(k)?;
-            let reversed = kernel.reversed(&frames[k].law, &frames[k + 1].law)?;
-            let nodes = diffusion.nodes();
-            let du = diffusion.schedule.elapsed(nodes[k + 1]) - diffusion.schedule.elapsed(nodes[k]);
-            let flow = flow_back(diffusion.drift(k), &frames[k].law, du)?;
-            Ok(Step {
-                back: tensor(reversed.map.transpose(), device),
-                noise: tensor(sqrt_psd(reversed.covariance.as_ref())?.as_ref(), device),
-                flow: tensor(flow.transpose(), device),
-                du,
-            })
-        };
-        let steps = (0..frames.len() - 1).map(step).collect::<Result<_>>()?;
-        Ok(Self { frames, steps })
+    pub fn new(diffusion: LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Self> {
+        let frames = Frame::of(&diffusion, data, device)?;
+        Ok(Self { diffusion, frames })
     }
 
     /// The nodes.
@@ -69,49 +44,60 @@ impl Backward {
 
     /// Paths from `end`, `[count, dim]` at t = 1, to the first node, showing the states at every node and what `net` adds
     /// to the Gaussian score there to `observe`.
+    ///
+    /// # Errors
+    /// [`Error::Transport`](crate::Error::Transport) for a covariance that is singular to rounding.
     pub fn paths(
         &self,
         net: &ResidualMlp,
         end: Tensor<2>,
         rng: &mut Rng,
         observe: &mut dyn FnMut(usize, &Tensor<2>, &Tensor<2>),
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>> {
         let mut x = end;
-        for (k, step) in self.steps.iter().enumerate().rev() {
-            let correction = self.frames[k + 1].correction(net, &x);
+        for k in (0..self.frames.len() - 1).rev() {
+            let [before, after] = [&self.frames[k], &self.frames[k + 1]];
+            let back = self.diffusion.step(k)?.reversed(&before.law, &after.law)?;
+            let correction = after.correction(net, &x);
             observe(k + 1, &x, &correction);
-            let noise = rng.normal_like(&x).matmul(step.noise.clone());
-            x = self.moved(k, &x, &step.back) + correction * step.du + noise;
+            let noise =
+                rng.normal_like(&x).matmul(tensor(sqrt_psd(back.covariance.as_ref())?.as_ref(), &x.device()));
+            x = self.moved(k, &x, &back.map) + correction * self.diffusion.span(k) + noise;
         }
         observe(0, &x, &self.frames[0].correction(net, &x));
-        x
+        Ok(x)
     }
 
     /// The probability flow from `end`, `[count, dim]` at t = 1, to the first node, showing the states at every node to
     /// `observe`. Calls the network twice a step.
+    ///
+    /// # Errors
+    /// As [`paths`](Self::paths).
     pub fn flow(
         &self,
         net: &ResidualMlp,
         end: Tensor<2>,
         observe: &mut dyn FnMut(usize, &Tensor<2>),
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>> {
         let mut x = end;
-        for (k, step) in self.steps.iter().enumerate().rev() {
+        for k in (0..self.frames.len() - 1).rev() {
             observe(k + 1, &x);
-            let [after, before] = [&self.frames[k + 1], &self.frames[k]];
-            let first = after.correction(net, &x) * step.du;
-            let guess = self.moved(k, &(x.clone() + first.clone() * 0.5), &step.flow);
-            let second = before.correction(net, &guess) * step.du;
-            x = self.moved(k, &(x + first * 0.25), &step.flow) + second * 0.25;
+            let [before, after] = [&self.frames[k], &self.frames[k + 1]];
+            let du = self.diffusion.span(k);
+            let back = flow_back(self.diffusion.drift(k), &before.law, du)?;
+            let first = after.correction(net, &x) * du;
+            let guess = self.moved(k, &(x.clone() + first.clone() * 0.5), &back);
+            let second = before.correction(net, &guess) * du;
+            x = self.moved(k, &(x + first * 0.25), &back) + second * 0.25;
         }
         observe(0, &x);
-        x
+        Ok(x)
     }
 
-    /// m + A (x₊ − m₊), for the transposed `matrix` A.
-    fn moved(&self, k: usize, x: &Tensor<2>, matrix: &Tensor<2>) -> Tensor<2> {
+    /// m + A (x₊ − m₊), from node k + 1 to node k.
+    fn moved(&self, k: usize, x: &Tensor<2>, a: &Mat<f64>) -> Tensor<2> {
         let [after, before] = [&self.frames[k + 1], &self.frames[k]].map(Frame::mean);
-        (x.clone() - after).matmul(matrix.clone()) + before
+        (x.clone() - after).matmul(tensor(a.transpose(), &x.device())) + before
     }
 }
 

@@ -133,6 +133,9 @@ fn symmetric(a: MatRef<'_, f64>) -> Mat<f64> {
 /// where the updates rest for ζ = 1, without a simulation.
 ///
 /// In the eigenbasis of the covariance, with eigenvalues c: c e^{−lU} + φ(l, U) = 1 for each l of D.
+///
+/// # Errors
+/// [`Error::Transport`](crate::Error::Transport) if the covariance has no eigenvalues to rounding.
 pub fn moment_matched(data: &Gaussian, span: f64) -> Result<LinearDrift> {
     let dim = data.dim();
     let eigen = symmetric(data.cov()).self_adjoint_eigen(faer::Side::Lower);

@@ -5,7 +5,7 @@
 //! ε̂ = Lᵀ P⁻¹ (x − m) + c · net(P^−½ (x − m), u),   c² = 1 − tr(Lᵀ P⁻¹ L)/d,   s = −L⁻ᵀ ε̂.
 //!
 //! The first term is exact for Gaussian data, and c is what is left of the noise. A network that starts at zero starts
-//! there, and stays useful when D changes: only these matrices do.
+//! there. When D changes, only these matrices do.
 //!
 //! So s + P⁻¹(x − m) = −c L⁻ᵀ net(…): what the network adds to the Gaussian score.
 
@@ -15,7 +15,7 @@ use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd};
 
 use crate::error::Result;
 use crate::net::ResidualMlp;
-use crate::reference::LinearDiffusion;
+use crate::reference::{Kernel, LinearDiffusion};
 use crate::tensor::{Device, Tensor, TensorData, per_row};
 
 /// The least share of the noise that the network is given.
@@ -49,30 +49,35 @@ impl Frame {
     /// [`Error::Transport`](crate::Error::Transport) for a covariance that is singular to rounding.
     pub fn of(diffusion: &LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Vec<Self>> {
         let kernels = diffusion.kernels()?;
-        let at = |(t, kernel): (&f64, &crate::reference::Kernel)| {
-            let dim = diffusion.dim();
-            let law = kernel.push(data)?;
-            let (root, inverse) =
-                (sqrt_psd(kernel.covariance.as_ref())?, inv_sqrt_pd(kernel.covariance.as_ref())?);
-            let whitening = inv_sqrt_pd(law.cov())?;
-            let precision = &whitening * &whitening;
-            let skip = &precision * &root;
-            let explained = (&root * &skip).diagonal().column_vector().sum() / dim as f64;
-            let share = (1.0 - explained).max(LEAST_SHARE).sqrt();
-            Ok(Self {
-                map: tensor(kernel.map.transpose(), device),
-                root: tensor(root.as_ref(), device),
-                whitening: tensor(whitening.as_ref(), device),
-                skip: tensor(skip.as_ref(), device),
-                correction: tensor((inverse * faer::Scale(share)).as_ref(), device),
-                shift: row(&kernel.shift, device),
-                mean: row(law.mean(), device),
-                share,
-                level: diffusion.schedule.elapsed(*t).exp_m1(),
-                law,
-            })
-        };
-        diffusion.nodes().iter().zip(&kernels).map(at).collect()
+        let elapsed = diffusion.nodes().iter().map(|t| diffusion.schedule.elapsed(*t));
+        elapsed.zip(&kernels).map(|(u, kernel)| Self::at(u, kernel, data, device)).collect()
+    }
+
+    /// That at `u` on the clock, where `kernel` leads from t = 0.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn at(u: f64, kernel: &Kernel, data: &Gaussian, device: &Device) -> Result<Self> {
+        let law = kernel.push(data)?;
+        let (root, inverse) =
+            (sqrt_psd(kernel.covariance.as_ref())?, inv_sqrt_pd(kernel.covariance.as_ref())?);
+        let whitening = inv_sqrt_pd(law.cov())?;
+        let precision = &whitening * &whitening;
+        let skip = &precision * &root;
+        let explained = (&root * &skip).diagonal().column_vector().sum() / law.dim() as f64;
+        let share = (1.0 - explained).max(LEAST_SHARE).sqrt();
+        Ok(Self {
+            map: tensor(kernel.map.transpose(), device),
+            root: tensor(root.as_ref(), device),
+            whitening: tensor(whitening.as_ref(), device),
+            skip: tensor(skip.as_ref(), device),
+            correction: tensor((inverse * faer::Scale(share)).as_ref(), device),
+            shift: row(&kernel.shift, device),
+            mean: row(law.mean(), device),
+            share,
+            level: u.exp_m1(),
+            law,
+        })
     }
 
     /// States here of paths from `x0`, with noise `noise`, `[count, dim]`.

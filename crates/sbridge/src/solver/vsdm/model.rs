@@ -57,7 +57,7 @@ impl VariationalModel {
     /// As [`Backward::new`].
     pub fn backward(&self, steps: usize) -> Result<Backward> {
         let nodes = self.schedule.nodes_in_noise(self.t_min, steps);
-        Backward::new(&self.forward_process(nodes)?, &self.data, &self.device())
+        Backward::new(self.forward_process(nodes)?, &self.data, &self.device())
     }
 
     /// `count` draws of the law at t = 1 that the forward process ends in, `[count, dim]`.
@@ -76,7 +76,7 @@ impl VariationalModel {
     /// As [`backward`](Self::backward).
     pub fn sample(&self, count: usize, steps: usize, rng: &mut Rng) -> Result<Tensor<2>> {
         let start = self.start(count, rng)?;
-        Ok(self.backward(steps)?.flow(&self.net, start, &mut |_, _| {}))
+        self.backward(steps)?.flow(&self.net, start, &mut |_, _| {})
     }
 
     fn device(&self) -> Device {
@@ -97,10 +97,9 @@ impl VariationalModel {
 
     /// The learned score at one time, `[count, dim]`; at the first node before it.
     fn score_at(&self, t: f64, x: &Tensor<2>) -> Tensor<2> {
-        let first = t.clamp(self.t_min, 1.0 - f64::EPSILON);
-        let frames =
-            self.forward_process(vec![first, 1.0]).and_then(|d| Frame::of(&d, &self.data, &x.device()));
-        let frame = &frames.expect("a model that was learned has laws at all times")[0];
+        let u = self.schedule.elapsed(t.max(self.t_min));
+        let frame = self.drift.kernel(u).and_then(|kernel| Frame::at(u, &kernel, &self.data, &x.device()));
+        let frame = frame.expect("a model that was learned has laws at all times");
         frame.score(x, &frame.correction(&self.net, x))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The forward score starts where its updates rest on Gaussian data with the moments of ours (see
 //! [`moment_matched`]), so that no warm-up is needed; later stages move it by what the learned score says. The network
-//! goes on from stage to stage: what it adds to the Gaussian score hardly depends on the forward process.
+//! goes on from stage to stage.
 
 use serde::{Deserialize, Serialize};
 
@@ -118,8 +118,8 @@ impl Vsdm {
     /// Prepares to learn the law of `rows`, `[count, dim]`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for settings out of range, [`Error::Transport`] for rows that are not finite or vary in no
-    /// direction at all.
+    /// [`Error::Setting`] for settings out of range, [`Error::Transport`] for rows that are not finite, or fewer
+    /// than two.
     pub fn new(rows: Tensor<2>, settings: VsdmSettings, rng: Rng) -> Result<Self> {
         settings.check()?;
         let data = Gaussian::fit(&points(&rows)?)?;
@@ -211,7 +211,7 @@ impl Vsdm {
         let diffusion = self
             .model
             .forward_process(self.settings.schedule.nodes_in_clock(self.settings.t_min, STEP_NODES))?;
-        let backward = Backward::new(&diffusion, &self.model.data, &self.rows.device())?;
+        let backward = Backward::new(diffusion, &self.model.data, &self.rows.device())?;
         let dim = self.model.data.dim();
         let start = rng.normal([self.settings.paths, dim], &self.rows.device());
         let mut pooled = StepMoments::zero(dim);
@@ -220,7 +220,7 @@ impl Vsdm {
             // The trapezoidal rule on equal steps.
             let weight = if k == 0 || k == last { 0.5 } else { 1.0 } / last as f64;
             pooled.add(weight, &moments_of(x, &backward.frames()[k].score(x, correction)));
-        });
+        })?;
         let change = self.settings.family.minimiser(&pooled, self.settings.zeta)?;
         self.model.drift = moved(&self.model.drift, &change, self.settings.damping)?;
         Ok(())
