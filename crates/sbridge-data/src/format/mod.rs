@@ -7,4 +7,4 @@ mod image;
 pub(crate) mod npy;
 mod npy_header;
 pub(crate) mod npz;
-mod table;
+pub(crate) mod table;

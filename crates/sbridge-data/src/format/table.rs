@@ -120,20 +120,20 @@ impl LabelColumn {
 }
 
 /// The lines of a table, cut into cells.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
     reading: &'a Reading<'a>,
 }
 
 /// One line of a table.
-struct Row {
-    record: csv::StringRecord,
-    line: u64,
+pub(crate) struct Row {
+    pub(crate) record: csv::StringRecord,
+    pub(crate) line: u64,
 }
 
 impl<'a> Rows<'a> {
-    fn new(text: &'a str, reading: &'a Reading<'a>) -> Self {
+    pub(crate) fn new(text: &'a str, reading: &'a Reading<'a>) -> Self {
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -142,7 +142,7 @@ impl<'a> Rows<'a> {
         Self { text, reader, reading }
     }
 
-    fn next_row(&mut self) -> Result<Option<Row>> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row>> {
         let mut record = csv::StringRecord::new();
         let found = self
             .reader
@@ -155,7 +155,7 @@ impl<'a> Rows<'a> {
 }
 
 impl Row {
-    fn cells(&self) -> Vec<String> {
+    pub(crate) fn cells(&self) -> Vec<String> {
         self.record.iter().map(|cell| cell.trim().to_owned()).collect()
     }
 
@@ -184,7 +184,7 @@ impl Row {
         ))
     }
 
-    fn check_length(&self, first: &Self, reading: &Reading) -> Result<()> {
+    pub(crate) fn check_length(&self, first: &Self, reading: &Reading) -> Result<()> {
         let [found, expected] = [self.record.len(), first.record.len()];
         if found == expected {
             return Ok(());
@@ -198,7 +198,7 @@ impl Row {
 }
 
 /// The text after a byte order mark, if it is UTF-8.
-fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
+pub(crate) fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(
             reading.unsupported("the text is UTF-16", "save it as UTF-8 (\"CSV UTF-8\" in spreadsheets)")
@@ -272,8 +272,12 @@ fn is_header(cells: &[String], line: u64, reading: &Reading) -> Result<bool> {
 /// A number as written; NaN for the usual marks of a missing value; `None` for other text.
 fn number(cell: &str) -> Option<f32> {
     let cell = cell.trim();
-    let missing = ["", "na", "n/a", "null", "none"].iter().any(|mark| cell.eq_ignore_ascii_case(mark));
-    if missing { Some(f32::NAN) } else { cell.parse().ok() }
+    if is_missing(cell) { Some(f32::NAN) } else { cell.parse().ok() }
+}
+
+/// Whether a cell is one of the usual marks of a missing value.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    ["", "na", "n/a", "null", "none"].iter().any(|mark| cell.eq_ignore_ascii_case(mark))
 }
 
 fn is_whole(cell: &str) -> bool {

@@ -20,7 +20,7 @@ use crate::rng::Rng;
 pub struct LightSbSettings {
     /// Number K of Gaussians. Default 10; 1 to 500.
     pub components: usize,
-    /// Gradient steps. Default 6000.
+    /// Gradient steps. Default 4000.
     pub steps: usize,
     /// Samples of each law in a step. Default 256.
     pub batch_size: usize,
@@ -32,7 +32,7 @@ pub struct LightSbSettings {
 
 impl Default for LightSbSettings {
     fn default() -> Self {
-        Self { components: 10, steps: 6000, batch_size: 256, learning_rate: 1e-2, initial_variance: 0.1 }
+        Self { components: 10, steps: 4000, batch_size: 256, learning_rate: 1e-2, initial_variance: 0.1 }
     }
 }
 
@@ -111,7 +111,7 @@ pub fn fit(
     Ok(potential)
 }
 
-/// Equal weights, centres at samples of the target.
+/// Equal weights, centres at samples of the target that lie apart.
 fn initial(
     target: &dyn PointSource,
     epsilon: f64,
@@ -119,14 +119,39 @@ fn initial(
     rng: &mut Rng,
 ) -> LightPotential {
     let (count, dim) = (settings.components, target.dim());
-    let samples = target.draw(count, rng);
+    let samples = target.draw(SEEDED_FROM.max(count), rng);
     let std = settings.initial_variance.sqrt();
     let component = |k: usize| Component {
         ln_weight: -(count as f64).ln(),
         centre: samples.col(k).iter().copied().collect(),
         factor: Mat::from_fn(dim, dim, |i, j| if i == j { std } else { 0.0 }),
     };
-    LightPotential::new(epsilon, (0..count).map(component).collect())
+    LightPotential::new(epsilon, spread(&samples, count, rng).into_iter().map(component).collect())
+}
+
+/// Samples among which the centres are chosen.
+const SEEDED_FROM: usize = 1000;
+
+/// `count` columns of `samples`: the first at random, each further one with a chance that goes with its squared distance
+/// from those chosen, so that a mode is rarely missed.                                             \[AV07\]
+fn spread(samples: &Mat<f64>, count: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut nearest = vec![1.0; samples.ncols()];
+    let mut chosen = Vec::with_capacity(count);
+    while chosen.len() < count {
+        let mut left = rng.uniform(1, 0.0, nearest.iter().sum())[0];
+        let next = nearest.iter().position(|square| {
+            left -= square;
+            left < 0.0
+        });
+        // Rounding may leave a little, and fewer distinct samples than components nothing to choose from.
+        let next = next.unwrap_or(chosen.len());
+        for (i, square) in nearest.iter_mut().enumerate() {
+            let distance = (samples.col(i) - samples.col(next)).squared_norm_l2();
+            *square = if chosen.is_empty() { distance } else { square.min(distance) };
+        }
+        chosen.push(next);
+    }
+    chosen
 }
 
 /// The gradient of one component.
@@ -182,13 +207,14 @@ impl LightPotential {
         gamma: &[f64],
     ) -> Gradient {
         let (factor, dim) = (&self.components[k].factor, self.dim());
-        let View { u, w, .. } = view;
+        let (of_source, of_target) = (lasting(omega), lasting(gamma));
+        let columns = |m: &Mat<f64>, of: &[usize]| Mat::from_fn(dim, of.len(), |j, i| m[(j, of[i])]);
+        let (u, w) = (columns(&view.u, &of_source), columns(&view.w, &of_target));
         // L⁻ᵀw.
         let mut p = w.clone();
         solve_upper_triangular_in_place(factor.transpose(), p.as_mut(), Par::Seq);
-        let weighted =
-            |m: &Mat<f64>, weights: &[f64]| Mat::from_fn(dim, m.ncols(), |j, i| m[(j, i)] * weights[i]);
-        let (x, p) = (weighted(x, omega), weighted(&p, gamma));
+        let x = Mat::from_fn(dim, of_source.len(), |j, i| x[(j, of_source[i])] * omega[of_source[i]]);
+        let p = Mat::from_fn(dim, of_target.len(), |j, i| p[(j, i)] * gamma[of_target[i]]);
         let inverse = 1.0 / self.epsilon();
         let (shares, held) = (omega.iter().sum::<f64>(), gamma.iter().sum::<f64>());
         let of_row = |m: &Mat<f64>, j: usize| m.row(j).iter().sum::<f64>();
@@ -202,6 +228,12 @@ impl LightPotential {
         };
         Gradient { ln_weight: shares - held, centre, factor: Mat::from_fn(dim, dim, triangle) }
     }
+}
+
+/// Which weights are more than rounding beside the others: most points belong to one component.
+fn lasting(weights: &[f64]) -> Vec<usize> {
+    let least = f64::EPSILON / weights.len() as f64;
+    (0..weights.len()).filter(|i| weights[*i] > least).collect()
 }
 
 /// The mean of LSE over components, and each component's softmax weights over the batch, `[K][batch]`, divided by
