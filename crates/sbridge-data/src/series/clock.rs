@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(of(&["2024-01-01", "2024-04-01", "2024-07-01"]), Some(Step::Months(3)));
         let weekdays = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-10", "2024-01-11"];
         assert_eq!(of(&weekdays), Some(Step::BusinessDays));
-        assert_eq!(of(&["2024-01-04", "2024-01-05", "2024-01-05 00:01", "2024-01-07"]), None);
+        assert_eq!(of(&["2024-01-04", "2024-01-05", "2024-01-06", "2024-01-06 00:17"]), None);
         assert_eq!(Clock::fitting(&[3, 5, 9], false).unwrap().step(), Step::Counts(2));
     }
 
