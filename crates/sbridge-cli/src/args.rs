@@ -31,6 +31,11 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Write the report of a run again
     Report(Report),
+    /// Forecast series in time, with paths that show how sure it is
+    Forecast {
+        #[command(subcommand)]
+        action: ForecastAction,
+    },
     /// Say what a data set is and what is wrong with it
     Inspect(Inspect),
     /// Compare two data sets by optimal transport
@@ -152,6 +157,79 @@ pub(crate) struct FitVsdm {
     pub(crate) baselines: bool,
     #[command(flatten)]
     pub(crate) run: RunOptions,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ForecastAction {
+    /// Learn the series, and judge forecasts of the windows at their end
+    Fit(Box<ForecastFit>),
+    /// Draw paths of the times after the end
+    Predict(ForecastPredict),
+    /// Judge the forecasts of the windows at the end again
+    Eval(ForecastEval),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastFit {
+    /// A table (.csv, .tsv) with a column of times, or JSON lines with start and target
+    #[arg(value_name = "SERIES")]
+    pub(crate) source: Option<String>,
+    /// Times to forecast at once
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) horizon: Option<usize>,
+    /// Times of the past to look at; three horizons, or a week if that is more, if not given
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) context: Option<usize>,
+    /// Windows at the end to judge by; 5 if not given
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub(crate) windows: Option<usize>,
+    /// Column of the times; the first that holds dates if not given
+    #[arg(long, value_name = "COLUMN", conflicts_with = "resume")]
+    pub(crate) time: Option<String>,
+    /// Column that names the series: the table has a line for every time and series
+    #[arg(long, value_name = "COLUMN", conflicts_with = "resume")]
+    pub(crate) series: Option<String>,
+    /// Column of the values, beside --series
+    #[arg(long, value_name = "COLUMN", requires = "series", conflicts_with = "resume")]
+    pub(crate) value: Option<String>,
+    /// Series to keep, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "resume")]
+    pub(crate) keep: Vec<String>,
+    /// The step in time: H, 15min, D, B, W, M, Q or Y; seen in the file if not given
+    #[arg(long, value_name = "STEP", conflicts_with = "resume")]
+    pub(crate) every: Option<String>,
+    /// Fit score models of the same network and training beside it, and compare
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) baselines: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastPredict {
+    /// Folder of a finished forecast
+    pub(crate) run: PathBuf,
+    /// Number of paths
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) samples: usize,
+    /// Where to write them: .csv or .parquet (time, series, path, value), or .npy of [paths, times, series]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Newer values of the same series, to go on from their end
+    #[arg(long, value_name = "SERIES")]
+    pub(crate) input: Option<String>,
+    /// Seed of the noise; the run's own if not given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastEval {
+    /// Folder of a finished forecast
+    pub(crate) run: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ use sbridge_run::config::DataConfig;
 use sbridge_run::eot_benchmark::{self, EotTable, Potential};
 use sbridge_run::finish::{self, OpenRun};
 use sbridge_run::fit_pair;
+use sbridge_run::forecast::{self, ForecastConfig, OpenForecast};
 use sbridge_run::ot::{self, OtSettings};
 use sbridge_run::reproduce::{Effort, Experiment, reproduce};
 use sbridge_run::sample::{self, SampleFormat};
@@ -23,7 +24,8 @@ use serde::Serialize;
 
 use crate::args::{
     Arguments, BenchEot, Benchmark, Command, Demo, DirectionChoice, EncoderChoice, Eval, ExperimentChoice,
-    FitLatent, FitPair, FitVsdm, Inspect, Method, Ot, PotentialChoice, Report, Reproduce, Sample, Transport,
+    FitLatent, FitPair, FitVsdm, ForecastAction, ForecastFit, ForecastPredict, Inspect, Method, Ot,
+    PotentialChoice, Report, Reproduce, Sample, Transport,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -45,6 +47,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Transport(transport) => carry(&transport),
         Command::Eval(eval) => judge(&eval),
         Command::Report(report) => write_report(&report),
+        Command::Forecast { action: ForecastAction::Fit(fit) } => fit_a_forecast(&fit),
+        Command::Forecast { action: ForecastAction::Predict(predict) } => predict_series(&predict),
+        Command::Forecast { action: ForecastAction::Eval(eval) } => {
+            print(&OpenForecast::of(RunFolder::open_to_write(&eval.run)?)?.judge()?, eval.json);
+            Ok(())
+        }
         Command::Inspect(inspect) => say_what_it_is(&inspect),
         Command::Ot(ot) => compare(&ot),
         Command::Bench { benchmark: Benchmark::Eot(bench) } => benchmark_entropic_transport(&bench),
@@ -122,6 +130,52 @@ fn fit_a_variational_diffusion(fit: &FitVsdm) -> Result<()> {
     println!("{}", run.judge()?);
     let minutes = estimate::human_time(started.elapsed().as_secs_f64());
     println!("done in {minutes}; open {}", run.folder.file("report.html").display());
+    Ok(())
+}
+
+/// Learns series, judges and reports.
+fn fit_a_forecast(fit: &ForecastFit) -> Result<()> {
+    let started = Instant::now();
+    let folder = match &fit.run.resume {
+        Some(run) => forecast::resume(run)?,
+        None => {
+            let text = settings_file(fit.run.config.as_deref())?;
+            forecast::start(ForecastConfig::from_toml(&text, &forecast_assignments(fit))?, fit.run.out())?
+        }
+    };
+    let run = OpenForecast::of(folder)?;
+    println!("{}", run.judge()?);
+    let minutes = estimate::human_time(started.elapsed().as_secs_f64());
+    println!("done in {minutes}; open {}", run.folder.file("report.html").display());
+    Ok(())
+}
+
+/// The options of a forecast as settings, in the order in which later ones win.
+fn forecast_assignments(fit: &ForecastFit) -> Vec<String> {
+    let mut list = fit.run.set.clone();
+    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
+    put("series.source", fit.source.as_deref().map(toml_string));
+    put("series.time", fit.time.as_deref().map(toml_string));
+    put("series.series", fit.series.as_deref().map(toml_string));
+    put("series.value", fit.value.as_deref().map(toml_string));
+    put("series.keep", (!fit.keep.is_empty()).then(|| format!("{:?}", fit.keep)));
+    put("series.every", fit.every.as_deref().map(toml_string));
+    put("horizon", fit.horizon.map(|n| n.to_string()));
+    put("context", fit.context.map(|n| n.to_string()));
+    put("windows", fit.windows.map(|n| n.to_string()));
+    put("baselines", fit.baselines.then(|| "true".into()));
+    put("seed", fit.run.seed.map(|n| n.to_string()));
+    put("device", fit.run.device.as_deref().map(toml_string));
+    list
+}
+
+fn predict_series(args: &ForecastPredict) -> Result<()> {
+    let run = OpenForecast::of(RunFolder::open(&args.run)?)?;
+    let seed = args.seed.unwrap_or(run.config.seed);
+    let predicted = run.predict(args.input.as_deref(), args.samples, seed)?;
+    predicted.write(&args.out)?;
+    let (first, last) = (&predicted.times[0], &predicted.times[predicted.times.len() - 1]);
+    println!("{} paths from {first} to {last}: {}", predicted.samples, args.out.display());
     Ok(())
 }
 
@@ -320,7 +374,9 @@ fn print(found: &(impl Display + Serialize), json: bool) {
 }
 
 fn write_report(args: &Report) -> Result<()> {
-    if RunFolder::open(&args.run)?.manifest()?.method == vsdm::METHOD {
+    if RunFolder::open(&args.run)?.manifest()?.method == forecast::METHOD {
+        OpenForecast::of(RunFolder::open_to_write(&args.run)?)?.judge()?;
+    } else if RunFolder::open(&args.run)?.manifest()?.method == vsdm::METHOD {
         OpenVsdm::of(RunFolder::open_to_write(&args.run)?)?.judge()?;
     } else if judges_itself(&args.run)? {
         match OpenChain::of(RunFolder::open_to_write(&args.run)?)? {

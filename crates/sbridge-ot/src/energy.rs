@@ -32,6 +32,18 @@ pub fn energy_distance(x: &Points, y: &Points) -> Result<f64> {
     Ok(mean_between(x, y, &EuclideanDistance) - 0.5 * within)
 }
 
+/// The energy score E‖X − y‖ − ½E‖X − X'‖ of draws X of a vector that turned out to be `truth`: on average nothing scores
+/// less than draws of its law.                                                                \[GR07\]
+///
+/// # Errors
+/// If the dimensions differ, there is one draw, or the truth is not finite.
+pub fn energy_score(draws: &Points, truth: &[f64]) -> Result<f64> {
+    require_same_dim(draws.dim(), truth.len())?;
+    require_pairs("the energy score", draws, draws)?;
+    let truth = Points::new(truth.to_vec(), truth.len())?;
+    Ok(mean_between(draws, &truth, &EuclideanDistance) - 0.5 * mean_within(draws, &EuclideanDistance))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -44,6 +56,13 @@ mod tests {
         let y = Points::new(vec![0.0, 4.0, 3.0, 0.0], 2).unwrap();
         // Sides 4, 3, 3, 4 between the clouds, diagonals 5 within.
         assert_eq!(energy_distance(&x, &y).unwrap(), 3.5 - 5.0);
+    }
+
+    #[test]
+    fn the_energy_score_is_its_definition() {
+        let draws = Points::new(vec![0.0, 0.0, 3.0, 4.0], 2).unwrap();
+        let known = 0.5 * (1.0 + 18f64.sqrt()) - 0.5 * 5.0;
+        assert!((energy_score(&draws, &[0.0, 1.0]).unwrap() - known).abs() < 1e-12);
     }
 
     #[test]

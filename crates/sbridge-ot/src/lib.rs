@@ -21,6 +21,7 @@
 //! | distance of fitted Gaussians | [`bures_wasserstein2`], [`frechet_distance`], [`Gaussian::kl`] |
 //! | exact Schrödinger bridge between Gaussians | [`GaussianBridge`] |
 //! | realism, coverage and copying of samples | [`precision_recall`], [`nearest_neighbour_ratio`], [`nearest_neighbours`] |
+//! | scores of forecasts given as draws | [`crps`], [`energy_score`], [`Outcome`] |
 //! | functions of matrices | [`matrix`] |
 
 mod assignment;
@@ -42,6 +43,7 @@ mod pairwise;
 mod points;
 mod prior_bridge;
 mod relaxation;
+mod scores;
 mod simd;
 mod sinkhorn;
 mod sliced;
@@ -52,7 +54,7 @@ pub use benchmark::{EntropicBenchmark, Potential};
 pub use bridge::{Affine, GaussianBridge};
 pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
 pub use divergence::{SelfValue, self_value, sinkhorn_divergence};
-pub use energy::energy_distance;
+pub use energy::{energy_distance, energy_score};
 pub use error::{OtError, Result};
 pub use fidelity::{PrecisionRecall, median_nearest_distance, nearest_neighbour_ratio, precision_recall};
 pub use gaussian::Gaussian;
@@ -61,6 +63,7 @@ pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
 pub use prior_bridge::PriorBridge;
+pub use scores::{Outcome, crps};
 pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_weighted};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
 pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};

@@ -15,6 +15,7 @@ pub mod finish;
 pub mod fit_latent;
 pub mod fit_pair;
 pub mod folder;
+pub mod forecast;
 pub mod lock;
 pub mod manifest;
 pub(crate) mod metrics;

@@ -21,7 +21,7 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `reference`; `problem`, `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`, `latent`; `eval`.
+//! `reference`; `problem`, `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`, `latent`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod coupling;
@@ -29,6 +29,7 @@ pub mod error;
 pub mod eval;
 pub mod executor;
 pub mod fit;
+pub mod forecast;
 pub mod latent;
 pub mod marginal;
 pub mod net;

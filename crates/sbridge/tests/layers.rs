@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down. A module may use itself and what stands before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error",
     "tensor",
     "rng",
@@ -21,6 +21,7 @@ const ORDER: [&str; 15] = [
     "executor",
     "solver",
     "latent",
+    "forecast",
 ];
 const LAST: &str = "eval";
 

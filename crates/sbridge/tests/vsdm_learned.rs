@@ -13,7 +13,7 @@ use sbridge::objective::Objective as _;
 use sbridge::reference::{LinearDrift, Schedule};
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{
-    Backward, Frame, ScoreMatching, VariationalModel, Vsdm, VsdmSettings, moment_matched,
+    BackwardFlow, BackwardPaths, Frame, ScoreMatching, VariationalModel, Vsdm, VsdmSettings, moment_matched,
 };
 use sbridge::tensor::{Tensor, from_rows_f64, points, to_vec_f64};
 use sbridge_ot::{Gaussian, energy_distance};
@@ -62,16 +62,20 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
         // 4.5 standard errors of a covariance; the flow moves the sample as it is, and errs by rounding only.
         let by_chance = 4.5 * (2.0 / f64::from(count as u32)).sqrt();
         for steps in [1, 2, 10] {
-            let backward = model.backward(steps).unwrap();
-            let paths = backward.paths(&model.net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {}).unwrap();
+            let net = |x, level| model.net.forward(x, level);
+            let nodes = model.schedule.nodes_in_noise(model.t_min, steps);
+            let backward =
+                BackwardPaths::new(&model.forward_process(nodes).unwrap(), &data, &device()).unwrap();
+            let paths = backward.walk(&net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {});
             assert!(error(&fitted(&paths), &first) < by_chance, "{steps} steps with noise");
-            let flow = backward.flow(&model.net, end.clone(), &mut |_, _| {}).unwrap();
+            let flow = model.flow(steps).unwrap().carry(&net, end.clone(), &mut |_, _| {});
             assert!(error(&fitted(&flow), &first) < by_chance, "{steps} steps of the flow");
         }
         // However many steps, the flow takes a point to the same place.
         let place = |steps: usize| {
-            let flow = model.backward(steps).unwrap();
-            to_vec_f64(flow.flow(&model.net, end.clone().narrow(0, 0, 5), &mut |_, _| {}).unwrap())
+            let net = |x, level| model.net.forward(x, level);
+            let flow = model.flow(steps).unwrap();
+            to_vec_f64(flow.carry(&net, end.clone().narrow(0, 0, 5), &mut |_, _| {}))
         };
         for (a, b) in place(1).into_iter().zip(place(20)) {
             // Rounding of f32 at values of ten, and the midpoint rule of the rotation.
@@ -111,7 +115,8 @@ fn a_network_that_says_nothing_has_the_least_loss_on_gaussian_data() {
     let frames = Frame::of(&model.forward_process(nodes).unwrap(), &data, &device()).unwrap();
     // The target is what is left of the noise, whose mean square is c² by the definition of c.
     let expected = frames.iter().map(|frame| frame.share().powi(2)).sum::<f64>() / frames.len() as f64;
-    let matching = ScoreMatching::new(draws(&data, 50_000, 3), frames);
+    let rows = draws(&data, 50_000, 3);
+    let matching = ScoreMatching::new(&rows, None, frames);
     let loss = to_vec_f64(matching.loss(&model.net, 0..200_000, &mut Rng::new(4)))[0];
     // 12,500 groups at random nodes, over which c² varies by less than a half.
     assert_close(loss, expected, 4.5 * 0.5 / 12_500f64.sqrt(), "loss");
@@ -214,5 +219,5 @@ fn settings_and_data_that_cannot_be_are_refused() {
     let model = untrained(data.clone(), LinearDrift::standard(2));
     let diffusion = model.forward_process(vec![0.0, 1.0]).unwrap();
     // Without noise at the first node there is no score there.
-    assert!(Backward::new(diffusion, &data, &device()).is_err());
+    assert!(BackwardFlow::new(&diffusion, &data, &device()).is_err());
 }

@@ -148,7 +148,8 @@ impl Clock {
         }
         let at = date(self.at(row));
         let within_day = matches!(self.step, Step::Seconds(step) if step < DAY);
-        let within_week = matches!(self.step, Step::BusinessDays | Step::Seconds(..)) && self.weekly() > 1;
+        let within_week =
+            matches!(self.step, Step::BusinessDays | Step::Seconds(..)) && self.rows_of_a_week() > 1;
         let turn = |used: bool, share: f64| {
             let (sine, cosine) = (TAU * share).sin_cos();
             if used { [sine as f32, cosine as f32] } else { [0.0; 2] }
@@ -159,8 +160,8 @@ impl Clock {
         [day[0], day[1], week[0], week[1], year[0], year[1]]
     }
 
-    /// Rows of a week, at least 1.
-    fn weekly(&self) -> usize {
+    /// Rows of a week; 1 where the step is longer than a day.
+    pub fn rows_of_a_week(&self) -> usize {
         match self.step {
             Step::BusinessDays => 5,
             Step::Seconds(step) => (7 * DAY / step).max(1) as usize,

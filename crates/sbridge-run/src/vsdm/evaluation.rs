@@ -6,7 +6,7 @@ use std::fmt;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{Backward, VariationalModel};
+use sbridge::solver::vsdm::{BackwardFlow, VariationalModel};
 use sbridge::tensor::{Tensor, from_rows_f64, head, points, to_vec_f64};
 use sbridge_ot::Gaussian;
 use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd};
@@ -160,8 +160,8 @@ impl<'a> Judge<'a> {
     }
 
     fn candidate(&self, candidate: &Candidate, calls: usize) -> Result<Row> {
-        let backward = candidate.model.backward(calls.div_ceil(2))?;
-        let samples = self.flow(candidate, &backward, &mut |_, _| {})?;
+        let flow = candidate.model.flow(calls.div_ceil(2))?;
+        let samples = self.carried(candidate, &flow, &mut |_, _| {})?;
         let kind = if candidate.name == METHOD { RowKind::Model } else { RowKind::Baseline };
         self.row(candidate.name, kind, Some(calls), &samples)
     }
@@ -176,10 +176,10 @@ impl<'a> Judge<'a> {
     }
 
     /// Samples along the flow, as many as there are to compare with.
-    fn flow(
+    fn carried(
         &self,
         candidate: &Candidate,
-        backward: &Backward,
+        flow: &BackwardFlow,
         observe: &mut dyn FnMut(usize, &Tensor<2>),
     ) -> Result<Tensor<2>> {
         let Candidate { model, whitening, .. } = candidate;
@@ -190,16 +190,17 @@ impl<'a> Judge<'a> {
             false => rng.normal([count, dim], &self.truth.device()),
         };
         let undone = |x: &Tensor<2>| whitening.as_ref().map_or_else(|| x.clone(), |w| w.undo(x));
-        let samples = backward.flow(&model.net, start, &mut |k, x| observe(k, &undone(x)))?;
+        let net = |x, level| model.net.forward(x, level);
+        let samples = flow.carry(&net, start, &mut |k, x| observe(k, &undone(x)));
         Ok(undone(&samples))
     }
 
     fn travel(&self, candidate: &Candidate) -> Result<Travel> {
         let model = &candidate.model;
         let nodes = model.schedule.nodes_in_time(model.t_min, PATH_STEPS);
-        let backward = Backward::new(model.forward_process(nodes)?, &model.data, &self.truth.device())?;
+        let flow = BackwardFlow::new(&model.forward_process(nodes)?, &model.data, &self.truth.device())?;
         let mut states = Vec::new();
-        let end = self.flow(candidate, &backward, &mut |_, x| states.push(x.clone()))?;
+        let end = self.carried(candidate, &flow, &mut |_, x| states.push(x.clone()))?;
         let dt = (1.0 - model.t_min) / PATH_STEPS as f64;
         let scale = from_rows_f64(&self.deviations, self.deviations.len(), &self.truth.device())
             .cast(self.truth.dtype());
@@ -224,7 +225,7 @@ fn variances(rows: &Tensor<2>) -> Vec<f64> {
 }
 
 /// The linear map that gives data mean zero and covariance one, and its inverse.
-pub(super) struct Whitening {
+pub(crate) struct Whitening {
     mean: Tensor<2>,
     whiten: Tensor<2>,
     unwhiten: Tensor<2>,
@@ -233,7 +234,7 @@ pub(super) struct Whitening {
 impl Whitening {
     /// # Errors
     /// [`RunError::Library`](crate::RunError::Library) for data that do not vary along some direction.
-    pub(super) fn of(rows: &Tensor<2>) -> Result<Self> {
+    pub(crate) fn of(rows: &Tensor<2>) -> Result<Self> {
         let law = Gaussian::fit(&points(rows)?)?;
         let device = rows.device();
         let dim = law.dim();
@@ -246,11 +247,11 @@ impl Whitening {
         })
     }
 
-    pub(super) fn apply(&self, rows: &Tensor<2>) -> Tensor<2> {
+    pub(crate) fn apply(&self, rows: &Tensor<2>) -> Tensor<2> {
         (rows.clone() - self.mean.clone()).matmul(self.whiten.clone())
     }
 
-    fn undo(&self, rows: &Tensor<2>) -> Tensor<2> {
+    pub(crate) fn undo(&self, rows: &Tensor<2>) -> Tensor<2> {
         rows.clone().matmul(self.unwhiten.clone()) + self.mean.clone()
     }
 }

@@ -2,10 +2,12 @@
 
 mod config;
 mod evaluation;
-pub mod file;
+pub(crate) mod file;
 mod report;
+pub(crate) mod stages;
 
 pub use config::{FlowSettings, VsdmConfig};
+pub(crate) use evaluation::Whitening;
 pub use evaluation::{Row, VsdmEvaluation};
 
 use std::path::Path;
@@ -16,12 +18,11 @@ use sbridge::tensor::{Tensor, open_device};
 use sbridge_data::{Dataset, SampleShape};
 
 use crate::atomic;
-use crate::checkpoint;
 use crate::data::{self, MIN_SAMPLES, Split};
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::manifest::{DataRecord, Manifest, RunStatus};
-use crate::stage::Stage;
+use stages::Stages;
 
 /// The method's name.
 pub const METHOD: &str = "vsdm";
@@ -114,7 +115,7 @@ fn complete(
 fn fit_all(config: &VsdmConfig, folder: &RunFolder, manifest: &mut Manifest, data: &RunData) -> Result<()> {
     fit(config, folder, manifest, &data.split.train, METHOD)?;
     if config.baselines {
-        let whitening = evaluation::Whitening::of(&data.split.train)?;
+        let whitening = Whitening::of(&data.split.train)?;
         fit(config, folder, manifest, &data.split.train, SCORE_MODEL)?;
         fit(config, folder, manifest, &whitening.apply(&data.split.train), WHITENED)?;
     }
@@ -122,45 +123,28 @@ fn fit_all(config: &VsdmConfig, folder: &RunFolder, manifest: &mut Manifest, dat
 }
 
 /// Names of the baselines: files and stages.
-const SCORE_MODEL: &str = "score-model";
-const WHITENED: &str = "whitened-score-model";
+pub(crate) const SCORE_MODEL: &str = "score-model";
+pub(crate) const WHITENED: &str = "whitened-score-model";
 
-/// One model after the other stage, each kept; the checkpoint on the way to it is not.
+/// One model, stage by stage.
 fn fit(
     config: &VsdmConfig,
     folder: &RunFolder,
     manifest: &mut Manifest,
     rows: &Tensor<2>,
-    name: &str,
+    name: &'static str,
 ) -> Result<()> {
     let rng = Rng::new(config.seed).fork(name);
-    let mut vsdm = match name {
+    let vsdm = match name {
         METHOD => Vsdm::new(rows.clone(), config.vsdm.clone(), rng)?,
         _ => Vsdm::score_model(rows.clone(), config.vsdm.clone(), rng)?,
     };
-    let path = folder.file(&format!("{name}.safetensors"));
-    if path.exists() {
-        let (model, learned) = file::load(&path, &open_device(&config.device)?)?;
-        vsdm.continue_from(model, learned);
-    }
-    while let Some(stage) = vsdm.next() {
-        let stage_name = format!("{name}-{}", stage + 1);
-        let trained = Stage {
-            folder,
-            name: &stage_name,
-            checkpoint_seconds: config.output.checkpoint_seconds,
-            learning_rate: "vsdm.fit.learning_rate",
-        };
-        vsdm.learn(|_, net, matching, rng| {
-            trained.train(net, matching, config.vsdm.fit.clone(), rng.clone(), manifest)
-        })?;
-        if name == METHOD && stage > 0 {
-            tracing::info!("mismatch of the prior {:.2e}", vsdm.model().mismatch()?);
-        }
-        file::save(&path, vsdm.model(), &config.vsdm.net, stage + 1)?;
-        checkpoint::remove(&folder.checkpoint(&stage_name))?;
-    }
-    Ok(())
+    let stages =
+        Stages { folder, name, fit: &config.vsdm.fit, checkpoint_seconds: config.output.checkpoint_seconds };
+    let device = open_device(&config.device)?;
+    stages.learn(vsdm, manifest, &|path| file::load_plain(path, &device), &|path, model, learned| {
+        file::save(path, METHOD, model, (&config.vsdm.net, ()), learned)
+    })
 }
 
 /// A finished run, opened.
@@ -194,7 +178,7 @@ impl OpenVsdm {
             let problem = "holds no model: the fit did not get that far (continue it with --resume)";
             return Err(RunError::folder(folder.path(), problem));
         }
-        Ok(file::load(&path, &open_device(&config.device)?)?.0)
+        Ok(file::load_plain(&path, &open_device(&config.device)?)?.0)
     }
 
     /// Shape of one sample.

@@ -77,9 +77,10 @@ fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
     };
     let start = run.model.start(PATHS, &mut rng)?;
     let mut paths = vec![Vec::new(); PATHS];
-    run.model.backward(PATH_STEPS)?.flow(&run.model.net, start, &mut |_, x| {
+    let net = |x, level| run.model.net.forward(x, level);
+    run.model.flow(PATH_STEPS)?.carry(&net, start, &mut |_, x| {
         paths.iter_mut().zip(project(x)).for_each(|(path, point)| path.push(point));
-    })?;
+    });
     let path = |points| Series { name: "paths".into(), style: SeriesStyle::PathLine, points };
     let mut of_paths = vec![cloud("data", &truth)];
     of_paths.extend(paths.into_iter().map(path));

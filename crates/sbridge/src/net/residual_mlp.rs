@@ -1,4 +1,4 @@
-//! A residual multilayer perceptron conditioned on the noise level.
+//! A residual multilayer perceptron conditioned on the noise level, and on what else it is told.
 //!
 //! x ← x + W₂ relu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
 
@@ -66,13 +66,24 @@ struct Block {
 impl ResidualMlp {
     /// A network for states of dimension `dim`.
     pub fn new(dim: usize, settings: &ResidualMlpSettings, rng: &mut Rng, device: &Device) -> Self {
+        Self::conditioned(dim, 0, settings, rng, device)
+    }
+
+    /// A network for states of dimension `dim` that is told `told` numbers with each of them.
+    pub fn conditioned(
+        dim: usize,
+        told: usize,
+        settings: &ResidualMlpSettings,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Self {
         let width = settings.width;
         let embedding = FourierEmbedding::of_log_variance(settings.time_features);
         let level = embedding.features();
         let block = |rng: &mut Rng| Block {
             norm: LayerNorm::new(width, device),
             inward: Linear::new(width, width, RECTIFIER_GAIN, rng, device),
-            condition: Linear::new(level, width, 1.0, rng, device),
+            condition: Linear::new(level + told, width, 1.0, rng, device),
             outward: Linear::new(width, width, 0.0, rng, device),
         };
         Self {
@@ -88,7 +99,20 @@ impl ResidualMlp {
     /// # Shapes
     /// `x: [batch, dim]`, `v: [batch]`, result `[batch, dim]`.
     pub fn forward(&self, x: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
-        let level = self.time.activated(self.embedding.forward(v.log()), Silu);
+        self.of_level(x, self.level(v))
+    }
+
+    /// # Shapes
+    /// As [`forward`](Self::forward), `told: [batch, told]`.
+    pub fn forward_told(&self, x: Tensor<2>, v: Tensor<1>, told: Tensor<2>) -> Tensor<2> {
+        self.of_level(x, Tensor::cat(vec![self.level(v), told], 1))
+    }
+
+    fn level(&self, v: Tensor<1>) -> Tensor<2> {
+        self.time.activated(self.embedding.forward(v.log()), Silu)
+    }
+
+    fn of_level(&self, x: Tensor<2>, level: Tensor<2>) -> Tensor<2> {
         let lifted = self.lift.forward(x);
         let stream = self.blocks.iter().fold(lifted, |x, block| block.forward(x, &level));
         self.output.forward(self.norm.forward(stream, Silu))

@@ -24,7 +24,8 @@ pub struct LightSbSettings {
     pub steps: usize,
     /// Samples of each law in a step. Default 256.
     pub batch_size: usize,
-    /// Learning rate; it falls to zero along a line over the last half of the steps. Default 1e-2.
+    /// Learning rate up to 16 dimensions, and less with the root of their number beyond, as more entries of a factor move
+    /// at once; it falls to zero along a line over the last half of the steps. Default 1e-2.
     pub learning_rate: f64,
     /// Variance of the S_k at the start, in units of the data's variance. Default 0.1.
     pub initial_variance: f64,
@@ -58,9 +59,9 @@ impl LightSbSettings {
         require_positive("initial_variance", self.initial_variance, "0.1 is usual")
     }
 
-    fn learning_rate_at(&self, step: usize) -> f64 {
+    fn learning_rate_at(&self, step: usize, dim: usize) -> f64 {
         let left = 1.0 - step as f64 / self.steps as f64;
-        self.learning_rate * (2.0 * left).min(1.0)
+        self.learning_rate * (16.0 / dim as f64).sqrt().min(1.0) * (2.0 * left).min(1.0)
     }
 }
 
@@ -103,7 +104,7 @@ pub fn fit(
         if !loss.is_finite() {
             return Err(Error::Diverged(format!("step {} of the potential: loss {loss}", step + 1)));
         }
-        let rate = settings.learning_rate_at(step);
+        let rate = settings.learning_rate_at(step, source.dim());
         let updates = potential.components.par_iter_mut().zip(&mut adam).zip(gradients);
         updates.for_each(|((component, moments), gradient)| moments.step(component, &gradient, rate));
         on_step(step + 1, loss);

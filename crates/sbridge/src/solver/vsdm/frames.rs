@@ -14,9 +14,11 @@ use sbridge_ot::Gaussian;
 use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd};
 
 use crate::error::Result;
-use crate::net::ResidualMlp;
 use crate::reference::{Kernel, LinearDiffusion};
 use crate::tensor::{Device, Tensor, TensorData, per_row};
+
+/// What adds to the Gaussian score: of whitened states `[count, dim]` and levels `[count]`.
+pub type Correction<'a> = dyn Fn(Tensor<2>, Tensor<1>) -> Tensor<2> + 'a;
 
 /// The least share of the noise that the network is given.
 const LEAST_SHARE: f64 = 1e-4;
@@ -85,11 +87,6 @@ impl Frame {
         x0.matmul(self.map.clone()) + self.shift.clone() + noise.matmul(self.root.clone())
     }
 
-    /// m, `[1, dim]`.
-    pub(super) fn mean(&self) -> Tensor<2> {
-        self.mean.clone()
-    }
-
     /// P^−½ (x − m), `[count, dim]`.
     pub fn whitened(&self, x: &Tensor<2>) -> Tensor<2> {
         (x.clone() - self.mean.clone()).matmul(self.whitening.clone())
@@ -117,9 +114,14 @@ impl Frame {
     }
 
     /// What `net` adds to the Gaussian score at the rows of `x`: r = s + P⁻¹ (x − m), `[count, dim]`.
-    pub fn correction(&self, net: &ResidualMlp, x: &Tensor<2>) -> Tensor<2> {
-        -net.forward(self.whitened(x), self.level(x)).matmul(self.correction.clone())
+    pub fn correction(&self, net: &Correction<'_>, x: &Tensor<2>) -> Tensor<2> {
+        -net(self.whitened(x), self.level(x)).matmul(self.correction.clone())
     }
+}
+
+/// m + A (x₊ − m₊) for rows `x` after, `map` being Aᵀ.
+pub(super) fn moved(after: &Frame, before: &Frame, x: &Tensor<2>, map: &Tensor<2>) -> Tensor<2> {
+    (x.clone() - after.mean.clone()).matmul(map.clone()) + before.mean.clone()
 }
 
 /// A matrix in f32.

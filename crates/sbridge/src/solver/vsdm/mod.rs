@@ -4,16 +4,18 @@
 //! with exact kernels (see [`LinearDiffusion`](crate::reference::LinearDiffusion)). What A x + b should be is decided by
 //! states of simulated backward paths (see [`Family`]). A = 0 is an ordinary score model.                   \[VSDM\]
 
-mod backward;
+mod flow;
 mod forward_score;
 mod frames;
 mod model;
+mod paths;
 mod score_matching;
 mod training;
 
-pub use backward::Backward;
+pub use flow::BackwardFlow;
 pub use forward_score::{Family, StepMoments, moment_matched};
-pub use frames::Frame;
+pub use frames::{Correction, Frame};
 pub use model::VariationalModel;
-pub use score_matching::ScoreMatching;
+pub use paths::BackwardPaths;
+pub use score_matching::{ScoreData, ScoreMatching};
 pub use training::{Vsdm, VsdmSettings};

@@ -8,12 +8,12 @@ use crate::net::ResidualMlp;
 use crate::reference::{LinearDiffusion, LinearDrift, Schedule};
 use crate::rng::Rng;
 use crate::solver::vsdm::frames::{row, tensor};
-use crate::solver::vsdm::{Backward, Frame};
-use crate::tensor::{Device, Module as _, Tensor, TensorData, to_vec_f64};
+use crate::solver::vsdm::{BackwardFlow, Frame};
+use crate::tensor::{Device, Module, Tensor, TensorData, to_vec_f64};
 
 /// From data at t = 0 to a Gaussian at t = 1, and back.
 #[derive(Clone, Debug)]
-pub struct VariationalModel {
+pub struct VariationalModel<N = ResidualMlp> {
     /// The noise schedule.
     pub schedule: Schedule,
     /// Where the backward process ends.
@@ -23,10 +23,10 @@ pub struct VariationalModel {
     /// A Gaussian with the moments of the data.
     pub data: Gaussian,
     /// What is added to the score of Gaussian data.
-    pub net: ResidualMlp,
+    pub net: N,
 }
 
-impl VariationalModel {
+impl<N: Module> VariationalModel<N> {
     /// The forward process with these nodes.
     ///
     /// # Errors
@@ -51,13 +51,13 @@ impl VariationalModel {
         Ok(self.end()?.kl(&Gaussian::isotropic(vec![0.0; self.data.dim()], 1.0)?)?)
     }
 
-    /// The backward process in `steps` steps, on the grid for few of them.
+    /// The probability flow in `steps` steps, on the grid for few of them: twice as many calls of the network.
     ///
     /// # Errors
-    /// As [`Backward::new`].
-    pub fn backward(&self, steps: usize) -> Result<Backward> {
+    /// As [`BackwardFlow::new`].
+    pub fn flow(&self, steps: usize) -> Result<BackwardFlow> {
         let nodes = self.schedule.nodes_in_noise(self.t_min, steps);
-        Backward::new(self.forward_process(nodes)?, &self.data, &self.device())
+        BackwardFlow::new(&self.forward_process(nodes)?, &self.data, &self.device())
     }
 
     /// `count` draws of the law at t = 1 that the forward process ends in, `[count, dim]`.
@@ -70,17 +70,19 @@ impl VariationalModel {
         Ok(rng.normal([count, self.data.dim()], &device).matmul(root) + row(end.mean(), &device))
     }
 
+    fn device(&self) -> Device {
+        self.net.devices().into_iter().next().unwrap_or_else(Device::flex)
+    }
+}
+
+impl VariationalModel {
     /// `count` samples by the probability flow in `steps` steps: twice as many calls of the network.
     ///
     /// # Errors
-    /// As [`backward`](Self::backward).
+    /// As [`flow`](Self::flow).
     pub fn sample(&self, count: usize, steps: usize, rng: &mut Rng) -> Result<Tensor<2>> {
         let start = self.start(count, rng)?;
-        self.backward(steps)?.flow(&self.net, start, &mut |_, _| {})
-    }
-
-    fn device(&self) -> Device {
-        self.net.devices().into_iter().next().unwrap_or_else(Device::flex)
+        Ok(self.flow(steps)?.carry(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
     }
 
     /// Drift of `direction` at one time for all rows: v₊ = −½β (D x − 2b), v₋ = −v₊ + β s.
@@ -100,7 +102,7 @@ impl VariationalModel {
         let u = self.schedule.elapsed(t.max(self.t_min));
         let frame = self.drift.kernel(u).and_then(|kernel| Frame::at(u, &kernel, &self.data, &x.device()));
         let frame = frame.expect("a model that was learned has laws at all times");
-        frame.score(x, &frame.correction(&self.net, x))
+        frame.score(x, &frame.correction(&|x, level| self.net.forward(x, level), x))
     }
 }
 

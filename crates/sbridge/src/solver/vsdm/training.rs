@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::{FitSettings, Trainer};
-use crate::net::{ResidualMlp, ResidualMlpSettings};
+use crate::net::ResidualMlpSettings;
 use crate::reference::{LinearDrift, Schedule};
 use crate::rng::Rng;
 use crate::solver::vsdm::{
-    Backward, Family, Frame, ScoreMatching, StepMoments, VariationalModel, moment_matched,
+    BackwardPaths, Family, Frame, ScoreData, ScoreMatching, StepMoments, VariationalModel, moment_matched,
 };
 use crate::tensor::{DType, Tensor, points, to_vec_f64};
 use faer::Mat;
@@ -103,41 +103,47 @@ impl VsdmSettings {
 }
 
 /// A variational diffusion between two stages.
-pub struct Vsdm {
+pub struct Vsdm<D: ScoreData = Tensor<2>> {
     settings: VsdmSettings,
-    /// `[count, dim]`.
-    rows: Tensor<2>,
-    model: VariationalModel,
+    data: D,
+    held_out: Option<D>,
+    model: VariationalModel<D::Net>,
     /// Whether the forward score stays zero.
     is_score_model: bool,
     learned: usize,
     rng: Rng,
 }
 
-impl Vsdm {
-    /// Prepares to learn the law of `rows`, `[count, dim]`.
+impl<D: ScoreData> Vsdm<D> {
+    /// Prepares to learn the law of the states of `data`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for settings out of range, [`Error::Transport`] for rows that are not finite, or fewer
+    /// [`Error::Setting`] for settings out of range, [`Error::Transport`] for states that are not finite, or fewer
     /// than two.
-    pub fn new(rows: Tensor<2>, settings: VsdmSettings, rng: Rng) -> Result<Self> {
+    pub fn new(data: D, settings: VsdmSettings, rng: Rng) -> Result<Self> {
         settings.check()?;
-        let data = Gaussian::fit(&points(&rows)?)?;
-        let drift = in_single_precision(moment_matched(&data, settings.schedule.total())?);
+        let moments = Gaussian::fit(&points(&data.states())?)?;
+        let drift = in_single_precision(moment_matched(&moments, settings.schedule.total())?);
         let (schedule, t_min) = (settings.schedule, settings.t_min);
-        let net = ResidualMlp::new(data.dim(), &settings.net, &mut rng.fork("init"), &rows.device());
-        let model = VariationalModel { schedule, t_min, drift, data, net };
-        Ok(Self { settings, rows: rows.cast(DType::F32), model, is_score_model: false, learned: 0, rng })
+        let net = data.network(&settings.net, &mut rng.fork("init"));
+        let model = VariationalModel { schedule, t_min, drift, data: moments, net };
+        Ok(Self { settings, data, held_out: None, model, is_score_model: false, learned: 0, rng })
     }
 
     /// Prepares an ordinary score model of the same network and training: A = 0 and b = 0 throughout.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn score_model(rows: Tensor<2>, settings: VsdmSettings, rng: Rng) -> Result<Self> {
-        let mut prepared = Self::new(rows, settings, rng)?;
+    pub fn score_model(data: D, settings: VsdmSettings, rng: Rng) -> Result<Self> {
+        let mut prepared = Self::new(data, settings, rng)?;
         prepared.model.drift = LinearDrift::standard(prepared.model.data.dim());
         Ok(Self { is_score_model: true, ..prepared })
+    }
+
+    /// The same, watched on data it does not learn from; with patience, a stage stops when these are learned no better.
+    #[must_use]
+    pub fn watched_on(self, held_out: D) -> Self {
+        Self { held_out: Some(held_out), ..self }
     }
 
     /// The stage to learn next, counted from 0, if one is left.
@@ -146,12 +152,12 @@ impl Vsdm {
     }
 
     /// The model as far as it is learned.
-    pub fn model(&self) -> &VariationalModel {
+    pub fn model(&self) -> &VariationalModel<D::Net> {
         &self.model
     }
 
     /// Continues from what [`model`](Self::model) was after `learned` stages.
-    pub fn continue_from(&mut self, model: VariationalModel, learned: usize) {
+    pub fn continue_from(&mut self, model: VariationalModel<D::Net>, learned: usize) {
         // The moments are those of the rows, to the last digit.
         self.model = VariationalModel { data: self.model.data.clone(), ..model };
         self.learned = learned;
@@ -167,7 +173,7 @@ impl Vsdm {
     /// If none is left.
     pub fn learn<E: From<Error>>(
         &mut self,
-        train: impl FnOnce(usize, ResidualMlp, &mut ScoreMatching, &Rng) -> std::result::Result<ResidualMlp, E>,
+        train: impl FnOnce(D::Net, &mut ScoreMatching<'_, D>, &Rng) -> std::result::Result<D::Net, E>,
     ) -> std::result::Result<(), E> {
         let stage = self.next().expect("asked only while one is left");
         let rng = self.rng.fork(&format!("stage {stage}"));
@@ -176,9 +182,9 @@ impl Vsdm {
         }
         let nodes = self.settings.schedule.nodes_in_time(self.settings.t_min, self.settings.nodes);
         let diffusion = self.model.forward_process(nodes)?;
-        let frames = Frame::of(&diffusion, &self.model.data, &self.rows.device())?;
-        let mut matching = ScoreMatching::new(self.rows.clone(), frames);
-        self.model.net = train(stage, self.model.net.clone(), &mut matching, &rng.fork("fit"))?;
+        let frames = Frame::of(&diffusion, &self.model.data, &self.data.states().device())?;
+        let mut matching = ScoreMatching::new(&self.data, self.held_out.as_ref(), frames);
+        self.model.net = train(self.model.net.clone(), &mut matching, &rng.fork("fit"))?;
         self.learned += 1;
         Ok(())
     }
@@ -192,14 +198,14 @@ impl Vsdm {
     /// If none is left.
     pub fn learn_silently(&mut self) -> Result<()> {
         let fit = self.settings.fit.clone();
-        self.learn(|_, net, matching, rng| run_silently(Trainer::new(net, fit, rng.clone())?, matching))
+        self.learn(|net, matching, rng| run_silently(Trainer::new(net, fit, rng.clone())?, matching))
     }
 
     /// Learns all stages that are left, without an observer.
     ///
     /// # Errors
     /// As [`learn_silently`](Self::learn_silently).
-    pub fn run(mut self) -> Result<VariationalModel> {
+    pub fn run(mut self) -> Result<VariationalModel<D::Net>> {
         while self.next().is_some() {
             self.learn_silently()?;
         }
@@ -211,16 +217,20 @@ impl Vsdm {
         let diffusion = self
             .model
             .forward_process(self.settings.schedule.nodes_in_clock(self.settings.t_min, STEP_NODES))?;
-        let backward = Backward::new(diffusion, &self.model.data, &self.rows.device())?;
-        let dim = self.model.data.dim();
-        let start = rng.normal([self.settings.paths, dim], &self.rows.device());
+        let states = self.data.states();
+        let (device, [count, dim]) = (states.device(), states.dims());
+        let backward = BackwardPaths::new(&diffusion, &self.model.data, &device)?;
+        let paths = self.settings.paths;
+        let told = self.data.condition(&self.model.net, &rng.indices(paths, count), &device);
+        let net = |x, level| D::call(&self.model.net, &told, x, level);
         let mut pooled = StepMoments::zero(dim);
         let last = backward.frames().len() - 1;
-        backward.paths(&self.model.net, start, rng, &mut |k, x, correction| {
+        let start = rng.normal([paths, dim], &device);
+        backward.walk(&net, start, rng, &mut |k, x, correction| {
             // The trapezoidal rule on equal steps.
             let weight = if k == 0 || k == last { 0.5 } else { 1.0 } / last as f64;
             pooled.add(weight, &moments_of(x, &backward.frames()[k].score(x, correction)));
-        })?;
+        });
         let change = self.settings.family.minimiser(&pooled, self.settings.zeta)?;
         self.model.drift = moved(&self.model.drift, &change, self.settings.damping)?;
         Ok(())

@@ -1,0 +1,347 @@
+//! Forecasts of windows that were not learned from, scored beside what anyone can forecast.
+
+use std::fmt;
+
+use sbridge::forecast::{Forecaster, Origin, filled};
+use sbridge::rng::Rng;
+use sbridge::solver::vsdm::ScoreData as _;
+use sbridge::tensor::Tensor;
+use sbridge_ot::{Outcome, Points, crps, energy_score};
+use serde::{Deserialize, Serialize};
+
+use super::naive::{Autoregression, Paths, last_value, seasonal};
+use super::{METHOD, OpenForecast, RunData, origin};
+use crate::atomic;
+use crate::error::{Result, RunError};
+use crate::evaluate::RowKind;
+use crate::shown::digits;
+use crate::vsdm::{SCORE_MODEL, WHITENED, Whitening};
+
+/// Paths of forecasts that cost nothing.
+const NAIVE_PATHS: usize = 1000;
+
+/// Shares of the draws that intervals hold.
+const SHARES: [f64; 3] = [0.5, 0.8, 0.95];
+
+/// Bins of the ranks of what came among the draws.
+const BINS: usize = 10;
+
+/// One way to forecast.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Name for people.
+    pub name: String,
+    /// What it stands for.
+    pub kind: RowKind,
+    /// Quantile loss of the sum of all series over the size of the sum.
+    pub crps_sum: f64,
+    /// The same in each window.
+    pub windows: Vec<f64>,
+    /// Quantile loss of each series over its size.
+    pub series: Vec<f64>,
+    /// Their mean.
+    pub crps: f64,
+    /// Energy score, each series in units of its own steps; none for a single path.
+    pub energy: Option<f64>,
+    /// Share of values within the intervals of half, four fifths and nineteen twentieths of the draws.
+    pub coverage: Option<[f64; 3]>,
+}
+
+/// The judgement of a forecast by windows at the end of the series.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Backtest {
+    /// Times of a window.
+    pub horizon: usize,
+    /// First times of the windows.
+    pub origins: Vec<String>,
+    /// Paths drawn for each window by the models.
+    pub samples: usize,
+    /// Calls of the network for one value of all series.
+    pub calls: usize,
+    /// The model first, then what to compare it with.
+    pub rows: Vec<Row>,
+    /// Share of what came in each tenth of the model's draws, from the lowest: a tenth each if the model is right.
+    pub ranks: Vec<f64>,
+    /// KL divergence of what the forward process ends in from N(0, I).
+    pub mismatch: f64,
+    /// What a reader should know.
+    pub remarks: Vec<String>,
+}
+
+/// What one window was forecast from, and what came.
+pub(super) struct Window {
+    pub(super) origin: Origin,
+    /// Row of its first time.
+    pub(super) row: usize,
+    /// `[horizon, dim]`, NaN where missing.
+    pub(super) truth: Vec<f64>,
+}
+
+impl OpenForecast {
+    /// Judges the forecast, and writes `evaluation.json` and the report.
+    ///
+    /// # Errors
+    /// [`RunError`] if the data have changed, or a file cannot be written.
+    pub fn judge(&self) -> Result<Backtest> {
+        let data = self.data()?;
+        let windows = self.windows(&data);
+        let judge = Judge { windows: &windows, data: &data, horizon: self.config.horizon };
+        let rng = Rng::new(self.config.seed).fork("backtest");
+        let drawn = self.model_paths(&judge, &rng)?;
+        let (first, ranks) = judge.model_row(METHOD, RowKind::Model, &drawn)?;
+        let mut rows = vec![first];
+        if self.config.baselines {
+            for (name, paths) in self.baseline_paths(&judge, &rng)? {
+                rows.push(judge.model_row(name, RowKind::Baseline, &paths)?.0);
+            }
+        }
+        rows.extend(self.naive_rows(&judge, &rng)?);
+        let backtest = Backtest {
+            horizon: self.config.horizon,
+            origins: windows.iter().map(|window| data.series.clock().label(window.row)).collect(),
+            samples: self.config.samples,
+            calls: 2 * self.config.sampler.steps,
+            remarks: remarks(&rows),
+            rows,
+            ranks,
+            mismatch: self.forecaster.model.mismatch()?,
+        };
+        let json = serde_json::to_string_pretty(&backtest).expect("a judgement is plain data");
+        atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
+        super::report::write(self, &data, (&windows, &drawn), &backtest)?;
+        Ok(backtest)
+    }
+
+    fn windows(&self, data: &RunData) -> Vec<Window> {
+        let (horizon, dim) = (self.config.horizon, data.series.dim());
+        let window = |k: usize| {
+            let row = data.learned + k * horizon;
+            let truth = data.series.values()[row * dim..][..horizon * dim].to_vec();
+            Window { origin: origin(&data.series, row, data.context, horizon), row, truth }
+        };
+        (0..self.config.windows).map(window).collect()
+    }
+
+    fn model_paths(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<Paths>> {
+        let (samples, steps) = (self.config.samples, self.config.sampler.steps);
+        let drawn = self.forecaster.sample(&judge.origins(), samples, steps, &rng.fork(METHOD))?;
+        judge.split(drawn, samples)
+    }
+
+    /// Score models of the same network and training: from N(0, I), from where the noise really ends, and on whitened
+    /// steps.
+    fn baseline_paths(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<(&'static str, Vec<Paths>)>> {
+        let (samples, steps) = (self.config.samples, self.config.sampler.steps);
+        let (plain, _) = Self::forecaster(&self.folder, &self.config, SCORE_MODEL)?;
+        let (whitened, _) = Self::forecaster(&self.folder, &self.config, WHITENED)?;
+        let whitening = Whitening::of(&judge.data.learns.states())?;
+        let from_normal =
+            |forecaster: &Forecaster, name: &str, undo: &(dyn Fn(Tensor<2>) -> Tensor<2> + Sync)| {
+                let flow = forecaster.model.flow(steps)?;
+                let drawn =
+                    forecaster.simulate(&judge.origins(), samples, &rng.fork(name), &|summary, rng| {
+                        let [count, _] = summary.dims();
+                        let start = rng.normal([count, judge.data.series.dim()], &summary.device());
+                        Ok(undo(forecaster.step(&flow, summary, start)))
+                    })?;
+                judge.split(drawn, samples)
+            };
+        let matched = plain.sample(&judge.origins(), samples, steps, &rng.fork("matched"))?;
+        Ok(vec![
+            ("score model", from_normal(&plain, "score model", &|x| x)?),
+            ("score model, matched start", judge.split(matched, samples)?),
+            ("whitening, score model", from_normal(&whitened, "whitening", &|x| whitening.undo(&x))?),
+        ])
+    }
+
+    fn naive_rows(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<Row>> {
+        let (dim, horizon) = (judge.data.series.dim(), judge.horizon);
+        let season = judge.data.series.clock().season();
+        let learned = filled(&judge.data.series.values()[..judge.data.learned * dim], dim);
+        let of_all = |forecast: &mut dyn FnMut(&[f64]) -> Paths| -> Vec<Paths> {
+            judge.windows.iter().map(|window| forecast(&window.origin.past)).collect()
+        };
+        let mut rows = Vec::new();
+        let mut add = |name: &str, paths: &[Paths]| -> Result<()> {
+            rows.push(judge.model_row(name, RowKind::Baseline, paths)?.0);
+            Ok(())
+        };
+        add("last value", &of_all(&mut |past| last_value(past, dim, horizon)))?;
+        if season > 1 {
+            add(
+                &format!("seasonal naive ({season})"),
+                &of_all(&mut |past| seasonal(past, dim, horizon, season)),
+            )?;
+        }
+        for (name, law) in [
+            ("random walk", Autoregression::random_walk(&learned, dim)),
+            ("vector autoregression", Autoregression::fit(&learned, dim)),
+        ] {
+            let Some(law) = law else { continue };
+            let mut rng = rng.fork(name);
+            add(name, &of_all(&mut |past| law.paths(past, horizon, NAIVE_PATHS, &mut rng)))?;
+        }
+        Ok(rows)
+    }
+}
+
+/// What forecasts are compared with.
+struct Judge<'a> {
+    windows: &'a [Window],
+    data: &'a RunData,
+    horizon: usize,
+}
+
+impl Judge<'_> {
+    fn origins(&self) -> Vec<Origin> {
+        self.windows.iter().map(|window| window.origin.clone()).collect()
+    }
+
+    /// Draws `[windows, samples, horizon, dim]` as paths of each window.
+    fn split(&self, drawn: Vec<f64>, samples: usize) -> Result<Vec<Paths>> {
+        let length = self.horizon * self.data.series.dim();
+        let paths: Paths = drawn.chunks_exact(length).map(<[f64]>::to_vec).collect();
+        let diverged = paths.iter().filter(|path| path.iter().any(|x| !x.is_finite())).count();
+        if diverged > 0 {
+            return Err(RunError::PathsDiverged { diverged, count: paths.len() });
+        }
+        Ok(paths.chunks(samples).map(<[Vec<f64>]>::to_vec).collect())
+    }
+
+    /// The outcomes of `value` of all series at every time of a window where it is known.
+    fn outcomes(&self, window: usize, paths: &Paths, value: &dyn Fn(&[f64]) -> f64) -> Result<Vec<Outcome>> {
+        let dim = self.data.series.dim();
+        let mut outcomes = Vec::new();
+        for (k, came) in self.windows[window].truth.chunks_exact(dim).enumerate() {
+            let truth = value(came);
+            if !truth.is_nan() {
+                let draws = paths.iter().map(|path| value(&path[k * dim..][..dim])).collect();
+                outcomes.push(Outcome::new(draws, truth)?);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn model_row(&self, name: &str, kind: RowKind, paths: &[Paths]) -> Result<(Row, Vec<f64>)> {
+        let dim = self.data.series.dim();
+        let of = |value: &dyn Fn(&[f64]) -> f64| {
+            let windows = paths.iter().enumerate().map(|(k, paths)| self.outcomes(k, paths, value));
+            windows.collect::<Result<Vec<_>>>()
+        };
+        let score = |outcomes: &[Outcome]| crps(outcomes).unwrap_or(f64::NAN);
+        let sums = of(&|x| x.iter().sum())?;
+        let singles = (0..dim).map(|j| Ok(of(&move |x| x[j])?.concat())).collect::<Result<Vec<_>>>()?;
+        let series: Vec<f64> = singles.iter().map(|outcomes| score(outcomes)).collect();
+        let all = singles.concat();
+        let is_law = paths.iter().all(|paths| paths.len() > 1);
+        let share = |within: f64| {
+            all.iter().filter(|outcome| outcome.is_within(within)).count() as f64 / all.len().max(1) as f64
+        };
+        let row = Row {
+            name: name.into(),
+            kind,
+            crps_sum: score(&sums.concat()),
+            windows: sums.iter().map(|outcomes| score(outcomes)).collect(),
+            crps: series.iter().sum::<f64>() / dim as f64,
+            series,
+            energy: if is_law { Some(self.energy(paths)?) } else { None },
+            coverage: is_law.then(|| SHARES.map(share)),
+        };
+        Ok((row, ranks(&all)))
+    }
+
+    /// The mean energy score over times, each series in units of its steps.
+    fn energy(&self, paths: &[Paths]) -> Result<f64> {
+        let (dim, spread) = (self.data.series.dim(), self.data.history.spread());
+        let scaled = |x: &[f64]| x.iter().zip(spread).map(|(x, s)| x / s).collect::<Vec<f64>>();
+        let mut scores = Vec::new();
+        for (window, paths) in self.windows.iter().zip(paths) {
+            for (k, came) in window.truth.chunks_exact(dim).enumerate() {
+                if came.iter().any(|x| x.is_nan()) {
+                    continue;
+                }
+                let draws = paths.iter().flat_map(|path| scaled(&path[k * dim..][..dim])).collect();
+                scores.push(energy_score(&Points::new(draws, dim)?, &scaled(came))?);
+            }
+        }
+        Ok(scores.iter().sum::<f64>() / scores.len() as f64)
+    }
+}
+
+/// Share of the outcomes in each tenth of their draws.
+fn ranks(outcomes: &[Outcome]) -> Vec<f64> {
+    let mut counts = vec![0.0; BINS];
+    outcomes.iter().for_each(|outcome| {
+        counts[((outcome.rank() * BINS as f64) as usize).min(BINS - 1)] += 1.0 / outcomes.len() as f64;
+    });
+    counts
+}
+
+/// What does as well as the model or better, and intervals that are too narrow or too wide.
+fn remarks(rows: &[Row]) -> Vec<String> {
+    let model = &rows[0];
+    let no_worse = rows[1..].iter().filter(|row| row.crps_sum <= model.crps_sum);
+    let mut remarks: Vec<String> = no_worse
+        .map(|row| {
+            let [theirs, ours] = [row.crps_sum, model.crps_sum].map(digits);
+            format!("{} does as well or better, by CRPS-sum ({theirs} beside {ours})", row.name)
+        })
+        .collect();
+    if let Some([_, coverage, _]) = model.coverage
+        && (coverage - 0.8).abs() > 0.15
+    {
+        let how = if coverage < 0.8 { "narrow" } else { "wide" };
+        remarks.push(format!("intervals are too {how}: those of 80 % hold {:.0} %", 100.0 * coverage));
+    }
+    remarks
+}
+
+impl fmt::Display for Backtest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { horizon, samples, calls, .. } = self;
+        writeln!(
+            f,
+            "{} windows of {horizon} times, {samples} paths, {calls} calls of the network for each time",
+            self.origins.len()
+        )?;
+        let head = ["CRPS-sum", "CRPS", "energy", "in 50 %", "in 80 %", "in 95 %"];
+        write!(f, "{:28}", "")?;
+        head.iter().try_for_each(|name| write!(f, " {name:>10}"))?;
+        for row in &self.rows {
+            write!(f, "\n{:28} {:>10.5} {:>10.5}", row.name, row.crps_sum, row.crps)?;
+            write!(f, " {:>10}", row.energy.map_or("–".into(), |energy| format!("{energy:.3}")))?;
+            for k in 0..SHARES.len() {
+                let share = row.coverage.map(|coverage| format!("{:.0} %", 100.0 * coverage[k]));
+                write!(f, " {:>10}", share.unwrap_or("–".into()))?;
+            }
+        }
+        self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn row(name: &str, crps_sum: f64, coverage: f64) -> Row {
+        Row {
+            name: name.into(),
+            kind: RowKind::Baseline,
+            crps_sum,
+            windows: vec![],
+            series: vec![],
+            crps: 0.0,
+            energy: None,
+            coverage: Some([0.5, coverage, 0.95]),
+        }
+    }
+
+    #[test]
+    fn what_does_as_well_is_named_and_so_are_wrong_intervals() {
+        let found = remarks(&[row("model", 0.2, 0.5), row("a", 0.1, 0.8), row("b", 0.3, 0.8)]);
+        assert!(found[0].starts_with("a does as well or better") && found.len() == 2);
+        assert!(found[1].contains("too narrow: those of 80 % hold 50 %"));
+        assert!(remarks(&[row("model", 0.1, 0.8), row("b", 0.3, 0.8)]).is_empty());
+    }
+}

@@ -1,0 +1,97 @@
+//! Drawing forecasts: from the past to the next values, and on from there.
+
+use rayon::prelude::*;
+
+use super::ForecastNet;
+use super::pasts::Told;
+use crate::error::Result;
+use crate::rng::Rng;
+use crate::solver::vsdm::{BackwardFlow, VariationalModel};
+use crate::tensor::{Device, Module as _, Tensor, to_vec_f64};
+
+/// Paths simulated at once.
+const BLOCK: usize = 250;
+
+/// A model of the next step, told the past.
+#[derive(Clone, Debug)]
+pub struct Forecaster {
+    /// The law of the next step in units of the local scale.
+    pub model: VariationalModel<ForecastNet>,
+    /// Root mean square of the steps of each series.
+    pub spread: Vec<f64>,
+    /// Times of a past.
+    pub context: usize,
+}
+
+/// Where a forecast starts.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The last values before it, `[context, dim]` row by row, without gaps.
+    pub past: Vec<f64>,
+    /// What the calendar says of the times after it, one for each.
+    pub calendar: Vec<Vec<f32>>,
+}
+
+impl Forecaster {
+    /// `samples` paths from each of `origins`, over as many times as its calendar has, in `steps` steps of the probability
+    /// flow for each time: `[origins, samples, horizon, dim]`, row by row.
+    ///
+    /// # Errors
+    /// As [`BackwardFlow::new`].
+    pub fn sample(&self, origins: &[Origin], samples: usize, steps: usize, rng: &Rng) -> Result<Vec<f64>> {
+        let flow = self.model.flow(steps)?;
+        self.simulate(origins, samples, rng, &|summary, rng| {
+            Ok(self.step(&flow, summary, self.model.start(summary.dims()[0], rng)?))
+        })
+    }
+
+    /// The flow from `start`, `[count, dim]`, for paths whose past is summed up in the rows of `summary`.
+    pub fn step(&self, flow: &BackwardFlow, summary: &Tensor<2>, start: Tensor<2>) -> Tensor<2> {
+        let net = |x, level| self.model.net.correction(summary, x, level);
+        flow.carry(&net, start, &mut |_, _| {})
+    }
+
+    /// As [`sample`](Self::sample), with steps drawn by `draw`, which is given a summary of each past.
+    ///
+    /// # Errors
+    /// What `draw` returns.
+    pub fn simulate(
+        &self,
+        origins: &[Origin],
+        samples: usize,
+        rng: &Rng,
+        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Result<Tensor<2>> + Sync),
+    ) -> Result<Vec<f64>> {
+        let starts: Vec<&Origin> =
+            origins.iter().flat_map(|origin| std::iter::repeat_n(origin, samples)).collect();
+        let blocks: Vec<&[&Origin]> = starts.chunks(BLOCK).collect();
+        let one =
+            |(k, block): (usize, &&[&Origin])| self.paths(block, &mut rng.fork(&format!("block {k}")), draw);
+        Ok(blocks.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn paths(
+        &self,
+        origins: &[&Origin],
+        rng: &mut Rng,
+        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Result<Tensor<2>> + Sync),
+    ) -> Result<Vec<f64>> {
+        let dim = self.spread.len();
+        let device = self.model.net.devices().into_iter().next().unwrap_or_else(Device::flex);
+        let horizon = origins.iter().map(|origin| origin.calendar.len()).min().unwrap_or(0);
+        let mut paths: Vec<Vec<f64>> = origins.iter().map(|origin| origin.past.clone()).collect();
+        for ahead in 0..horizon {
+            let mut told = Told::new(dim);
+            let tell = |(path, origin): (&Vec<f64>, &&Origin)| {
+                told.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
+            };
+            let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(tell).collect();
+            let steps = to_vec_f64(draw(&self.model.net.summary(&told, &device), rng)?);
+            for ((path, step), scale) in paths.iter_mut().zip(steps.chunks_exact(dim)).zip(scales) {
+                let last = path.len() - dim;
+                (0..dim).for_each(|j| path.push(path[last + j] + scale[j] * step[j]));
+            }
+        }
+        Ok(paths.into_iter().flat_map(|path| path.into_iter().skip(self.context * dim)).collect())
+    }
+}
