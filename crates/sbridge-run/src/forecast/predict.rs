@@ -187,7 +187,7 @@ mod tests {
         let path = folder.path().join("x.parquet");
         predicted().write(&path).unwrap();
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
-        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap()).collect();
         assert_eq!(rows.len(), 8);
         let row = &rows[7];
         assert_eq!((row.get_string(0).unwrap().as_str(), row.get_int(2).unwrap()), ("2024-01-02", 1));

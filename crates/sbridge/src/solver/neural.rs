@@ -6,7 +6,7 @@ use crate::reference::{Brownian, Reference as _};
 use crate::rng::Rng;
 use crate::simulate::{ends_of_walks, paths};
 use crate::solver::frame::Frame;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// One direction: a drift, and the noise of its steps.
 #[derive(Clone, Debug)]
@@ -67,12 +67,14 @@ impl Bridge for NeuralBridge {
     }
 
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
-        let inside = self.frame.apply_rows(&t, x);
+        let dtype = x.dtype();
+        // Networks compute in f32, whatever they are asked in.
+        let inside = self.frame.apply_rows(&t, x).cast(DType::F32);
         let drift = match &self.way(direction).drift {
-            Some(net) => net.forward(t, inside),
+            Some(net) => net.forward(t.cast(DType::F32), inside),
             None => inside.zeros_like(),
         };
-        self.frame.undo_drift(direction, drift)
+        self.frame.undo_drift(direction, drift.cast(dtype))
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
