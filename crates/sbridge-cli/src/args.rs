@@ -345,8 +345,8 @@ pub(crate) struct Reproduce {
     /// Which experiment
     #[arg(value_enum)]
     pub(crate) experiment: ExperimentChoice,
-    /// Folder of the data of cite
-    #[arg(long, value_name = "FOLDER", required_if_eq("experiment", "cite"))]
+    /// Folder of the data of cite; file of JSON lines of vsdm-exchange
+    #[arg(long, value_name = "PATH", required_if_eq_any([("experiment", "cite"), ("experiment", "vsdm-exchange")]))]
     pub(crate) data: Option<PathBuf>,
     /// Fewer sizes and repeats: a few minutes on two cores
     #[arg(long)]
@@ -374,6 +374,14 @@ pub(crate) enum ExperimentChoice {
     Dsb2d,
     /// Cells of a day left out (CITE-seq, 50 principal components): files *day_2.npy, … in the folder --data
     Cite,
+    /// A variational diffusion of a Gaussian
+    VsdmGaussian,
+    /// A spiral stretched eightfold, beside score models
+    VsdmSpiral,
+    /// A checkerboard stretched sixfold, beside score models
+    VsdmCheckerboard,
+    /// Forecasts of eight exchange rates, beside naive ones: JSON lines in the file --data
+    VsdmExchange,
 }
 
 #[derive(Args, Debug)]

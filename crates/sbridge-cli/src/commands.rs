@@ -416,13 +416,18 @@ fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
 }
 
 fn repeat(args: &Reproduce) -> Result<()> {
+    let data = || args.data.clone().expect("clap asks for --data");
     let experiment = match args.experiment {
         ExperimentChoice::Lsbdm => Experiment::Lsbdm,
         ExperimentChoice::DsbGaussian => Experiment::DsbGaussian,
         ExperimentChoice::DsbmGaussian => Experiment::DsbmGaussian,
         ExperimentChoice::Conformance => Experiment::Conformance,
         ExperimentChoice::Dsb2d => Experiment::Dsb2d,
-        ExperimentChoice::Cite => Experiment::Cite(args.data.clone().expect("clap asks for --data")),
+        ExperimentChoice::Cite => Experiment::Cite(data()),
+        ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,
+        ExperimentChoice::VsdmSpiral => Experiment::VsdmSpiral,
+        ExperimentChoice::VsdmCheckerboard => Experiment::VsdmCheckerboard,
+        ExperimentChoice::VsdmExchange => Experiment::VsdmExchange(data()),
     };
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let done = reproduce(experiment, effort, args.seed, &args.out)?;

@@ -4,13 +4,11 @@ use std::fmt;
 
 use sbridge::forecast::{Forecaster, Origin, filled};
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::ScoreData as _;
-use sbridge::tensor::Tensor;
 use sbridge_ot::{Outcome, Points, crps, energy_score};
 use serde::{Deserialize, Serialize};
 
 use super::naive::{Autoregression, Paths, last_value, seasonal};
-use super::{METHOD, OpenForecast, RunData, origin};
+use super::{ForecastConfig, METHOD, OpenForecast, RunData, origin, prepared};
 use crate::atomic;
 use crate::error::{Result, RunError};
 use crate::evaluate::RowKind;
@@ -84,21 +82,18 @@ impl OpenForecast {
     /// [`RunError`] if the data have changed, or a file cannot be written.
     pub fn judge(&self) -> Result<Backtest> {
         let data = self.data()?;
-        let windows = self.windows(&data);
-        let judge = Judge { windows: &windows, data: &data, horizon: self.config.horizon };
-        let rng = Rng::new(self.config.seed).fork("backtest");
-        let drawn = self.model_paths(&judge, &rng)?;
-        let (first, ranks) = judge.model_row(METHOD, RowKind::Model, &drawn)?;
+        let judge = Judge::new(&self.config, &data);
+        let drawn = judge.drawn(&Candidate::model(self.forecaster.clone()))?;
+        let (first, ranks) = judge.row(METHOD, RowKind::Model, &drawn)?;
         let mut rows = vec![first];
         if self.config.baselines {
-            for (name, paths) in self.baseline_paths(&judge, &rng)? {
-                rows.push(judge.model_row(name, RowKind::Baseline, &paths)?.0);
-            }
+            let forecaster = |name| Ok::<_, RunError>(Self::forecaster(&self.folder, &self.config, name)?.0);
+            rows.extend(judge.baseline_rows(forecaster(SCORE_MODEL)?, forecaster(WHITENED)?)?);
         }
-        rows.extend(self.naive_rows(&judge, &rng)?);
+        rows.extend(judge.naive_rows()?);
         let backtest = Backtest {
             horizon: self.config.horizon,
-            origins: windows.iter().map(|window| data.series.clock().label(window.row)).collect(),
+            origins: judge.windows.iter().map(|window| data.series.clock().label(window.row)).collect(),
             samples: self.config.samples,
             calls: 2 * self.config.sampler.steps,
             remarks: remarks(&rows),
@@ -108,98 +103,122 @@ impl OpenForecast {
         };
         let json = serde_json::to_string_pretty(&backtest).expect("a judgement is plain data");
         atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
-        super::report::write(self, &data, (&windows, &drawn), &backtest)?;
+        super::report::write(self, &data, (&judge.windows, &drawn), &backtest)?;
         Ok(backtest)
     }
+}
 
-    fn windows(&self, data: &RunData) -> Vec<Window> {
-        let (horizon, dim) = (self.config.horizon, data.series.dim());
+/// Learns the model of `config` and its baselines, keeps neither, and scores them beside naive forecasts.
+///
+/// # Errors
+/// As a fit.
+pub(crate) fn scores_without_a_folder(config: &ForecastConfig) -> Result<Vec<Row>> {
+    let data = RunData::load(config)?;
+    let judge = Judge::new(config, &data);
+    let learned = |name| {
+        let (spread, context) = (data.history.spread().to_vec(), data.context);
+        Ok::<_, RunError>(Forecaster { model: prepared(name, config, &data)?.run()?, spread, context })
+    };
+    let drawn = judge.drawn(&Candidate::model(learned(METHOD)?))?;
+    let mut rows = vec![judge.row(METHOD, RowKind::Model, &drawn)?.0];
+    rows.extend(judge.baseline_rows(learned(SCORE_MODEL)?, learned(WHITENED)?)?);
+    rows.extend(judge.naive_rows()?);
+    Ok(rows)
+}
+
+/// A model to draw from.
+struct Candidate {
+    name: &'static str,
+    forecaster: Forecaster,
+    /// Whether paths start from where the noise really ends, and not from N(0, I).
+    starts_matched: bool,
+    whitening: Option<Whitening>,
+}
+
+impl Candidate {
+    fn model(forecaster: Forecaster) -> Self {
+        Self { name: METHOD, forecaster, starts_matched: true, whitening: None }
+    }
+}
+
+/// What forecasts are compared with.
+struct Judge<'a> {
+    config: &'a ForecastConfig,
+    data: &'a RunData,
+    windows: Vec<Window>,
+    rng: Rng,
+}
+
+impl<'a> Judge<'a> {
+    fn new(config: &'a ForecastConfig, data: &'a RunData) -> Self {
+        let (horizon, dim) = (config.horizon, data.series.dim());
         let window = |k: usize| {
             let row = data.learned + k * horizon;
             let truth = data.series.values()[row * dim..][..horizon * dim].to_vec();
             Window { origin: origin(&data.series, row, data.context, horizon), row, truth }
         };
-        (0..self.config.windows).map(window).collect()
+        let windows = (0..config.windows).map(window).collect();
+        Self { config, data, windows, rng: Rng::new(config.seed).fork("backtest") }
     }
 
-    fn model_paths(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<Paths>> {
-        let (samples, steps) = (self.config.samples, self.config.sampler.steps);
-        let drawn = self.forecaster.sample(&judge.origins(), samples, steps, &rng.fork(METHOD))?;
-        judge.split(drawn, samples)
+    fn drawn(&self, candidate: &Candidate) -> Result<Vec<Paths>> {
+        let Candidate { name, forecaster, starts_matched, whitening } = candidate;
+        let (samples, model) = (self.config.samples, &forecaster.model);
+        let flow = model.flow(self.config.sampler.steps)?;
+        let origins: Vec<Origin> = self.windows.iter().map(|window| window.origin.clone()).collect();
+        let drawn = forecaster.simulate(&origins, samples, &self.rng.fork(name), &|summary, rng| {
+            let [count, _] = summary.dims();
+            let start = match starts_matched {
+                true => model.start(count, rng)?,
+                false => rng.normal([count, self.data.series.dim()], &summary.device()),
+            };
+            let step = forecaster.step(&flow, summary, start);
+            Ok(whitening.as_ref().map_or_else(|| step.clone(), |whitening| whitening.undo(&step)))
+        })?;
+        self.split(drawn, samples)
     }
 
     /// Score models of the same network and training: from N(0, I), from where the noise really ends, and on whitened
     /// steps.
-    fn baseline_paths(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<(&'static str, Vec<Paths>)>> {
-        let (samples, steps) = (self.config.samples, self.config.sampler.steps);
-        let (plain, _) = Self::forecaster(&self.folder, &self.config, SCORE_MODEL)?;
-        let (whitened, _) = Self::forecaster(&self.folder, &self.config, WHITENED)?;
-        let whitening = Whitening::of(&judge.data.learns.states())?;
-        let from_normal =
-            |forecaster: &Forecaster, name: &str, undo: &(dyn Fn(Tensor<2>) -> Tensor<2> + Sync)| {
-                let flow = forecaster.model.flow(steps)?;
-                let drawn =
-                    forecaster.simulate(&judge.origins(), samples, &rng.fork(name), &|summary, rng| {
-                        let [count, _] = summary.dims();
-                        let start = rng.normal([count, judge.data.series.dim()], &summary.device());
-                        Ok(undo(forecaster.step(&flow, summary, start)))
-                    })?;
-                judge.split(drawn, samples)
-            };
-        let matched = plain.sample(&judge.origins(), samples, steps, &rng.fork("matched"))?;
+    fn baseline_rows(&self, plain: Forecaster, whitened: Forecaster) -> Result<Vec<Row>> {
+        let of = |name, forecaster: &Forecaster, starts_matched, whitening| {
+            let candidate = Candidate { name, forecaster: forecaster.clone(), starts_matched, whitening };
+            Ok::<_, RunError>(self.row(name, RowKind::Baseline, &self.drawn(&candidate)?)?.0)
+        };
         Ok(vec![
-            ("score model", from_normal(&plain, "score model", &|x| x)?),
-            ("score model, matched start", judge.split(matched, samples)?),
-            ("whitening, score model", from_normal(&whitened, "whitening", &|x| whitening.undo(&x))?),
+            of("score model", &plain, false, None)?,
+            of("score model, matched start", &plain, true, None)?,
+            of("whitening, score model", &whitened, false, self.data.whitening(WHITENED)?)?,
         ])
     }
 
-    fn naive_rows(&self, judge: &Judge<'_>, rng: &Rng) -> Result<Vec<Row>> {
-        let (dim, horizon) = (judge.data.series.dim(), judge.horizon);
-        let season = judge.data.series.clock().season();
-        let learned = filled(&judge.data.series.values()[..judge.data.learned * dim], dim);
-        let of_all = |forecast: &mut dyn FnMut(&[f64]) -> Paths| -> Vec<Paths> {
-            judge.windows.iter().map(|window| forecast(&window.origin.past)).collect()
+    fn naive_rows(&self) -> Result<Vec<Row>> {
+        let (dim, horizon) = (self.data.series.dim(), self.config.horizon);
+        let season = self.data.series.clock().season();
+        let learned = filled(&self.data.series.values()[..self.data.learned * dim], dim);
+        let row_of = |name: &str, forecast: &mut dyn FnMut(&[f64]) -> Paths| {
+            let paths: Vec<Paths> = self.windows.iter().map(|window| forecast(&window.origin.past)).collect();
+            Ok::<_, RunError>(self.row(name, RowKind::Baseline, &paths)?.0)
         };
-        let mut rows = Vec::new();
-        let mut add = |name: &str, paths: &[Paths]| -> Result<()> {
-            rows.push(judge.model_row(name, RowKind::Baseline, paths)?.0);
-            Ok(())
-        };
-        add("last value", &of_all(&mut |past| last_value(past, dim, horizon)))?;
+        let mut rows = vec![row_of("last value", &mut |past| last_value(past, dim, horizon))?];
         if season > 1 {
-            add(
-                &format!("seasonal naive ({season})"),
-                &of_all(&mut |past| seasonal(past, dim, horizon, season)),
-            )?;
+            let name = format!("seasonal naive ({season})");
+            rows.push(row_of(&name, &mut |past| seasonal(past, dim, horizon, season))?);
         }
         for (name, law) in [
             ("random walk", Autoregression::random_walk(&learned, dim)),
             ("vector autoregression", Autoregression::fit(&learned, dim)),
         ] {
             let Some(law) = law else { continue };
-            let mut rng = rng.fork(name);
-            add(name, &of_all(&mut |past| law.paths(past, horizon, NAIVE_PATHS, &mut rng)))?;
+            let mut rng = self.rng.fork(name);
+            rows.push(row_of(name, &mut |past| law.paths(past, horizon, NAIVE_PATHS, &mut rng))?);
         }
         Ok(rows)
-    }
-}
-
-/// What forecasts are compared with.
-struct Judge<'a> {
-    windows: &'a [Window],
-    data: &'a RunData,
-    horizon: usize,
-}
-
-impl Judge<'_> {
-    fn origins(&self) -> Vec<Origin> {
-        self.windows.iter().map(|window| window.origin.clone()).collect()
     }
 
     /// Draws `[windows, samples, horizon, dim]` as paths of each window.
     fn split(&self, drawn: Vec<f64>, samples: usize) -> Result<Vec<Paths>> {
-        let length = self.horizon * self.data.series.dim();
+        let length = self.config.horizon * self.data.series.dim();
         let paths: Paths = drawn.chunks_exact(length).map(<[f64]>::to_vec).collect();
         let diverged = paths.iter().filter(|path| path.iter().any(|x| !x.is_finite())).count();
         if diverged > 0 {
@@ -222,7 +241,7 @@ impl Judge<'_> {
         Ok(outcomes)
     }
 
-    fn model_row(&self, name: &str, kind: RowKind, paths: &[Paths]) -> Result<(Row, Vec<f64>)> {
+    fn row(&self, name: &str, kind: RowKind, paths: &[Paths]) -> Result<(Row, Vec<f64>)> {
         let dim = self.data.series.dim();
         let of = |value: &dyn Fn(&[f64]) -> f64| {
             let windows = paths.iter().enumerate().map(|(k, paths)| self.outcomes(k, paths, value));

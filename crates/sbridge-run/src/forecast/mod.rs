@@ -6,6 +6,7 @@ mod naive;
 mod predict;
 mod report;
 
+pub(crate) use backtest::scores_without_a_folder;
 pub use backtest::{Backtest, Row};
 pub use config::{ForecastConfig, SeriesConfig};
 
@@ -120,6 +121,11 @@ impl RunData {
         Ok(Self { series, learned, context, history, learns, watches })
     }
 
+    /// What the model of this name sees the steps through.
+    fn whitening(&self, name: &str) -> Result<Option<Whitening>> {
+        (name == WHITENED).then(|| Whitening::of(&self.learns.states())).transpose()
+    }
+
     fn record(&self) -> DataRecord {
         DataRecord {
             source: self.series.source().into(),
@@ -211,38 +217,41 @@ fn fit_all(
     manifest: &mut Manifest,
     data: &RunData,
 ) -> Result<()> {
-    let fit = |name, whitening: Option<&Whitening>, manifest: &mut Manifest| {
-        let of = |pasts: &Pasts| match whitening {
-            None => pasts.clone(),
-            Some(whitening) => pasts.with_states(whitening.apply(&pasts.states())),
-        };
-        let rng = Rng::new(config.seed).fork(name);
-        let vsdm = match name {
-            METHOD => Vsdm::new(of(&data.learns), config.vsdm.clone(), rng)?,
-            _ => Vsdm::score_model(of(&data.learns), config.vsdm.clone(), rng)?,
-        };
-        let vsdm = match &data.watches {
-            None => vsdm,
-            Some(watches) => vsdm.watched_on(of(watches)),
-        };
-        let checkpoint_seconds = config.checkpoint_seconds;
-        let stages = Stages { folder, name, fit: &config.vsdm.fit, checkpoint_seconds };
-        let device = open_device(&config.device)?;
+    let names = if config.baselines { &[METHOD, SCORE_MODEL, WHITENED][..] } else { &[METHOD] };
+    let device = open_device(&config.device)?;
+    for name in names {
+        let (fit, checkpoint_seconds) = (&config.vsdm.fit, config.checkpoint_seconds);
+        let stages = Stages { folder, name, fit, checkpoint_seconds };
+        let vsdm = prepared(name, config, data)?;
         stages.learn(
             vsdm,
             manifest,
-            &|path| load(path, &device).map(|(model, told, _)| (model, told)),
+            &|path| load(path, &device).map(|(model, learned, _)| (model, learned)),
             &|path, model, learned| {
-                file::save(path, METHOD, model, (&config.vsdm.net, Some(told(data, config))), learned)
+                let network = (&config.vsdm.net, Some(told(data, config)));
+                file::save(path, METHOD, model, network, learned)
             },
-        )
-    };
-    fit(METHOD, None, manifest)?;
-    if config.baselines {
-        fit(SCORE_MODEL, None, manifest)?;
-        fit(WHITENED, Some(&Whitening::of(&data.learns.states())?), manifest)?;
+        )?;
     }
     Ok(())
+}
+
+/// The model of this name before its first stage.
+fn prepared(name: &str, config: &ForecastConfig, data: &RunData) -> Result<Vsdm<Pasts>> {
+    let whitening = data.whitening(name)?;
+    let of = |pasts: &Pasts| match &whitening {
+        None => pasts.clone(),
+        Some(whitening) => pasts.with_states(whitening.apply(&pasts.states())),
+    };
+    let (learns, rng) = (of(&data.learns), Rng::new(config.seed).fork(name));
+    let vsdm = match name {
+        METHOD => Vsdm::new(learns, config.vsdm.clone(), rng)?,
+        _ => Vsdm::score_model(learns, config.vsdm.clone(), rng)?,
+    };
+    Ok(match &data.watches {
+        None => vsdm,
+        Some(watches) => vsdm.watched_on(of(watches)),
+    })
 }
 
 /// What a forecast's network is made from, besides its head.

@@ -9,6 +9,7 @@ mod cells;
 mod check;
 mod lsbdm;
 mod statistics;
+mod vsdm;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,14 @@ pub enum Experiment {
     Dsb2d,
     /// Cells at several times, in a folder.
     Cite(PathBuf),
+    /// A variational diffusion of a Gaussian.
+    VsdmGaussian,
+    /// Variational diffusions of a spiral stretched eightfold, beside score models.
+    VsdmSpiral,
+    /// The same of a checkerboard stretched sixfold.
+    VsdmCheckerboard,
+    /// Forecasts of exchange rates, in a file of JSON lines.
+    VsdmExchange(PathBuf),
 }
 
 /// How much is spent on an experiment.
@@ -87,6 +96,13 @@ impl Experiment {
             Self::Conformance => own(bridges::CONFORMANCE),
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
+            Self::VsdmGaussian => own(vsdm::GAUSSIAN),
+            Self::VsdmSpiral => vec![("spiral", Box::new(vsdm::spiral_study))],
+            Self::VsdmCheckerboard => vec![("checkerboard", Box::new(vsdm::checkerboard_study))],
+            Self::VsdmExchange(file) => {
+                let file = file.clone();
+                vec![("exchange", Box::new(move |effort, _: &Rng| vsdm::exchange_study(&file, effort)))]
+            }
         }
     }
 
@@ -98,6 +114,10 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",
+            Self::VsdmSpiral => "A stretched spiral, beside score models",
+            Self::VsdmCheckerboard => "A stretched checkerboard, beside score models",
+            Self::VsdmExchange(_) => "Forecasts of exchange rates, beside naive ones",
         }
     }
 }

@@ -71,11 +71,11 @@ pub struct VsdmEvaluation {
 }
 
 /// A model as it is used: where its paths start, and what comes after.
-struct Candidate {
-    name: &'static str,
-    model: VariationalModel,
-    starts_matched: bool,
-    whitening: Option<Whitening>,
+pub(crate) struct Candidate {
+    pub(crate) name: &'static str,
+    pub(crate) model: VariationalModel,
+    pub(crate) starts_matched: bool,
+    pub(crate) whitening: Option<Whitening>,
 }
 
 impl OpenVsdm {
@@ -146,7 +146,7 @@ fn remarks(rows: &[Row]) -> Vec<String> {
 }
 
 /// What candidates are compared with.
-struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     truth: &'a Tensor<2>,
     reference: sbridge_ot::Points,
     deviations: Vec<f64>,
@@ -154,16 +154,20 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(truth: &'a Tensor<2>, rng: &'a Rng) -> Result<Self> {
+    pub(crate) fn new(truth: &'a Tensor<2>, rng: &'a Rng) -> Result<Self> {
         let deviations = variances(truth).into_iter().map(f64::sqrt).collect();
         Ok(Self { truth, reference: points(truth)?, deviations, rng })
     }
 
     fn candidate(&self, candidate: &Candidate, calls: usize) -> Result<Row> {
-        let flow = candidate.model.flow(calls.div_ceil(2))?;
-        let samples = self.carried(candidate, &flow, &mut |_, _| {})?;
+        let samples = self.samples(candidate, calls)?;
         let kind = if candidate.name == METHOD { RowKind::Model } else { RowKind::Baseline };
         self.row(candidate.name, kind, Some(calls), &samples)
+    }
+
+    /// Samples of `candidate` with so many calls of its network for each, as many as there are to compare with.
+    pub(crate) fn samples(&self, candidate: &Candidate, calls: usize) -> Result<Tensor<2>> {
+        self.carried(candidate, &candidate.model.flow(calls.div_ceil(2))?, &mut |_, _| {})
     }
 
     fn row(&self, name: &str, kind: RowKind, calls: Option<usize>, samples: &Tensor<2>) -> Result<Row> {
@@ -171,7 +175,7 @@ impl<'a> Judge<'a> {
         Ok(Row { name: name.into(), kind, calls, variance: self.variance_ratio(samples), distances })
     }
 
-    fn variance_ratio(&self, samples: &Tensor<2>) -> f64 {
+    pub(crate) fn variance_ratio(&self, samples: &Tensor<2>) -> f64 {
         variances(samples).iter().sum::<f64>() / variances(self.truth).iter().sum::<f64>()
     }
 
@@ -195,7 +199,7 @@ impl<'a> Judge<'a> {
         Ok(undone(&samples))
     }
 
-    fn travel(&self, candidate: &Candidate) -> Result<Travel> {
+    pub(crate) fn travel(&self, candidate: &Candidate) -> Result<Travel> {
         let model = &candidate.model;
         let nodes = model.schedule.nodes_in_time(model.t_min, PATH_STEPS);
         let flow = BackwardFlow::new(&model.forward_process(nodes)?, &model.data, &self.truth.device())?;

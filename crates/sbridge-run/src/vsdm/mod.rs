@@ -7,7 +7,7 @@ mod report;
 pub(crate) mod stages;
 
 pub use config::{FlowSettings, VsdmConfig};
-pub(crate) use evaluation::Whitening;
+pub(crate) use evaluation::{Candidate, Judge, Whitening};
 pub use evaluation::{Row, VsdmEvaluation};
 
 use std::path::Path;
