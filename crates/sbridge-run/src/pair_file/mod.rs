@@ -23,7 +23,7 @@ struct Kind {
 /// Reads the bridge at `path`, with its networks, if it has any, on `device`.
 ///
 /// # Errors
-/// [`RunError::Folder`] if the file is missing or damaged.
+/// [`RunError::Folder`](crate::RunError::Folder) if the file is missing or damaged.
 pub fn load(path: &Path, device: &Device) -> Result<Arc<dyn PairBridge>> {
     let (_, Kind { method }) = tensor_file::load(path)?;
     Ok(match method.as_str() {

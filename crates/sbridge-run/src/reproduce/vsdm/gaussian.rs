@@ -46,8 +46,8 @@ pub(super) fn gaussian_study(effort: Effort, rng: &Rng) -> Result<Study> {
         let name = format!("D[{}, {}]", i + 1, j + 1);
         study.checks.push(Check::near(name, of(&|run| run.matrix[i][j]), MATRIX[i][j], 0.05));
     }
-    for i in 0..2 {
-        study.checks.push(Check::near(format!("b[{}]", i + 1), of(&|run| run.offset[i]), OFFSET[i], 0.05));
+    for (i, offset) in OFFSET.into_iter().enumerate() {
+        study.checks.push(Check::near(format!("b[{}]", i + 1), of(&|run| run.offset[i]), offset, 0.05));
     }
     study.checks.push(Check::at_most("mismatch of the prior", of(&|run| run.mismatch), 0.01));
     for i in 0..2 {

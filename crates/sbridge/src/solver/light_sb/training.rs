@@ -27,13 +27,11 @@ pub struct LightSbSettings {
     /// Learning rate up to 16 dimensions, and less with the root of their number beyond, as more entries of a factor move
     /// at once; it falls to zero along a line over the last half of the steps. Default 1e-2.
     pub learning_rate: f64,
-    /// Variance of the S_k at the start, in units of the data's variance. Default 0.1.
-    pub initial_variance: f64,
 }
 
 impl Default for LightSbSettings {
     fn default() -> Self {
-        Self { components: 10, steps: 4000, batch_size: 256, learning_rate: 1e-2, initial_variance: 0.1 }
+        Self { components: 10, steps: 4000, batch_size: 256, learning_rate: 1e-2 }
     }
 }
 
@@ -55,8 +53,7 @@ impl LightSbSettings {
                 ));
             }
         }
-        require_positive("learning_rate", self.learning_rate, "1e-3 to 1e-2 is usual")?;
-        require_positive("initial_variance", self.initial_variance, "0.1 is usual")
+        require_positive("learning_rate", self.learning_rate, "1e-3 to 1e-2 is usual")
     }
 
     fn learning_rate_at(&self, step: usize, dim: usize) -> f64 {
@@ -94,7 +91,7 @@ pub fn fit(
         let fix = "source and target must live in the same space";
         return Err(Error::shape("dimension of the target", source.dim(), target.dim(), fix));
     }
-    let mut potential = initial(target, epsilon, settings, &mut rng.fork("centres"));
+    let mut potential = initial(source, target, epsilon, settings.components, &mut rng.fork("centres"));
     let mut adam = vec![Moments::default(); settings.components];
     let mut batches = rng.fork("batches");
     for step in 0..settings.steps {
@@ -112,26 +109,54 @@ pub fn fit(
     Ok(potential)
 }
 
-/// Equal weights, centres at samples of the target that lie apart.
+/// Equal weights, centres at the means of groups of the target, and all S_k equal to what joins the source to a Gaussian of
+/// a group's variance: S² s + ε S = g, for mean variances s of the source and g of a group along a coordinate.
 fn initial(
+    source: &dyn PointSource,
     target: &dyn PointSource,
     epsilon: f64,
-    settings: &LightSbSettings,
+    count: usize,
     rng: &mut Rng,
 ) -> LightPotential {
-    let (count, dim) = (settings.components, target.dim());
-    let samples = target.draw(SEEDED_FROM.max(count), rng);
-    let std = settings.initial_variance.sqrt();
-    let component = |k: usize| Component {
+    let samples = target.draw(GROUPED.max(count), rng);
+    let mut centres: Vec<Vec<f64>> =
+        spread(&samples, count, rng).into_iter().map(|k| samples.col(k).iter().copied().collect()).collect();
+    for _ in 0..GROUPINGS {
+        centres = means_of_groups(&samples, centres);
+    }
+    let drawn = source.draw(GROUPED, rng);
+    let centre = means_of_groups(&drawn, vec![vec![0.0; source.dim()]]);
+    let [s, g] =
+        [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(LEAST_VARIANCE));
+    let spread = (-epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt()) / (2.0 * s);
+    let dim = target.dim();
+    let component = |centre| Component {
         ln_weight: -(count as f64).ln(),
-        centre: samples.col(k).iter().copied().collect(),
-        factor: Mat::from_fn(dim, dim, |i, j| if i == j { std } else { 0.0 }),
+        centre,
+        factor: Mat::from_fn(dim, dim, |i, j| if i == j { spread.sqrt() } else { 0.0 }),
     };
-    LightPotential::new(epsilon, spread(&samples, count, rng).into_iter().map(component).collect())
+    LightPotential::new(epsilon, centres.into_iter().map(component).collect())
 }
 
-/// Samples among which the centres are chosen.
-const SEEDED_FROM: usize = 1000;
+/// Variance of a group or of the source at least, in units of the data's: as many components as distinct samples leave none.
+const LEAST_VARIANCE: f64 = 1e-2;
+
+/// Mean squared distance along a coordinate from the nearest of `centres`.
+fn variance_about(samples: &Mat<f64>, centres: &[Vec<f64>]) -> f64 {
+    let nearest = |sample: faer::ColRef<'_, f64>| {
+        let distances = centres.iter().map(|centre| squared_distance(sample.iter().copied(), centre));
+        distances.fold(f64::MAX, f64::min)
+    };
+    samples.col_iter().map(nearest).sum::<f64>() / (samples.ncols() * samples.nrows()) as f64
+}
+
+/// Samples that are grouped to start from, and how often.
+const GROUPED: usize = 2000;
+const GROUPINGS: usize = 10;
+
+fn squared_distance(a: impl Iterator<Item = f64>, b: &[f64]) -> f64 {
+    a.zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
 
 /// `count` columns of `samples`: the first at random, each further one with a chance that goes with its squared distance
 /// from those chosen, so that a mode is rarely missed.                                             \[AV07\]
@@ -146,13 +171,32 @@ fn spread(samples: &Mat<f64>, count: usize, rng: &mut Rng) -> Vec<usize> {
         });
         // Rounding may leave a little, and fewer distinct samples than components nothing to choose from.
         let next = next.unwrap_or(chosen.len());
+        let centre: Vec<f64> = samples.col(next).iter().copied().collect();
         for (i, square) in nearest.iter_mut().enumerate() {
-            let distance = (samples.col(i) - samples.col(next)).squared_norm_l2();
+            let distance = squared_distance(samples.col(i).iter().copied(), &centre);
             *square = if chosen.is_empty() { distance } else { square.min(distance) };
         }
         chosen.push(next);
     }
     chosen
+}
+
+/// The mean of the samples that are nearest to each centre; a centre without any stays.               \[Llo82\]
+fn means_of_groups(samples: &Mat<f64>, centres: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let (mut sums, mut counts) =
+        (vec![vec![0.0; samples.nrows()]; centres.len()], vec![0usize; centres.len()]);
+    for sample in samples.col_iter() {
+        let distance = |k: &usize| squared_distance(sample.iter().copied(), &centres[*k]);
+        let nearest = (0..centres.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let nearest = nearest.expect("at least one component");
+        sums[nearest].iter_mut().zip(sample.iter()).for_each(|(sum, x)| *sum += x);
+        counts[nearest] += 1;
+    }
+    let mean = |((centre, sum), count): ((Vec<f64>, Vec<f64>), usize)| match count {
+        0 => centre,
+        count => sum.into_iter().map(|x| x / count as f64).collect(),
+    };
+    centres.into_iter().zip(sums).zip(counts).map(mean).collect()
 }
 
 /// The gradient of one component.
