@@ -93,18 +93,9 @@ fn join(method: PairMethod, fit: &FitPair) -> Result<()> {
         }
     };
     let report = folder.file("report.html");
-    judge_bridge(folder, false)?;
+    judge_what_it_is(folder, Some(false))?;
     let minutes = estimate::human_time(started.elapsed().as_secs_f64());
     println!("done in {minutes}; open {}", report.display());
-    Ok(())
-}
-
-/// Evaluates and reports a bridge between two sets, or through several.
-fn judge_bridge(folder: RunFolder, json: bool) -> Result<()> {
-    match OpenChain::of(folder)? {
-        Ok(chain) => print(&chain.judge()?, json),
-        Err(pair) => print(&pair_report::judge(&pair)?, json),
-    }
     Ok(())
 }
 
@@ -348,7 +339,7 @@ fn judge(args: &Eval) -> Result<()> {
 /// Whether the run at `path` is judged by samples it set aside, and by nothing else.
 fn judges_itself(path: &Path) -> Result<bool> {
     let method = RunFolder::open(path)?.manifest()?.method;
-    Ok(method == vsdm::METHOD || PairMethod::of_name(&method).is_some())
+    Ok([vsdm::METHOD, forecast::METHOD].contains(&method.as_str()) || PairMethod::of_name(&method).is_some())
 }
 
 fn judge_by_itself(path: &Path, args: &Eval) -> Result<()> {
@@ -356,12 +347,24 @@ fn judge_by_itself(path: &Path, args: &Eval) -> Result<()> {
         let problem = "this run is judged by the samples it set aside (leave --reference out)";
         return Err(RunError::Input(problem.into()));
     }
-    let folder = RunFolder::open_to_write(path)?;
-    if folder.manifest()?.method == vsdm::METHOD {
-        print(&OpenVsdm::of(folder)?.judge()?, args.json);
-        return Ok(());
+    judge_what_it_is(RunFolder::open_to_write(path)?, Some(args.json))
+}
+
+/// Judges a run by what it set aside, and writes its report; prints what it found, as JSON or in words, if asked to.
+fn judge_what_it_is(folder: RunFolder, json: Option<bool>) -> Result<()> {
+    fn show(found: &(impl Display + Serialize), json: Option<bool>) {
+        json.into_iter().for_each(|json| print(found, json));
     }
-    judge_bridge(folder, args.json)
+    match folder.manifest()?.method.as_str() {
+        vsdm::METHOD => show(&OpenVsdm::of(folder)?.judge()?, json),
+        forecast::METHOD => show(&OpenForecast::of(folder)?.judge()?, json),
+        // Between two sets, or through several.
+        _ => match OpenChain::of(folder)? {
+            Ok(chain) => show(&chain.judge()?, json),
+            Err(pair) => show(&pair_report::judge(&pair)?, json),
+        },
+    }
+    Ok(())
 }
 
 fn print(found: &(impl Display + Serialize), json: bool) {
@@ -374,15 +377,8 @@ fn print(found: &(impl Display + Serialize), json: bool) {
 }
 
 fn write_report(args: &Report) -> Result<()> {
-    if RunFolder::open(&args.run)?.manifest()?.method == forecast::METHOD {
-        OpenForecast::of(RunFolder::open_to_write(&args.run)?)?.judge()?;
-    } else if RunFolder::open(&args.run)?.manifest()?.method == vsdm::METHOD {
-        OpenVsdm::of(RunFolder::open_to_write(&args.run)?)?.judge()?;
-    } else if judges_itself(&args.run)? {
-        match OpenChain::of(RunFolder::open_to_write(&args.run)?)? {
-            Ok(chain) => drop(chain.judge()?),
-            Err(pair) => drop(pair_report::judge(&pair)?),
-        }
+    if judges_itself(&args.run)? {
+        judge_what_it_is(RunFolder::open_to_write(&args.run)?, None)?;
     } else {
         run_report::write(&OpenRun::open_to_write(&args.run, None)?)?;
     }

@@ -122,6 +122,7 @@ fn waves_are_learned_forecast_and_judged() {
         .success()
         .stdout(contains("\"ranks\""));
     sbridge().arg("report").arg(&run).assert().success();
+    sbridge().arg("eval").arg(&run).assert().success().stdout(contains("CRPS-sum"));
     // Data that have changed since are not what it was judged by.
     fs::write(
         &series,

@@ -66,15 +66,15 @@ pub enum RunError {
     },
     /// A checkpoint could not be written.
     #[error(
-        "{reason}. What was trained before is kept; make room, then continue with: sbridge fit {method} \
+        "{reason}. What was trained before is kept; make room, then continue with: sbridge {command} \
          --resume {folder}",
         folder = .folder.display()
     )]
     Unsaved {
         /// What the disk did.
         reason: String,
-        /// The method of the run.
-        method: String,
+        /// What fits such a run.
+        command: String,
         /// The run folder.
         folder: PathBuf,
     },
@@ -90,10 +90,10 @@ pub enum RunError {
         count: usize,
     },
     /// The user stopped the run; a checkpoint was kept.
-    #[error("interrupted; continue with: sbridge fit {method} --resume {folder}", folder = .folder.display())]
+    #[error("interrupted; continue with: sbridge {command} --resume {folder}", folder = .folder.display())]
     Interrupted {
-        /// The method of the run.
-        method: String,
+        /// What fits such a run.
+        command: String,
         /// The run folder.
         folder: PathBuf,
     },

@@ -5,6 +5,7 @@ use sbridge_data::{Dataset, ElementType, SampleShape};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, RunError};
+use crate::forecast;
 
 /// Version of the layout of a run folder.
 pub const FORMAT: u32 = 1;
@@ -131,6 +132,14 @@ pub fn autoencoder_kind(shape: SampleShape) -> AutoencoderKind {
 }
 
 impl Manifest {
+    /// The command that makes such a run, and continues it.
+    pub(crate) fn fit_command(&self) -> String {
+        match self.method.as_str() {
+            forecast::METHOD => "forecast fit".into(),
+            method => format!("fit {method}"),
+        }
+    }
+
     /// Adds `seconds` to what `stage` took.
     pub fn add_seconds(&mut self, stage: &str, seconds: f64) {
         match self.seconds.iter_mut().find(|(name, _)| name == stage) {

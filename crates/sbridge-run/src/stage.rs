@@ -61,9 +61,8 @@ impl Stage<'_> {
         let outcome = executor::run(&mut trainer, objective, &mut watch);
         watch.finish();
         manifest.add_seconds(self.name, started.elapsed().as_secs_f64());
-        self.require_finished(outcome, &manifest.method)?;
-        checkpoint::save(&path, trainer.state())
-            .map_err(|e| self.unsaved(&manifest.method, e.to_string()))?;
+        self.require_finished(outcome, manifest)?;
+        checkpoint::save(&path, trainer.state()).map_err(|e| self.unsaved(manifest, e.to_string()))?;
         self.folder.write_manifest(manifest)?;
         Ok(trainer.finished())
     }
@@ -89,11 +88,11 @@ impl Stage<'_> {
         self.train(net, &mut objective, settings.fit.clone(), rng.fork("fit"), manifest)
     }
 
-    fn require_finished(&self, outcome: Outcome, method: &str) -> Result<()> {
+    fn require_finished(&self, outcome: Outcome, manifest: &Manifest) -> Result<()> {
         match outcome {
             Outcome::Finished => Ok(()),
             Outcome::Interrupted => {
-                Err(RunError::Interrupted { method: method.into(), folder: self.folder_path() })
+                Err(RunError::Interrupted { command: manifest.fit_command(), folder: self.folder_path() })
             }
             Outcome::Diverged { reason } => Err(RunError::Diverged {
                 stage: self.name.into(),
@@ -101,12 +100,12 @@ impl Stage<'_> {
                 reason,
                 folder: self.folder_path(),
             }),
-            Outcome::Unsaved { reason } => Err(self.unsaved(method, reason)),
+            Outcome::Unsaved { reason } => Err(self.unsaved(manifest, reason)),
         }
     }
 
-    fn unsaved(&self, method: &str, reason: String) -> RunError {
-        RunError::Unsaved { reason, method: method.into(), folder: self.folder_path() }
+    fn unsaved(&self, manifest: &Manifest, reason: String) -> RunError {
+        RunError::Unsaved { reason, command: manifest.fit_command(), folder: self.folder_path() }
     }
 
     fn folder_path(&self) -> PathBuf {

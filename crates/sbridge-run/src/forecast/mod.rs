@@ -121,6 +121,22 @@ impl RunData {
         Ok(Self { series, learned, context, history, learns, watches })
     }
 
+    /// Tells what is learned from, and what was assumed and repaired.
+    fn say(&self, config: &ForecastConfig) {
+        let (series, learned) = (&self.series, self.learned);
+        series.notes().iter().for_each(|note| eprintln!("note: {note}"));
+        eprintln!(
+            "{} series at {} times from {} to {}; {learned} are learned from, {} windows of {} judged, by pasts of {}",
+            series.dim(),
+            series.len(),
+            series.clock().label(0),
+            series.clock().label(series.len() - 1),
+            config.windows,
+            config.horizon,
+            self.context
+        );
+    }
+
     /// What the model of this name sees the steps through.
     fn whitening(&self, name: &str) -> Result<Option<Whitening>> {
         (name == WHITENED).then(|| Whitening::of(&self.learns.states())).transpose()
@@ -176,6 +192,7 @@ fn origin(series: &Series, row: usize, context: usize, horizon: usize) -> Origin
 pub fn start(config: ForecastConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let data = RunData::load(&config)?;
+    data.say(&config);
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest =

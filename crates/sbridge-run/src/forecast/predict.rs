@@ -48,6 +48,7 @@ impl OpenForecast {
         let source = input.unwrap_or(&self.config.series.source);
         let series = load_series(source, &self.config.series.layout()?)?;
         self.require_learned(&series)?;
+        series.notes().iter().for_each(|note| eprintln!("note: {note}"));
         let horizon = self.config.horizon;
         let from = origin(&series, series.len(), self.forecaster.context, horizon);
         let steps = self.config.sampler.steps;
