@@ -108,6 +108,9 @@ fn waves_are_learned_forecast_and_judged() {
     assert_eq!(array.values().len(), 7 * 12 * 2);
     predict(&folder.path().join("paths.parquet"), &[]).assert().success();
     predict(&folder.path().join("paths.xlsx"), &[]).assert().code(2).stderr(contains(".parquet"));
+    let mut many = sbridge();
+    many.args(["forecast", "predict"]).arg(&run).args(["--samples", "99999999", "--out", "x.csv"]);
+    many.assert().code(2).stderr(contains("lower --samples"));
     let other = folder.path().join("other.csv");
     fs::write(&other, "when,x\n2024-01-01,1\n2024-01-02,2\n").unwrap();
     predict(&csv, &["--input", other.to_str().unwrap()])

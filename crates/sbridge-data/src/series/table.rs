@@ -40,6 +40,9 @@ pub(super) fn read(bytes: &[u8], layout: &SeriesLayout, reading: &Reading) -> Re
     found.assemble(layout, reading)
 }
 
+/// Counts of times, at most: their differences are computed.
+const MOST_COUNTED: u64 = 1 << 60;
+
 /// Times, and whether they are dates.
 struct Stamps {
     stamps: Vec<i64>,
@@ -99,7 +102,9 @@ impl<'a> Table<'a> {
 
     fn stamps(&self, column: usize) -> Result<Stamps> {
         let cells = || (0..self.rows.len()).map(|row| self.cell(row, column));
-        let counts: Option<Vec<i64>> = cells().map(|cell| cell.parse().ok()).collect();
+        let count =
+            |cell: &str| cell.parse::<i64>().ok().filter(|count| count.unsigned_abs() <= MOST_COUNTED);
+        let counts: Option<Vec<i64>> = cells().map(count).collect();
         if let Some(stamps) = counts {
             return Ok(Stamps { stamps, is_calendar: false });
         }
@@ -133,10 +138,13 @@ impl<'a> Table<'a> {
                 column + 1,
                 shown(&self.names[column])
             );
-            self.reading.malformed(
-                format!("{at}: '{}' is not a number", shown(cell)),
-                "leave the column out, or name the columns of a long table with --series and --value",
-            )
+            let fix = match cell.replacen(',', ".", 1).parse::<f64>() {
+                Ok(_) => "write decimal points, not commas",
+                Err(_) => {
+                    "leave the column out, or name the columns of a long table with --series and --value"
+                }
+            };
+            self.reading.malformed(format!("{at}: '{}' is not a number", shown(cell)), fix)
         })
     }
 
@@ -294,6 +302,7 @@ mod tests {
             refusal("t,a\n2024-01-01,x\n2024-01-02,2\n")
                 .contains("line 2, column 2 (a): 'x' is not a number")
         );
+        assert!(refusal("t;a\n2024-01-01;1,5\n2024-01-02;2\n").contains("decimal points"));
         assert!(
             refusal("t,a\n2024-01-01,inf\n2024-01-02,2\n").contains("series 'a' is infinite at 2024-01-01")
         );
@@ -306,6 +315,19 @@ mod tests {
         let layout = SeriesLayout { time: Some("dat".into()), ..SeriesLayout::default() };
         let slip = read_text("date,a\n2024-01-01,1\n", &layout).unwrap_err().to_string();
         assert!(slip.contains("did you mean date?"), "{slip}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_in_a_table_is_read_or_refused(
+            cells in proptest::collection::vec("[-0-9.,:T nNae+]{0,12}|2024-0[1-3]-[0-3][0-9]|-?[0-9]{1,19}", 1..40),
+        ) {
+            let text: String = cells.chunks(2).map(|row| row.join(";") + "\n").collect();
+            for layout in [SeriesLayout::default(), SeriesLayout { time: Some("t".into()), ..long() }] {
+                let _ = read_text(&format!("t;id\n{text}"), &layout);
+                let _ = read_text(&format!("id;t;v\n{text}"), &layout);
+            }
+        }
     }
 
     #[test]

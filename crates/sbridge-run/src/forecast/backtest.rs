@@ -261,7 +261,7 @@ impl<'a> Judge<'a> {
             kind,
             crps_sum: score(&sums.concat()),
             windows: sums.iter().map(|outcomes| score(outcomes)).collect(),
-            crps: series.iter().sum::<f64>() / dim as f64,
+            crps: mean_of_known(&series),
             series,
             energy: if is_law { Some(self.energy(paths)?) } else { None },
             coverage: is_law.then(|| SHARES.map(share)),
@@ -285,6 +285,12 @@ impl<'a> Judge<'a> {
         }
         Ok(scores.iter().sum::<f64>() / scores.len() as f64)
     }
+}
+
+/// The mean of the scores of series of which something came.
+fn mean_of_known(scores: &[f64]) -> f64 {
+    let known: Vec<f64> = scores.iter().copied().filter(|score| score.is_finite()).collect();
+    known.iter().sum::<f64>() / known.len() as f64
 }
 
 /// Share of the outcomes in each tenth of their draws.

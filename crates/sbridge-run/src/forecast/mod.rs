@@ -75,7 +75,7 @@ impl RunData {
             0 => usual_context(&series, config.horizon).min((learned / 4).max(2)),
             context => context.max(2),
         };
-        if learned < context + LEAST_STEPS {
+        if learned < context.saturating_add(LEAST_STEPS) {
             return Err(RunError::Input(format!(
                 "{} has {} times; {} windows of {} times are kept to judge by, and pasts of {context} times leave {} to \
                  learn from, at least {LEAST_STEPS} are needed (lower --horizon, --context or --set windows)",
@@ -156,7 +156,7 @@ impl RunData {
 /// Three horizons, or a week if that is more and not too long.
 fn usual_context(series: &Series, horizon: usize) -> usize {
     let week = Some(series.clock().rows_of_a_week()).filter(|rows| *rows <= LONGEST_CONTEXT).unwrap_or(1);
-    (3 * horizon).max(week).clamp(2, LONGEST_CONTEXT)
+    horizon.saturating_mul(3).max(week).clamp(2, LONGEST_CONTEXT)
 }
 
 /// Refuses series that never move in what is learned from.

@@ -16,6 +16,9 @@ use super::{OpenForecast, origin};
 use crate::atomic;
 use crate::error::{Result, RunError};
 
+/// Values drawn at once, at most: a gigabyte.
+const MAX_VALUES: usize = 1 << 27;
+
 /// Columns of a parquet file.
 const SCHEMA: &str = "message forecast {
     REQUIRED BYTE_ARRAY time (UTF8);
@@ -50,6 +53,14 @@ impl OpenForecast {
         self.require_learned(&series)?;
         series.notes().iter().for_each(|note| eprintln!("note: {note}"));
         let horizon = self.config.horizon;
+        let values = samples.saturating_mul(horizon).saturating_mul(series.dim());
+        if values > MAX_VALUES {
+            let found =
+                format!("{samples} paths of {horizon} times of {} series are {values} values", series.dim());
+            return Err(RunError::Input(format!(
+                "{found}, at most {MAX_VALUES} are drawn (lower --samples)"
+            )));
+        }
         let from = origin(&series, series.len(), self.forecaster.context, horizon);
         let steps = self.config.sampler.steps;
         let values = self.forecaster.sample(&[from], samples, steps, &Rng::new(seed).fork("predict"))?;
