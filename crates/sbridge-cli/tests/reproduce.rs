@@ -30,3 +30,31 @@ fn what_is_known_of_latent_bridges_is_measured_again() {
     assert!(page.contains("The end-to-end inequality") && page.contains("<svg"));
     run().assert().code(2).stderr(contains("exists already"));
 }
+
+#[test]
+fn what_is_known_of_variational_diffusions_is_measured_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gaussian");
+    let mut command = sbridge();
+    command.args(["reproduce", "vsdm-gaussian", "--quick", "--out"]).arg(&out);
+    command.assert().success().stdout(contains("11 of 11 checks passed"));
+}
+
+#[test]
+fn data_that_an_experiment_is_not_about_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("rates");
+    let file = folder.path().join("rates.csv");
+    fs::write(&file, "day,a\n2024-01-01,1\n2024-01-02,2\n").unwrap();
+    let refused = |options: &[&str], message: &str| {
+        let mut command = sbridge();
+        command.args(["reproduce", "vsdm-exchange", "--out"]).arg(&out).args(options);
+        command.assert().code(2).stderr(contains(message));
+        assert!(!out.exists());
+    };
+    refused(&[], "--data");
+    refused(
+        &["--data", file.to_str().unwrap()],
+        "holds 1 series of 2 times, the exchange rates are 8 of 6221",
+    );
+}
