@@ -105,10 +105,24 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
+    /// `options` that are given as settings, over those of --set.
+    pub(crate) fn settings(&self, options: Vec<(&str, Option<String>)>) -> Vec<String> {
+        let device = self.device.as_deref().map(toml_string);
+        let common = [("seed", self.seed.map(|seed| seed.to_string())), ("device", device)];
+        let given =
+            options.into_iter().chain(common).filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        self.set.iter().cloned().chain(given).collect()
+    }
+
     /// Where a new run is made.
     pub(crate) fn out(&self) -> &Path {
         self.out.as_ref().expect("clap asks for --out unless --resume is given")
     }
+}
+
+/// A TOML string that means exactly `text`.
+pub(crate) fn toml_string(text: impl AsRef<str>) -> String {
+    serde_json::Value::from(text.as_ref()).to_string()
 }
 
 #[derive(Args, Debug)]

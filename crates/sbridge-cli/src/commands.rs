@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::args::{
     Arguments, BenchEot, Benchmark, Command, Demo, DirectionChoice, EncoderChoice, Eval, ExperimentChoice,
     FitLatent, FitPair, FitVsdm, ForecastAction, ForecastFit, ForecastPredict, Inspect, Method, Ot,
-    PotentialChoice, Report, Reproduce, Sample, Transport,
+    PotentialChoice, Report, Reproduce, Sample, Transport, toml_string,
 };
 
 /// Settings of the demonstration: letters teach the autoencoder, digits are generated.
@@ -105,12 +105,10 @@ fn fit_a_variational_diffusion(fit: &FitVsdm) -> Result<()> {
     let folder = match &fit.run.resume {
         Some(run) => vsdm::resume(run)?,
         None => {
-            let mut list = fit.run.set.clone();
-            let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
-            put("target.source", fit.target.as_deref().map(toml_string));
-            put("baselines", fit.baselines.then(|| "true".into()));
-            put("seed", fit.run.seed.map(|n| n.to_string()));
-            put("device", fit.run.device.as_deref().map(toml_string));
+            let list = fit.run.settings(vec![
+                ("target.source", fit.target.as_deref().map(toml_string)),
+                ("baselines", fit.baselines.then(|| "true".into())),
+            ]);
             let config = VsdmConfig::from_toml(&settings_file(fit.run.config.as_deref())?, &list)?;
             vsdm::start(config, fit.run.out())?
         }
@@ -143,21 +141,18 @@ fn fit_a_forecast(fit: &ForecastFit) -> Result<()> {
 
 /// The options of a forecast as settings, in the order in which later ones win.
 fn forecast_assignments(fit: &ForecastFit) -> Vec<String> {
-    let mut list = fit.run.set.clone();
-    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
-    put("series.source", fit.source.as_deref().map(toml_string));
-    put("series.time", fit.time.as_deref().map(toml_string));
-    put("series.series", fit.series.as_deref().map(toml_string));
-    put("series.value", fit.value.as_deref().map(toml_string));
-    put("series.keep", (!fit.keep.is_empty()).then(|| format!("{:?}", fit.keep)));
-    put("series.every", fit.every.as_deref().map(toml_string));
-    put("horizon", fit.horizon.map(|n| n.to_string()));
-    put("context", fit.context.map(|n| n.to_string()));
-    put("windows", fit.windows.map(|n| n.to_string()));
-    put("baselines", fit.baselines.then(|| "true".into()));
-    put("seed", fit.run.seed.map(|n| n.to_string()));
-    put("device", fit.run.device.as_deref().map(toml_string));
-    list
+    fit.run.settings(vec![
+        ("series.source", fit.source.as_deref().map(toml_string)),
+        ("series.time", fit.time.as_deref().map(toml_string)),
+        ("series.series", fit.series.as_deref().map(toml_string)),
+        ("series.value", fit.value.as_deref().map(toml_string)),
+        ("series.keep", (!fit.keep.is_empty()).then(|| format!("{:?}", fit.keep))),
+        ("series.every", fit.every.as_deref().map(toml_string)),
+        ("horizon", fit.horizon.map(|n| n.to_string())),
+        ("context", fit.context.map(|n| n.to_string())),
+        ("windows", fit.windows.map(|n| n.to_string())),
+        ("baselines", fit.baselines.then(|| "true".into())),
+    ])
 }
 
 fn predict_series(args: &ForecastPredict) -> Result<()> {
@@ -172,19 +167,16 @@ fn predict_series(args: &ForecastPredict) -> Result<()> {
 
 /// The options of a fit between two sets as settings, in the order in which later ones win.
 fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
-    let mut list = fit.run.set.clone();
-    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
-    put("source.source", fit.source.as_deref().map(toml_string));
-    put("source.labels", labels(fit.source_labels.as_deref())?.map(|l| format!("{l:?}")));
-    put("target.source", fit.target.as_deref().map(toml_string));
-    put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
-    put("snapshots", fit.snapshots.as_deref().map(snapshots).transpose()?);
-    put("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out)));
-    put("autoencoder.net.latent_dim", fit.latent.map(|n| n.to_string()));
-    put("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string()));
-    put("seed", fit.run.seed.map(|n| n.to_string()));
-    put("device", fit.run.device.as_deref().map(toml_string));
-    Ok(list)
+    Ok(fit.run.settings(vec![
+        ("source.source", fit.source.as_deref().map(toml_string)),
+        ("source.labels", labels(fit.source_labels.as_deref())?.map(|l| format!("{l:?}"))),
+        ("target.source", fit.target.as_deref().map(toml_string)),
+        ("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}"))),
+        ("snapshots", fit.snapshots.as_deref().map(snapshots).transpose()?),
+        ("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out))),
+        ("autoencoder.net.latent_dim", fit.latent.map(|n| n.to_string())),
+        ("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string())),
+    ]))
 }
 
 fn carry(args: &Transport) -> Result<()> {
@@ -224,31 +216,23 @@ fn snapshots(text: &str) -> Result<String> {
 
 /// The options of `fit latent` as settings, in the order in which later ones win.
 fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
-    let mut list = fit.run.set.clone();
-    let mut put = |key: &str, value: Option<String>| list.extend(value.map(|v| format!("{key}={v}")));
     let quoted = |value: &Option<String>| value.as_ref().map(toml_string);
-    put("target.source", quoted(&fit.target));
-    put("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}")));
-    put("target.limit", fit.target_limit.map(|n| n.to_string()));
-    put("pretrain.source", quoted(&fit.pretrain));
-    put("pretrain.labels", labels(fit.pretrain_labels.as_deref())?.map(|l| format!("{l:?}")));
-    put("pretrain.limit", fit.pretrain_limit.map(|n| n.to_string()));
-    put("autoencoder.net.latent_dim", fit.latent_dim.map(|n| n.to_string()));
-    put("seed", fit.run.seed.map(|n| n.to_string()));
-    put("device", quoted(&fit.run.device));
-    put(
-        "autoencoder.encoder",
-        fit.encoder.map(|e| match e {
-            EncoderChoice::Trained => toml_string("trained"),
-            EncoderChoice::Identity => toml_string("identity"),
-        }),
-    );
-    Ok(list)
-}
-
-/// A TOML string that means exactly `text`.
-fn toml_string(text: impl AsRef<str>) -> String {
-    serde_json::Value::from(text.as_ref()).to_string()
+    Ok(fit.run.settings(vec![
+        ("target.source", quoted(&fit.target)),
+        ("target.labels", labels(fit.target_labels.as_deref())?.map(|l| format!("{l:?}"))),
+        ("target.limit", fit.target_limit.map(|n| n.to_string())),
+        ("pretrain.source", quoted(&fit.pretrain)),
+        ("pretrain.labels", labels(fit.pretrain_labels.as_deref())?.map(|l| format!("{l:?}"))),
+        ("pretrain.limit", fit.pretrain_limit.map(|n| n.to_string())),
+        ("autoencoder.net.latent_dim", fit.latent_dim.map(|n| n.to_string())),
+        (
+            "autoencoder.encoder",
+            fit.encoder.map(|e| match e {
+                EncoderChoice::Trained => toml_string("trained"),
+                EncoderChoice::Identity => toml_string("identity"),
+            }),
+        ),
+    ]))
 }
 
 /// `5-9` or `1,3` as a list.

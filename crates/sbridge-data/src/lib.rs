@@ -14,7 +14,9 @@
 //! Any of the files may be compressed with gzip; that is seen in its first bytes, not in its name.
 //! Values keep the units of the file: 8-bit images lie in 0..255.
 //!
-//! Every reader has two steps. The *read* step understands a file or refuses it, saying what is
+//! Series in time are read by [`load_series`]: wide and long tables, and JSON lines.
+//!
+//! Every reader of samples has two steps. The *read* step understands a file or refuses it, saying what is
 //! wrong, the value, and the fix; it never panics and never allocates more than [`Limits`] allow.
 //! The *check* step refuses values that are not finite. [`load`] does both; [`inspect`] does only
 //! the first, so that it can report what the second would refuse.

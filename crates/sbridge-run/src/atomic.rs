@@ -7,7 +7,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::{Result, RunError};
+use crate::report::Report;
 
 /// Replaces `path` by `bytes` in one step.
 ///
@@ -89,6 +92,24 @@ fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     path.with_file_name(name)
+}
+
+/// Writes `value`, which is plain data, as JSON to `path` in one step.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value).expect("plain data");
+    write(path, json.as_bytes())
+}
+
+/// Writes the page of `report` to `path` in one step.
+///
+/// # Errors
+/// As [`write()`]; [`RunError::Input`] if it cannot be drawn.
+pub fn write_page(path: &Path, report: &Report) -> Result<()> {
+    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
+    write(path, html.as_bytes())
 }
 
 #[cfg(test)]

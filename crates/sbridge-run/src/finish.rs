@@ -135,8 +135,7 @@ pub fn evaluate(run: &OpenRun, reference: Option<&DataConfig>) -> Result<Evaluat
     let generated = on_device(&samples, &run.device);
     drop(samples);
     let evaluation = evaluate::of_run(&under_test, &generated, &rows, name, &rng.fork("evaluation"))?;
-    let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
-    atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
+    atomic::write_json(&run.folder.file("evaluation.json"), &evaluation)?;
     run_report::write_neighbours(run, &generated, &under_test.train.0)?;
     drop((under_test, generated, rows));
     run_report::write(run)?;

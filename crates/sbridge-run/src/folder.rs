@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config.toml  manifest.json  model.safetensors  metrics.jsonl  events.out.tfevents.*
-//!                             (or bridge, codec, vsdm: what the method makes)
+//!                             (or bridge, codec, vsdm, forecast: what the method makes)
 //! samples.npy  samples.png    evaluation.json    report.html    checkpoints/<stage>.safetensors
 //! lock                                                          checkpoints/<stage>.previous.safetensors
 //! ```
@@ -155,8 +155,34 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Disk`] if the disk refuses.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
-        let text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
-        atomic::write(&self.file("manifest.json"), text.as_bytes())
+        atomic::write_json(&self.file("manifest.json"), manifest)
+    }
+
+    /// Does the `work` of the run that `manifest` describes, which is written down before and after.
+    ///
+    /// # Errors
+    /// As [`conclude`](Self::conclude).
+    pub(crate) fn complete(
+        self,
+        mut manifest: Manifest,
+        work: impl FnOnce(&Self, &mut Manifest) -> Result<()>,
+    ) -> Result<Self> {
+        self.write_manifest(&manifest)?;
+        let done = work(&self, &mut manifest);
+        self.conclude(manifest, done)
+    }
+
+    /// The file of the model `name`, which a run has once its first stage is learned.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it is not there.
+    pub(crate) fn model_file(&self, name: &str) -> Result<PathBuf> {
+        let path = self.file(&format!("{name}.safetensors"));
+        if path.exists() {
+            return Ok(path);
+        }
+        let problem = "holds no model: the fit did not get that far (continue it with --resume)";
+        Err(RunError::folder(&self.path, problem))
     }
 
     /// Writes down in the manifest how the work `done` ended, and passes it on.

@@ -17,7 +17,7 @@ pub struct Manifest {
     pub format: u32,
     /// Version of the program.
     pub version: String,
-    /// The method: `latent`, or that of a bridge between two sets.
+    /// The method, by the name of the command that fits it.
     pub method: String,
     /// Seed of every stream.
     pub seed: u64,

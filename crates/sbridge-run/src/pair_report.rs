@@ -29,8 +29,7 @@ const SCATTER: usize = 600;
 pub fn judge(run: &OpenPair) -> Result<PairEvaluation> {
     let pair = Pair::load(&run.config)?;
     let evaluation = pair_evaluation::evaluate(run, &pair)?;
-    let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
-    atomic::write(&run.folder.file("evaluation.json"), json.as_bytes())?;
+    atomic::write_json(&run.folder.file("evaluation.json"), &evaluation)?;
     write(run, pair, &evaluation)?;
     Ok(evaluation)
 }
@@ -56,8 +55,7 @@ fn write(run: &OpenPair, pair: Pair, evaluation: &PairEvaluation) -> Result<()> 
         settings_section(run),
     ]);
     let report = Report { title, summary: summary(evaluation), facts: facts(run), sections };
-    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+    atomic::write_page(&run.folder.file("report.html"), &report)
 }
 
 fn summary(evaluation: &PairEvaluation) -> String {

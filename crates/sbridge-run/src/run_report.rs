@@ -45,8 +45,7 @@ pub fn write(run: &OpenRun) -> Result<()> {
         facts: facts(run),
         sections,
     };
-    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+    atomic::write_page(&run.folder.file("report.html"), &report)
 }
 
 fn summary(evaluation: &Evaluation) -> String {

@@ -34,7 +34,7 @@ pub(super) fn read(bytes: &[u8], layout: &SeriesLayout, reading: &Reading) -> Re
         Some(name) => {
             let series = table.column(name, "--series")?;
             let value = table.value_column(layout.value.as_deref(), [time, series])?;
-            table.long([series, value], stamps)?
+            table.long([time, series, value], stamps)?
         }
     };
     found.assemble(layout, reading)
@@ -187,7 +187,7 @@ impl<'a> Table<'a> {
     }
 
     /// A row for every time and series.
-    fn long(&self, [series, value]: [usize; 2], times: Stamps) -> Result<Found> {
+    fn long(&self, [time, series, value]: [usize; 3], times: Stamps) -> Result<Found> {
         let mut names: Vec<String> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut cells: BTreeMap<i64, Vec<(usize, u64, f64)>> = BTreeMap::new();
@@ -216,7 +216,7 @@ impl<'a> Table<'a> {
             TimedRow { stamp, line: cells[0].1, values }
         };
         let rows = cells.into_iter().map(row).collect();
-        let notes = self.notes(0, times.is_calendar).split_off(1);
+        let notes = self.notes(time, times.is_calendar);
         Ok(Found { names, rows, is_calendar: times.is_calendar, notes })
     }
 

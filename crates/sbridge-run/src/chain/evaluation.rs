@@ -67,8 +67,7 @@ impl OpenChain {
         let held_out = self.plan.held_out.iter().map(|snapshot| self.held_out(snapshot));
         let held_out = held_out.collect::<Result<_>>()?;
         let evaluation = ChainEvaluation { epsilon: self.config.epsilon, held_out };
-        let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
-        atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
+        atomic::write_json(&self.folder.file("evaluation.json"), &evaluation)?;
         super::report::write(self, &evaluation)?;
         Ok(evaluation)
     }

@@ -6,7 +6,7 @@ use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 
 use super::{ChainEvaluation, OpenChain};
 use crate::atomic;
-use crate::error::{Result, RunError};
+use crate::error::Result;
 use crate::plane::{self, Plane};
 use crate::report::{Block, Emphasis, Report, Row, Section, Series, SeriesStyle, Table};
 use crate::shown::digits;
@@ -20,7 +20,7 @@ const SCATTER: usize = 400;
 /// Writes `report.html` into the folder of `chain`.
 ///
 /// # Errors
-/// [`RunError`] if the page cannot be drawn or written.
+/// [`RunError`](crate::RunError) if the page cannot be drawn or written.
 pub(super) fn write(chain: &OpenChain, evaluation: &ChainEvaluation) -> Result<()> {
     let knots = chain.knots();
     let named: Vec<String> = knots.iter().map(ToString::to_string).collect();
@@ -39,8 +39,7 @@ pub(super) fn write(chain: &OpenChain, evaluation: &ChainEvaluation) -> Result<(
         ],
         sections: vec![paths_section(chain)?, held_out_section(evaluation), settings_section(chain)],
     };
-    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-    atomic::write(&chain.folder.file("report.html"), html.as_bytes())
+    atomic::write_page(&chain.folder.file("report.html"), &report)
 }
 
 fn summary(evaluation: &ChainEvaluation) -> String {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use sbridge::forecast::{Forecaster, Origin, filled};
+use sbridge::forecast::{Forecaster, Origin};
 use sbridge::rng::Rng;
 use sbridge_ot::{Outcome, Points, crps, energy_score};
 use serde::{Deserialize, Serialize};
 
 use super::naive::{Autoregression, Paths, last_value, seasonal};
-use super::{ForecastConfig, METHOD, OpenForecast, RunData, origin, prepared};
+use super::{ForecastConfig, METHOD, OpenForecast, RunData, origin, prepared, require_finite};
 use crate::atomic;
 use crate::error::{Result, RunError};
 use crate::evaluate::RowKind;
@@ -101,8 +101,7 @@ impl OpenForecast {
             ranks,
             mismatch: self.forecaster.model.mismatch()?,
         };
-        let json = serde_json::to_string_pretty(&backtest).expect("a judgement is plain data");
-        atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
+        atomic::write_json(&self.folder.file("evaluation.json"), &backtest)?;
         super::report::write(self, &data, (&judge.windows, &drawn), &backtest)?;
         Ok(backtest)
     }
@@ -193,9 +192,9 @@ impl<'a> Judge<'a> {
     }
 
     fn naive_rows(&self) -> Result<Vec<Row>> {
-        let (dim, horizon) = (self.data.series.dim(), self.config.horizon);
+        let (dim, horizon, learned) =
+            (self.data.series.dim(), self.config.horizon, self.data.history.values());
         let season = self.data.series.clock().season();
-        let learned = filled(&self.data.series.values()[..self.data.learned * dim], dim);
         let row_of = |name: &str, forecast: &mut dyn FnMut(&[f64]) -> Paths| {
             let paths: Vec<Paths> = self.windows.iter().map(|window| forecast(&window.origin.past)).collect();
             Ok::<_, RunError>(self.row(name, RowKind::Baseline, &paths)?.0)
@@ -206,8 +205,8 @@ impl<'a> Judge<'a> {
             rows.push(row_of(&name, &mut |past| seasonal(past, dim, horizon, season))?);
         }
         for (name, law) in [
-            ("random walk", Autoregression::random_walk(&learned, dim)),
-            ("vector autoregression", Autoregression::fit(&learned, dim)),
+            ("random walk", Autoregression::random_walk(learned, dim)),
+            ("vector autoregression", Autoregression::fit(learned, dim)),
         ] {
             let Some(law) = law else { continue };
             let mut rng = self.rng.fork(name);
@@ -219,11 +218,8 @@ impl<'a> Judge<'a> {
     /// Draws `[windows, samples, horizon, dim]` as paths of each window.
     fn split(&self, drawn: Vec<f64>, samples: usize) -> Result<Vec<Paths>> {
         let length = self.config.horizon * self.data.series.dim();
+        require_finite(&drawn, length)?;
         let paths: Paths = drawn.chunks_exact(length).map(<[f64]>::to_vec).collect();
-        let diverged = paths.iter().filter(|path| path.iter().any(|x| !x.is_finite())).count();
-        if diverged > 0 {
-            return Err(RunError::PathsDiverged { diverged, count: paths.len() });
-        }
         Ok(paths.chunks(samples).map(<[Vec<f64>]>::to_vec).collect())
     }
 

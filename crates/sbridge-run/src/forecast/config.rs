@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config_keys::{self, Refusal};
 use crate::error::{Result, RunError};
-use crate::vsdm::FlowSettings;
+use crate::vsdm::{FlowSettings, check_learned};
 
 /// All settings of a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,21 +133,13 @@ impl ForecastConfig {
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        let parts = [
-            ("past", self.past.check()),
-            ("vsdm.schedule", self.vsdm.schedule.check()),
-            ("vsdm.net", self.vsdm.net.check()),
-            ("vsdm.fit", self.vsdm.fit.check()),
-            ("vsdm", self.vsdm.check()),
-        ];
-        for (section, checked) in parts {
-            checked.map_err(|error| Refusal::in_section(section, &error))?;
-        }
+        self.past.check().map_err(|error| Refusal::in_section("past", &error))?;
+        check_learned(&self.vsdm)?;
+        self.sampler.check()?;
         let counts = [
             ("horizon", self.horizon, 1, "give --horizon"),
             ("windows", self.windows, 1, "5 is the default"),
             ("samples", self.samples, 2, "100 is the default"),
-            ("sampler.steps", self.sampler.steps, 1, "10 is the default"),
         ];
         match counts.into_iter().find(|(_, value, least, _)| value < least) {
             None => Ok(()),

@@ -41,6 +41,9 @@ const LEAST_STEPS: usize = 50;
 /// The longest past that is taken if none is asked for.
 const LONGEST_CONTEXT: usize = 512;
 
+/// Times of a past in a file, at most: more than a table may have.
+const MAX_CONTEXT: usize = 1 << 30;
+
 /// Share of the steps, the last ones, that training is watched on.
 const WATCHED: f64 = 0.1;
 
@@ -184,6 +187,15 @@ fn origin(series: &Series, row: usize, context: usize, horizon: usize) -> Origin
     }
 }
 
+/// Refuses paths of `length` values each that left the finite numbers.
+fn require_finite(paths: &[f64], length: usize) -> Result<()> {
+    let diverged = paths.chunks(length).filter(|path| path.iter().any(|x| !x.is_finite())).count();
+    match diverged {
+        0 => Ok(()),
+        _ => Err(RunError::PathsDiverged { diverged, count: paths.len() / length }),
+    }
+}
+
 /// Learns what `config` asks for into the new folder `out`. Nothing is written before data and settings are known to be
 /// usable.
 ///
@@ -197,7 +209,7 @@ pub fn start(config: ForecastConfig, out: &Path) -> Result<RunFolder> {
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest =
         Manifest { device: config.device.clone(), ..Manifest::new(METHOD, config.seed, data.record()) };
-    complete(&config, folder, manifest, &data)
+    folder.complete(manifest, |folder, manifest| fit_all(&config, folder, manifest, &data))
 }
 
 /// Continues the run in `path` from its last stage and checkpoint.
@@ -213,18 +225,7 @@ pub fn resume(path: &Path) -> Result<RunFolder> {
     if data.record() != manifest.target {
         return Err(RunError::other_data(path, "the series"));
     }
-    complete(&config, folder, manifest, &data)
-}
-
-fn complete(
-    config: &ForecastConfig,
-    folder: RunFolder,
-    mut manifest: Manifest,
-    data: &RunData,
-) -> Result<RunFolder> {
-    folder.write_manifest(&manifest)?;
-    let fitted = fit_all(config, &folder, &mut manifest, data);
-    folder.conclude(manifest, fitted)
+    folder.complete(manifest, |folder, manifest| fit_all(&config, folder, manifest, &data))
 }
 
 /// The model of the run; and beside it, if they are asked for, score models of the steps and of whitened steps.
@@ -301,14 +302,19 @@ fn load(path: &Path, device: &Device) -> Result<(VariationalModel<ForecastNet>, 
             let past =
                 description.told.as_ref().ok_or_else(|| wrong("there is no description of the past"))?;
             past.net.check()?;
-            if past.spread.len() != dim || past.names.len() != dim || past.context < 2 {
+            let has_context = (2..=MAX_CONTEXT).contains(&past.context);
+            if past.spread.len() != dim
+                || past.names.len() != dim
+                || past.features != CALENDAR
+                || !has_context
+            {
                 return Err(wrong(&format!("the description does not fit {dim} series")));
             }
             let levels = past.context.ilog2() as usize;
             require_weights(
                 values,
                 [
-                    [2 * past.net.width, past.net.width, levels.saturating_sub(1)],
+                    [past.net.width, past.net.width, levels.saturating_sub(1)],
                     [past.net.width, past.net.summary, levels],
                     [past.features, past.net.summary, 1],
                 ],
@@ -351,11 +357,7 @@ impl OpenForecast {
         config: &ForecastConfig,
         name: &str,
     ) -> Result<(Forecaster, Vec<String>)> {
-        let path = folder.file(&format!("{name}.safetensors"));
-        if !path.exists() {
-            let problem = "holds no model: the fit did not get that far (continue it with --resume)";
-            return Err(RunError::folder(folder.path(), problem));
-        }
+        let path = folder.model_file(name)?;
         let (model, _, past) = load(&path, &open_device(&config.device)?)?;
         Ok((Forecaster { model, spread: past.spread, context: past.context }, past.names))
     }

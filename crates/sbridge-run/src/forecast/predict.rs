@@ -12,7 +12,7 @@ use parquet::schema::parser::parse_message_type;
 use sbridge::rng::Rng;
 use sbridge_data::{Series, load_series, write_npy};
 
-use super::{OpenForecast, origin};
+use super::{OpenForecast, origin, require_finite};
 use crate::atomic;
 use crate::error::{Result, RunError};
 
@@ -64,11 +64,7 @@ impl OpenForecast {
         let from = origin(&series, series.len(), self.forecaster.context, horizon);
         let steps = self.config.sampler.steps;
         let values = self.forecaster.sample(&[from], samples, steps, &Rng::new(seed).fork("predict"))?;
-        let length = horizon * series.dim();
-        let diverged = values.chunks(length).filter(|path| path.iter().any(|x| !x.is_finite())).count();
-        if diverged > 0 {
-            return Err(RunError::PathsDiverged { diverged, count: samples });
-        }
+        require_finite(&values, horizon * series.dim())?;
         let times = (0..horizon).map(|k| series.clock().label(series.len() + k)).collect();
         Ok(Predicted { times, names: series.names().to_vec(), samples, values })
     }

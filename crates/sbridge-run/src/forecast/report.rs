@@ -6,7 +6,7 @@ use super::backtest::Window;
 use super::naive::Paths;
 use super::{Backtest, OpenForecast, Row as Candidate, RunData};
 use crate::atomic;
-use crate::error::{Result, RunError};
+use crate::error::Result;
 use crate::estimate::human_time;
 use crate::evaluate::RowKind;
 use crate::report::{Block, Emphasis, Plot, Report, Row, Section, Series, SeriesStyle, Table};
@@ -21,7 +21,7 @@ const BEFORE: usize = 2;
 /// Writes `report.html` into the folder of `run`.
 ///
 /// # Errors
-/// [`RunError`] if the page cannot be drawn or written.
+/// [`RunError`](crate::RunError) if the page cannot be drawn or written.
 pub(super) fn write(
     run: &OpenForecast,
     data: &RunData,
@@ -40,8 +40,7 @@ pub(super) fn write(
             settings_section(run),
         ],
     };
-    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+    atomic::write_page(&run.folder.file("report.html"), &report)
 }
 
 fn summary(backtest: &Backtest) -> String {

@@ -180,11 +180,8 @@ impl Reproduction {
 
     fn write(&self, out: &Path) -> Result<()> {
         std::fs::create_dir_all(out).map_err(|e| RunError::disk("create", out, e))?;
-        let json = serde_json::to_string_pretty(self).expect("a reproduction is plain data");
-        atomic::write(&out.join("reproduction.json"), json.as_bytes())?;
-        let html = self.report().render();
-        let html = html.map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-        atomic::write(&out.join("report.html"), html.as_bytes())
+        atomic::write_json(&out.join("reproduction.json"), self)?;
+        atomic::write_page(&out.join("report.html"), &self.report())
     }
 
     fn report(&self) -> Report {

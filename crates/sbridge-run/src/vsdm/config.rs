@@ -70,19 +70,32 @@ impl VsdmConfig {
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        let parts = [
-            ("vsdm.schedule", self.vsdm.schedule.check()),
-            ("vsdm.net", self.vsdm.net.check()),
-            ("vsdm.fit", self.vsdm.fit.check()),
-            ("vsdm", self.vsdm.check()),
-        ];
-        for (section, checked) in parts {
-            checked.map_err(|error| Refusal::in_section(section, &error))?;
-        }
-        if self.sampler.steps == 0 {
-            return Err(Refusal::new("sampler.steps", "must be at least 1, got 0 (10 is the default)"));
-        }
+        check_learned(&self.vsdm)?;
+        self.sampler.check()?;
         self.output.check()
+    }
+}
+
+/// Refuses what cannot be learned, by the section of the setting.
+pub(crate) fn check_learned(vsdm: &VsdmSettings) -> std::result::Result<(), Refusal> {
+    let parts = [
+        ("vsdm.schedule", vsdm.schedule.check()),
+        ("vsdm.net", vsdm.net.check()),
+        ("vsdm.fit", vsdm.fit.check()),
+        ("vsdm", vsdm.check()),
+    ];
+    for (section, checked) in parts {
+        checked.map_err(|error| Refusal::in_section(section, &error))?;
+    }
+    Ok(())
+}
+
+impl FlowSettings {
+    pub(crate) fn check(&self) -> std::result::Result<(), Refusal> {
+        match self.steps {
+            0 => Err(Refusal::new("sampler.steps", "must be at least 1, got 0 (10 is the default)")),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -104,8 +104,7 @@ impl OpenVsdm {
         rows.push(judge.row("Gaussian of the same moments", RowKind::Baseline, None, &drawn)?);
         let remarks = remarks(&rows);
         let evaluation = VsdmEvaluation { count, mismatch: self.model.mismatch()?, rows, travels, remarks };
-        let json = serde_json::to_string_pretty(&evaluation).expect("an evaluation is plain data");
-        atomic::write(&self.folder.file("evaluation.json"), json.as_bytes())?;
+        atomic::write_json(&self.folder.file("evaluation.json"), &evaluation)?;
         super::report::write(self, &data, &evaluation)?;
         Ok(evaluation)
     }

@@ -6,6 +6,7 @@ pub(crate) mod file;
 mod report;
 pub(crate) mod stages;
 
+pub(crate) use config::check_learned;
 pub use config::{FlowSettings, VsdmConfig};
 pub(crate) use evaluation::{Candidate, Judge, Whitening};
 pub use evaluation::{Row, VsdmEvaluation};
@@ -81,7 +82,7 @@ pub fn start(config: VsdmConfig, out: &Path) -> Result<RunFolder> {
         device: config.device.clone(),
         ..Manifest::new(METHOD, config.seed, DataRecord::of(&data.target))
     };
-    complete(&config, folder, manifest, &data)
+    folder.complete(manifest, |folder, manifest| fit_all(&config, folder, manifest, &data))
 }
 
 /// Continues the run in `path` from its last stage and checkpoint.
@@ -97,18 +98,7 @@ pub fn resume(path: &Path) -> Result<RunFolder> {
     if DataRecord::of(&data.target) != manifest.target {
         return Err(RunError::other_data(path, "the target"));
     }
-    complete(&config, folder, manifest, &data)
-}
-
-fn complete(
-    config: &VsdmConfig,
-    folder: RunFolder,
-    mut manifest: Manifest,
-    data: &RunData,
-) -> Result<RunFolder> {
-    folder.write_manifest(&manifest)?;
-    let fitted = fit_all(config, &folder, &mut manifest, data);
-    folder.conclude(manifest, fitted)
+    folder.complete(manifest, |folder, manifest| fit_all(&config, folder, manifest, &data))
 }
 
 /// The model of the run; and beside it, if they are asked for, score models on the data and on whitened data.
@@ -173,11 +163,7 @@ impl OpenVsdm {
     }
 
     fn model(folder: &RunFolder, config: &VsdmConfig, name: &str) -> Result<VariationalModel> {
-        let path = folder.file(&format!("{name}.safetensors"));
-        if !path.exists() {
-            let problem = "holds no model: the fit did not get that far (continue it with --resume)";
-            return Err(RunError::folder(folder.path(), problem));
-        }
+        let path = folder.model_file(name)?;
         Ok(file::load_plain(&path, &open_device(&config.device)?)?.0)
     }
 

@@ -6,7 +6,7 @@ use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 use super::evaluation::{Row as Candidate, Travel};
 use super::{OpenVsdm, RunData, VsdmEvaluation};
 use crate::atomic;
-use crate::error::{Result, RunError};
+use crate::error::Result;
 use crate::plane::{self, Plane};
 use crate::report::{Block, Emphasis, Report, Row, Section, Series, SeriesStyle, Table};
 
@@ -20,7 +20,7 @@ const PATH_STEPS: usize = 50;
 /// Writes `report.html` into the folder of `run`.
 ///
 /// # Errors
-/// [`RunError`] if the page cannot be drawn or written.
+/// [`RunError`](crate::RunError) if the page cannot be drawn or written.
 pub(super) fn write(run: &OpenVsdm, data: &RunData, evaluation: &VsdmEvaluation) -> Result<()> {
     let report = Report {
         title: format!("Variational diffusion of {}", data.target.source()),
@@ -33,8 +33,7 @@ pub(super) fn write(run: &OpenVsdm, data: &RunData, evaluation: &VsdmEvaluation)
             settings_section(run),
         ],
     };
-    let html = report.render().map_err(|e| RunError::Input(format!("the report cannot be drawn: {e}")))?;
-    atomic::write(&run.folder.file("report.html"), html.as_bytes())
+    atomic::write_page(&run.folder.file("report.html"), &report)
 }
 
 fn summary(evaluation: &VsdmEvaluation) -> String {

@@ -53,6 +53,11 @@ impl History {
         self.values.is_empty()
     }
 
+    /// All values, `[times, dim]`, row by row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// Numbers the calendar gives for a time.
     pub fn features(&self) -> usize {
         self.features

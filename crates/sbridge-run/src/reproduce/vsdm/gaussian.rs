@@ -35,8 +35,8 @@ pub(super) fn gaussian_study(effort: Effort, rng: &Rng) -> Result<Study> {
              after a step of D and b on simulated paths, from where they rest in closed form. Mean over {} runs.",
             runs.len()
         ),
-        note: "A step of D and b is decided by 3000 paths from N(0, I) under the learned score: 0.05 is 2.7 standard \
-               errors of a covariance of as many. Means of samples within 0.1 and covariances within a twentieth of \
+        note: "A step of D and b is decided by 3000 paths from N(0, I) under the learned score: a variance of as many has a \
+               standard error of 0.026, and a step takes half of what it finds. Means of samples within 0.1 and covariances within a twentieth of \
                the deviations' product, as published runs without the offset are off by up to 0.7."
             .into(),
         ..Study::default()

@@ -128,12 +128,12 @@ fn initial(
     let centre = means_of_groups(&drawn, vec![vec![0.0; source.dim()]]);
     let [s, g] =
         [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(LEAST_VARIANCE));
-    let spread = (-epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt()) / (2.0 * s);
+    let variance = (-epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt()) / (2.0 * s);
     let dim = target.dim();
     let component = |centre| Component {
         ln_weight: -(count as f64).ln(),
         centre,
-        factor: Mat::from_fn(dim, dim, |i, j| if i == j { spread.sqrt() } else { 0.0 }),
+        factor: Mat::from_fn(dim, dim, |i, j| if i == j { variance.sqrt() } else { 0.0 }),
     };
     LightPotential::new(epsilon, centres.into_iter().map(component).collect())
 }
