@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use common::device;
@@ -11,8 +10,8 @@ use sbridge::fit::FitSettings;
 use sbridge::forecast::{ForecastNetSettings, Forecaster, History, Origin, Pasts};
 use sbridge::net::ResidualMlpSettings;
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{VariationalModel, Vsdm, VsdmSettings};
-use sbridge::tensor::{Tensor, to_vec_f64};
+use sbridge::solver::vsdm::{FlowSettings, VariationalModel, Vsdm, VsdmSettings};
+use sbridge::tensor::to_vec_f64;
 
 /// Steps that follow each other, Δ' = 0.8 Δ + noise of deviation 0.6: they have variance one.
 fn momentum(count: usize, rng: &mut Rng) -> Vec<f64> {
@@ -36,6 +35,7 @@ fn a_step_is_forecast_from_the_one_before() {
     let pasts = Pasts::new(history.clone(), context, (context..4000).collect(), net, &device());
     let settings = VsdmSettings {
         stages: 1,
+        cooldown_steps: 0,
         t_min: 1e-2,
         net: ResidualMlpSettings { width: 32, blocks: 2, time_features: 16 },
         fit: FitSettings { steps: 1500, batch_size: 256, ..VsdmSettings::default().fit },
@@ -52,7 +52,7 @@ fn a_step_is_forecast_from_the_one_before() {
         }));
         let last = past[context - 1];
         let origin = Origin { past, calendar: vec![vec![0.0]] };
-        let paths = forecaster.sample(&[origin], 4000, 10, &Rng::new(5)).unwrap();
+        let paths = forecaster.sample(&[origin], 4000, &FlowSettings::default(), &Rng::new(5)).unwrap();
         let mean = paths.iter().sum::<f64>() / 4000.0 - last;
         let deviation = (paths.iter().map(|x| (x - last - mean).powi(2)).sum::<f64>() / 4000.0).sqrt();
         // Draws err by 0.6/√4000 = 0.01; the rest is the network, trained for seconds. One that ignores the past errs by 1.2
@@ -84,7 +84,8 @@ fn a_model_that_learned_nothing_is_a_random_walk() {
         past: (0..16).flat_map(|k| [k as f64, -(k as f64)]).collect(),
         calendar: vec![vec![0.0]; 9],
     };
-    let paths = forecaster.sample(&[origin], 2000, 1, &Rng::new(5)).unwrap();
+    let sampler = FlowSettings { steps: 1, ..FlowSettings::default() };
+    let paths = forecaster.sample(&[origin], 2000, &sampler, &Rng::new(5)).unwrap();
     let ends: Vec<[f64; 2]> = paths.chunks_exact(18).map(|path| [path[16] - 15.0, path[17] + 15.0]).collect();
     let mean = |f: &dyn Fn(&[f64; 2]) -> f64| ends.iter().map(f).sum::<f64>() / ends.len() as f64;
     let variances = [mean(&|x| x[0] * x[0]), mean(&|x| x[1] * x[1]), mean(&|x| x[0] * x[1])];
@@ -92,24 +93,5 @@ fn a_model_that_learned_nothing_is_a_random_walk() {
     // 4.5 standard errors of a variance are a seventh, and the moments of the steps err by as much in all.
     for (found, known) in variances.into_iter().zip([9.0, 9.0, 5.4]) {
         assert!((found - known).abs() < 0.3 * known, "{variances:?}");
-    }
-}
-
-#[test]
-fn the_network_is_called_twice_for_each_step_of_the_flow() {
-    let data = sbridge_ot::Gaussian::isotropic(vec![0.0; 2], 2.0).unwrap();
-    let net = sbridge::net::ResidualMlp::new(2, &ResidualMlpSettings::default(), &mut Rng::new(1), &device());
-    let settings = VsdmSettings::default();
-    let drift = sbridge::reference::LinearDrift::standard(2);
-    let model = VariationalModel { schedule: settings.schedule, t_min: settings.t_min, drift, data, net };
-    for steps in [1, 3, 10] {
-        let calls = Cell::new(0);
-        let counted = |x: Tensor<2>, level: Tensor<1>| {
-            calls.set(calls.get() + 1);
-            model.net.forward(x, level)
-        };
-        let start = model.start(4, &mut Rng::new(2)).unwrap();
-        model.flow(steps).unwrap().carry(&counted, start, &mut |_, _| {});
-        assert_eq!(calls.get(), 2 * steps);
     }
 }

@@ -10,10 +10,11 @@ use sbridge::Bridge as _;
 use sbridge::fit::FitSettings;
 use sbridge::net::{ResidualMlp, ResidualMlpSettings};
 use sbridge::objective::Objective as _;
-use sbridge::reference::{LinearDrift, Schedule};
+use sbridge::reference::{LinearDiffusion, LinearDrift, Schedule};
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{
-    BackwardFlow, BackwardPaths, Frame, ScoreMatching, VariationalModel, Vsdm, VsdmSettings, moment_matched,
+    BackwardPaths, FlowSettings, Frame, Initial, Next, Part, ProbabilityFlow, ScoreMatching, StartLaw,
+    VariationalModel, Vsdm, VsdmSettings, moment_matched,
 };
 use sbridge::tensor::{Tensor, from_rows_f64, points, to_vec_f64};
 use sbridge_ot::{Gaussian, energy_distance};
@@ -24,9 +25,25 @@ fn gaussian() -> Gaussian {
 
 /// A model whose network has not learned anything: it says zero.
 fn untrained(data: Gaussian, drift: LinearDrift) -> VariationalModel {
+    changing(data, Schedule::default(), vec![drift])
+}
+
+/// The same with drifts that change on equal intervals of the clock.
+fn changing(data: Gaussian, schedule: Schedule, drifts: Vec<LinearDrift>) -> VariationalModel {
     let settings = ResidualMlpSettings { width: 8, blocks: 1, time_features: 4 };
     let net = ResidualMlp::new(data.dim(), &settings, &mut Rng::new(1), &device());
-    VariationalModel { schedule: Schedule::default(), t_min: 1e-3, drift, data, net }
+    let diffusion = LinearDiffusion::evenly(schedule, drifts).unwrap();
+    VariationalModel { parts: vec![Part { diffusion, data }], t_min: 1e-3, net }
+}
+
+/// Of data in one part.
+fn end(model: &VariationalModel) -> Gaussian {
+    model.end(StartLaw::Reached).unwrap().remove(0)
+}
+
+fn laws(model: &VariationalModel, nodes: &[f64]) -> Vec<Gaussian> {
+    let part = model.seen_at(nodes).unwrap().remove(0);
+    part.diffusion.marginals(&part.data).unwrap()
 }
 
 fn fitted(x: &Tensor<2>) -> Gaussian {
@@ -54,18 +71,21 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
     let data = gaussian();
     // One drift that commutes with the covariance, one that does not, one that is not symmetric.
     let matched = moment_matched(&data, Schedule::default().total()).unwrap();
-    for matrix in [matched.matrix, mat![[1.5, -0.4], [-0.4, 0.8]], mat![[1.2, 0.5], [-0.3, 0.8]]] {
-        let model = untrained(data.clone(), LinearDrift { matrix, offset: vec![0.4, -0.1] });
+    let matrices = [matched.matrix, mat![[1.5, -0.4], [-0.4, 0.8]], mat![[1.2, 0.5], [-0.3, 0.8]]];
+    let [a, b, c] = matrices.map(|matrix| LinearDrift { matrix, offset: vec![0.4, -0.1] });
+    // And one that changes, from each of them to the next.
+    let cases = [vec![a.clone()], vec![b.clone()], vec![c.clone()], vec![a, b, c]];
+    for drifts in cases {
+        let model = changing(data.clone(), Schedule::default(), drifts);
         let count = 50_000;
-        let end = draws(&model.end().unwrap(), count, 1);
-        let first = model.forward_process(vec![1e-3, 1.0]).unwrap().marginals(&data).unwrap().remove(0);
+        let end = draws(&end(&model), count, 1);
+        let first = laws(&model, &[1e-3, 1.0]).remove(0);
         // 4.5 standard errors of a covariance; the flow moves the sample as it is, and errs by rounding only.
         let by_chance = 4.5 * (2.0 / f64::from(count as u32)).sqrt();
         for steps in [1, 2, 10] {
             let net = |x, level| model.net.forward(x, level);
-            let nodes = model.schedule.nodes_in_noise(model.t_min, steps);
-            let backward =
-                BackwardPaths::new(&model.forward_process(nodes).unwrap(), &data, &device()).unwrap();
+            let nodes = model.schedule().nodes_in_noise(model.t_min, steps);
+            let backward = BackwardPaths::new(&model.seen_at(&nodes).unwrap(), &device()).unwrap();
             let paths = backward.walk(&net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {});
             assert!(error(&fitted(&paths), &first) < by_chance, "{steps} steps with noise");
             let flow = model.flow(steps).unwrap().carry(&net, end.clone(), &mut |_, _| {});
@@ -91,8 +111,7 @@ fn drifts_and_score_are_those_of_the_gaussian() {
     let model = untrained(data.clone(), drift);
     let x = from_rows_f64(&[0.3, -1.0, 2.0, 0.5], 2, &device()).cast(sbridge::tensor::DType::F32);
     for t in [0.1f64, 0.6, 1.0] {
-        let marginals =
-            model.forward_process(vec![0.05, t.min(0.999), 1.0]).unwrap().marginals(&data).unwrap();
+        let marginals = laws(&model, &[0.05, t.min(0.999), 1.0]);
         let law = if t < 1.0 { &marginals[1] } else { &marginals[2] };
         let precision = sbridge_ot::matrix::inv_sqrt_pd(law.cov()).unwrap();
         let precision = &precision * &precision;
@@ -112,7 +131,7 @@ fn a_network_that_says_nothing_has_the_least_loss_on_gaussian_data() {
     let data = gaussian();
     let model = untrained(data.clone(), moment_matched(&data, Schedule::default().total()).unwrap());
     let nodes = Schedule::default().nodes_in_time(1e-3, 20);
-    let frames = Frame::of(&model.forward_process(nodes).unwrap(), &data, &device()).unwrap();
+    let frames = Frame::of(&model.seen_at(&nodes).unwrap(), &device()).unwrap();
     // The target is what is left of the noise, whose mean square is c² by the definition of c.
     let expected = frames.iter().map(|frame| frame.share().powi(2)).sum::<f64>() / frames.len() as f64;
     let rows = draws(&data, 50_000, 3);
@@ -140,7 +159,8 @@ fn spiral(count: usize, rng: &mut Rng) -> Tensor<2> {
 
 fn short() -> VsdmSettings {
     VsdmSettings {
-        stages: 3,
+        stages: 2,
+        cooldown_steps: 2500,
         net: ResidualMlpSettings { width: 64, blocks: 2, time_features: 32 },
         fit: FitSettings { steps: 1500, ..VsdmSettings::default().fit },
         ..VsdmSettings::default()
@@ -166,7 +186,9 @@ fn a_stretched_spiral_is_learned_without_tuning() {
     let floor = energy_distance(&scaled(&spiral(2000, &mut rng)), &scaled(&truth)).unwrap();
     let gaussian = energy_distance(&scaled(&draws(&moments, 2000, 9)), &scaled(&truth)).unwrap();
     for steps in [5, 10, 50] {
-        let samples = model.sample(20_000, steps, &mut Rng::new(7)).unwrap();
+        let samples = model
+            .sample(20_000, &FlowSettings { steps, ..FlowSettings::default() }, &mut Rng::new(7))
+            .unwrap();
         let found = fitted(&samples);
         for i in 0..2 {
             let ratio = found.cov()[(i, i)] / moments.cov()[(i, i)];
@@ -184,6 +206,7 @@ fn a_stretched_spiral_is_learned_without_tuning() {
 fn a_fit_continued_between_stages_ends_with_the_same_bits() {
     let settings = VsdmSettings {
         stages: 3,
+        cooldown_steps: 20,
         net: ResidualMlpSettings { width: 8, blocks: 1, time_features: 4 },
         fit: FitSettings { steps: 20, batch_size: 64, ..VsdmSettings::default().fit },
         paths: 200,
@@ -195,10 +218,11 @@ fn a_fit_continued_between_stages_ends_with_the_same_bits() {
     let mut first = start();
     first.learn_silently().unwrap();
     let mut second = start();
-    second.continue_from(first.model().clone(), 1);
+    second.continue_from(first.model().clone(), first.learned().clone());
     let continued = second.run().unwrap();
-    assert_eq!(whole.drift, continued.drift);
-    let sample = |model: &VariationalModel| to_vec_f64(model.sample(50, 4, &mut Rng::new(4)).unwrap());
+    assert_eq!(whole.parts[0].diffusion.drifts(), continued.parts[0].diffusion.drifts());
+    let sampler = FlowSettings { steps: 4, ..FlowSettings::default() };
+    let sample = |model: &VariationalModel| to_vec_f64(model.sample(50, &sampler, &mut Rng::new(4)).unwrap());
     assert_eq!(sample(&whole), sample(&continued));
 }
 
@@ -217,7 +241,228 @@ fn settings_and_data_that_cannot_be_are_refused() {
     assert!(Vsdm::new(broken, default(), Rng::new(1)).is_err());
     let data = Gaussian::isotropic(vec![0.0; 2], 1.0).unwrap();
     let model = untrained(data.clone(), LinearDrift::standard(2));
-    let diffusion = model.forward_process(vec![0.0, 1.0]).unwrap();
     // Without noise at the first node there is no score there.
-    assert!(BackwardFlow::new(&diffusion, &data, &device()).is_err());
+    let parts = model.seen_at(&[0.0, 1.0]).unwrap();
+    assert!(ProbabilityFlow::new(&parts, sbridge::Direction::Backward, &device()).is_err());
+}
+
+#[test]
+fn the_network_is_called_twice_for_each_step_of_the_flow() {
+    let model = untrained(gaussian(), LinearDrift::standard(2));
+    for steps in [1, 3, 10] {
+        let calls = std::cell::Cell::new(0);
+        let counted = |x: Tensor<2>, level: Tensor<1>| {
+            calls.set(calls.get() + 1);
+            model.net.forward(x, level)
+        };
+        let start = model.start(StartLaw::Reached, 4, &mut Rng::new(2)).unwrap();
+        model.flow(steps).unwrap().carry(&counted, start, &mut |_, _| {});
+        assert_eq!(calls.get(), 2 * steps);
+    }
+}
+
+#[test]
+fn coordinates_one_by_one_are_a_diagonal_matrix() {
+    let [values, variances, means, offsets] = [[1.5, 0.6], [4.0, 0.3], [1.0, -2.0], [0.3, -0.2]];
+    let drift = |at: std::ops::Range<usize>, scale: f64| LinearDrift {
+        matrix: faer::Mat::from_fn(at.len(), at.len(), |i, j| {
+            if i == j { scale * values[at.start + i] } else { 0.0 }
+        }),
+        offset: offsets[at].to_vec(),
+    };
+    let part = |at: std::ops::Range<usize>| {
+        let drifts = vec![drift(at.clone(), 1.0), drift(at.clone(), 1.3)];
+        let covariance =
+            faer::Mat::from_fn(at.len(), at.len(), |i, j| if i == j { variances[at.start + i] } else { 0.0 });
+        let data = Gaussian::new(means[at].to_vec(), covariance).unwrap();
+        Part { diffusion: LinearDiffusion::evenly(Schedule::default(), drifts).unwrap(), data }
+    };
+    let together = VariationalModel { parts: vec![part(0..2)], ..learned_bumps() };
+    let apart = VariationalModel { parts: vec![part(0..1), part(1..2)], ..together.clone() };
+    assert_close(together.mismatch().unwrap(), apart.mismatch().unwrap(), 1e-12, "mismatch");
+    let x = Rng::new(3).normal([20, 2], &device());
+    let net = |x, level| together.net.forward(x, level);
+    let [one, other] = [&together, &apart].map(|model| {
+        let there = ProbabilityFlow::new(
+            &model.seen_at(&[1e-3, 0.3, 1.0]).unwrap(),
+            sbridge::Direction::Forward,
+            &device(),
+        );
+        let ends = there.unwrap().carry(&net, x.clone(), &mut |_, _| {});
+        let paths = BackwardPaths::new(&model.seen_at(&[1e-3, 0.3, 1.0]).unwrap(), &device()).unwrap();
+        let walked = paths.walk(&net, ends.clone(), &mut Rng::new(4), &mut |_, _, _| {});
+        [ends, walked, model.start(StartLaw::Kernel, 5, &mut Rng::new(5)).unwrap()].map(to_vec_f64).concat()
+    });
+    // Rounding of f32.
+    one.into_iter().zip(other).for_each(|(a, b)| assert_close(a, b, 1e-4, "states"));
+}
+
+/// A model of two bumps in the plane, learned a little.
+fn learned_bumps() -> VariationalModel {
+    let mut rng = Rng::new(6);
+    let bump = rng.normal([4000, 2], &device()) * 0.4;
+    let side = rng.normal([4000, 1], &device()).sign() * 1.5;
+    let settings = VsdmSettings {
+        stages: 1,
+        cooldown_steps: 0,
+        net: ResidualMlpSettings { width: 32, blocks: 1, time_features: 16 },
+        fit: FitSettings { steps: 800, batch_size: 128, ..VsdmSettings::default().fit },
+        ..VsdmSettings::default()
+    };
+    Vsdm::new(bump + side, settings, rng.fork("fit")).unwrap().run().unwrap()
+}
+
+#[test]
+fn densities_are_those_of_gaussians_and_add_up_to_one() {
+    // As tabulated: variance 5, at 1; from what the forward process reaches, and from the prior.
+    let data = Gaussian::isotropic(vec![0.0], 5.0).unwrap();
+    let model = VariationalModel { t_min: 1e-7, ..untrained(data, LinearDrift::standard(1)) };
+    let one = from_rows_f64(&[1.0], 1, &device()).cast(sbridge::tensor::DType::F32);
+    for (from, known) in [(StartLaw::Reached, -1.823_657), (StartLaw::Prior, -1.788_667)] {
+        let found = model.log_density(&one, from, 10).unwrap()[0];
+        assert_close(found, known, 1e-5, "density at one"); // f32, and six digits
+    }
+    // Whatever a network says, the flow only moves mass about.
+    let model = VariationalModel { t_min: 0.02, ..learned_bumps() };
+    let (side, reach) = (120, 4.5);
+    let place = |k: usize| (2.0 * (k as f64 + 0.5) / f64::from(side) - 1.0) * reach;
+    let grid: Vec<f64> =
+        (0..side * side).flat_map(|k| [place((k / side) as usize), place((k % side) as usize)]).collect();
+    let grid = from_rows_f64(&grid, 2, &device()).cast(sbridge::tensor::DType::F32);
+    let densities: Vec<f64> =
+        model.log_density(&grid, StartLaw::Reached, 60).unwrap().into_iter().map(f64::exp).collect();
+    let mass: f64 = densities.iter().sum::<f64>() * (2.0 * reach / f64::from(side)).powi(2);
+    // Heun's rule and the trapezoidal rule in 60 steps; without the divergences it is 0.6.
+    assert_close(mass, 1.0, 0.01, "mass");
+    // And it is where the samples are.
+    let samples = model
+        .sample(20_000, &FlowSettings { steps: 60, ..FlowSettings::default() }, &mut Rng::new(7))
+        .unwrap();
+    let right =
+        to_vec_f64(samples).chunks_exact(2).filter(|x| x[0] > 1.0 && x[1] > 1.0).count() as f64 / 20_000.0;
+    let cells = densities
+        .iter()
+        .enumerate()
+        .filter(|(k, _)| place(k / side as usize) > 1.0 && place(k % side as usize) > 1.0);
+    let expected: f64 =
+        cells.map(|(_, density)| density).sum::<f64>() * (2.0 * reach / f64::from(side)).powi(2);
+    // 4.5 standard errors of a share, and a row of cells of half a percent.
+    assert_close(right, expected, 4.5 * (0.25f64 / 20_000.0).sqrt() + 0.01, "mass of a corner");
+}
+
+#[test]
+fn a_forward_score_at_rest_ends_the_stages() {
+    let data = draws(&gaussian(), 5000, 8);
+    let settings = VsdmSettings {
+        initial: Initial::Matched,
+        intervals: 1,
+        stages: 10,
+        cooldown_steps: 7,
+        paths: 20_000,
+        net: ResidualMlpSettings { width: 8, blocks: 1, time_features: 4 },
+        fit: FitSettings { steps: 1, ..VsdmSettings::default().fit },
+        ..VsdmSettings::default()
+    };
+    let mut vsdm = Vsdm::new(data.clone(), settings.clone(), Rng::new(9)).unwrap();
+    while let Some(next) = vsdm.next() {
+        assert_eq!(vsdm.fit().steps, if next == Next::CoolDown { 7 } else { 1 });
+        vsdm.learn_silently().unwrap();
+    }
+    // The first stage has no step, and three are needed.
+    assert_eq!(vsdm.learned().stages.len(), 4, "{:?}", vsdm.learned().stages);
+    assert!(vsdm.learned().is_cool);
+    // From zero the mismatch falls from stage to stage: what is left contracts by 0.83 a step for a variance of five.
+    let far = VsdmSettings { initial: Initial::Zero, stages: 6, ..settings };
+    let mut vsdm = Vsdm::new(data, far, Rng::new(10)).unwrap();
+    while vsdm.next().is_some() {
+        vsdm.learn_silently().unwrap();
+    }
+    let mismatches: Vec<f32> = vsdm.learned().stages.iter().map(|stage| stage.mismatch).collect();
+    assert!(mismatches.windows(2).all(|pair| pair[1] < pair[0]), "{mismatches:?}");
+    // D never comes near the bounds it is kept in.
+    assert!(vsdm.learned().stages.iter().all(|stage| stage.least > 0.5 && stage.largest < 2.0));
+}
+
+#[test]
+fn plain_rules_on_its_drifts_have_their_tabulated_errors() {
+    // Gaussian data on a line, D = 1, steps of equal length in time: relative errors of the gain of the probability flow,
+    // and of the variance of paths with noise.
+    let known = [
+        (5.0, 2.139_211, [-4.63e-3, -1.09e-3, -4.13e-5], -1.88e-3, [3.44e-3, 1.69e-3]),
+        (345.0, 6.206_139, [-2.24e-2, -6.26e-3, -2.72e-4], -4.38e-3, [-1.15e-2, -5.8e-3]),
+    ];
+    for (variance, gain, heun, euler, noisy) in known {
+        let data = Gaussian::isotropic(vec![0.0], variance).unwrap();
+        let model = untrained(data, LinearDrift::standard(1));
+        let reached = end(&model).cov()[(0, 0)];
+        let one = Tensor::<2>::from_data([[1.0]], (&device(), sbridge::tensor::DType::F32));
+        // All fields are linear: their slope is their value at one.
+        let time = |t: f64| sbridge::tensor::per_row(t, &one);
+        let velocity = |t: f64| to_vec_f64(model.velocity(time(t), one.clone()))[0];
+        let backward =
+            |t: f64| to_vec_f64(model.drift(sbridge::Direction::Backward, time(t), one.clone()))[0];
+        let nodes = |steps: usize| Schedule::default().nodes_in_time(1e-3, steps);
+        let flow = |steps: usize, is_heun: bool| {
+            nodes(steps).windows(2).rev().fold(1.0, |x, pair| {
+                let h = pair[1] - pair[0];
+                let first = velocity(pair[1]);
+                let second = if is_heun { velocity(pair[0]) * (1.0 - h * first) } else { first };
+                x * (1.0 - 0.5 * h * (first + second))
+            })
+        };
+        // Two percent of the errors, as digits are few, and rounding of f32 over a hundred steps.
+        let close = |found: f64, known: f64, what: &str| {
+            assert_close(found, known, 0.02 * known.abs() + 2e-6, &format!("variance {variance}: {what}"));
+        };
+        for (steps, known) in [10, 20, 100].into_iter().zip(heun) {
+            close(flow(steps, true) / gain - 1.0, known, &format!("Heun, {steps} steps"));
+        }
+        close(flow(100, false) / gain - 1.0, euler, "Euler");
+        // Half the steps: a quarter of Heun's error, where it is small, and half of Euler's.
+        let order = |is_heun| ((flow(100, is_heun) / gain - 1.0) / (flow(200, is_heun) / gain - 1.0)).log2();
+        assert_close(order(true), 2.0, 0.2, "order of Heun's rule");
+        assert_close(order(false), 1.0, 0.1, "order of Euler's rule");
+        let target = reached * gain * gain;
+        for (steps, known) in [100, 200].into_iter().zip(noisy) {
+            let spread = nodes(steps).windows(2).rev().fold(reached, |spread, pair| {
+                let h = pair[1] - pair[0];
+                spread * (1.0 + h * backward(pair[1])).powi(2) + h * Schedule::default().rate(pair[1])
+            });
+            close(spread / target - 1.0, known, &format!("paths, {steps} steps"));
+        }
+    }
+}
+
+#[test]
+fn gaussians_travel_as_straight_as_tabulated() {
+    // Variance 345: straightness, kinetic energy and variance of samples.
+    let long = |beta_max: f64| Schedule { beta_max, ..Schedule::default() };
+    let matched = 1.771_611_6;
+    let rows = [
+        (10.0, 1.0, StartLaw::Prior, [9.47, 34.5, 38.5]),
+        (20.0, 1.0, StartLaw::Prior, [45.62, 353.4, 288.4]),
+        (30.0, 1.0, StartLaw::Prior, [59.86, 490.0, 343.3]),
+        (10.0, 1.0, StartLaw::Reached, [28.34, 308.8, 345.0]),
+        (10.0, 1.5621, StartLaw::Kernel, [25.95, 153.6, 137.7]),
+        (10.0, matched, StartLaw::Reached, [44.85, 404.6, 344.9]),
+    ];
+    for (beta_max, d, from, known) in rows {
+        let data = Gaussian::isotropic(vec![0.0], 345.0).unwrap();
+        let drift = LinearDrift { matrix: mat![[d]], offset: vec![0.0] };
+        let model = changing(data, long(beta_max), vec![drift]);
+        let nodes = model.schedule().nodes_in_time(1e-3, 99);
+        let flow =
+            ProbabilityFlow::new(&model.seen_at(&nodes).unwrap(), sbridge::Direction::Backward, &device())
+                .unwrap();
+        let count = 100_000;
+        let start = model.start(from, count, &mut Rng::new(1)).unwrap();
+        let mut travel = sbridge::eval::Travel::every(0.01);
+        let ends = flow.carry(&|x, _| x * 0.0, start, &mut |_, x| travel.observe(x));
+        let found = [travel.straightness()[0], travel.kinetic()[0], fitted(&ends).cov()[(0, 0)]];
+        for (found, known) in found.into_iter().zip(known) {
+            // 4.5 standard errors of a variance, and one percent: D is known to four digits.
+            let allowed = known * (4.5 * (2.0 / f64::from(count as u32)).sqrt() + 0.01);
+            assert_close(found, known, allowed, &format!("β to {beta_max}, D = {d}, {from:?}"));
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sbridge::forecast::{Forecaster, Origin};
 use sbridge::rng::Rng;
+use sbridge::solver::vsdm::StartLaw;
 use sbridge_ot::{Outcome, Points, crps, energy_score};
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +84,7 @@ impl OpenForecast {
     pub fn judge(&self) -> Result<Backtest> {
         let data = self.data()?;
         let judge = Judge::new(&self.config, &data);
-        let drawn = judge.drawn(&Candidate::model(self.forecaster.clone()))?;
+        let drawn = judge.drawn(&Candidate::model(self.forecaster.clone(), &self.config))?;
         let (first, ranks) = judge.row(METHOD, RowKind::Model, &drawn)?;
         let mut rows = vec![first];
         if self.config.baselines {
@@ -118,7 +119,7 @@ pub(crate) fn scores_without_a_folder(config: &ForecastConfig) -> Result<Vec<Row
         let (spread, context) = (data.history.spread().to_vec(), data.context);
         Ok::<_, RunError>(Forecaster { model: prepared(name, config, &data)?.run()?, spread, context })
     };
-    let drawn = judge.drawn(&Candidate::model(learned(METHOD)?))?;
+    let drawn = judge.drawn(&Candidate::model(learned(METHOD)?, config))?;
     let mut rows = vec![judge.row(METHOD, RowKind::Model, &drawn)?.0];
     rows.extend(judge.baseline_rows(learned(SCORE_MODEL)?, learned(WHITENED)?)?);
     rows.extend(judge.naive_rows()?);
@@ -129,14 +130,13 @@ pub(crate) fn scores_without_a_folder(config: &ForecastConfig) -> Result<Vec<Row
 struct Candidate {
     name: &'static str,
     forecaster: Forecaster,
-    /// Whether paths start from where the noise really ends, and not from N(0, I).
-    starts_matched: bool,
+    start: StartLaw,
     whitening: Option<Whitening>,
 }
 
 impl Candidate {
-    fn model(forecaster: Forecaster) -> Self {
-        Self { name: METHOD, forecaster, starts_matched: true, whitening: None }
+    fn model(forecaster: Forecaster, config: &ForecastConfig) -> Self {
+        Self { name: METHOD, forecaster, start: config.sampler.start, whitening: None }
     }
 }
 
@@ -161,16 +161,12 @@ impl<'a> Judge<'a> {
     }
 
     fn drawn(&self, candidate: &Candidate) -> Result<Vec<Paths>> {
-        let Candidate { name, forecaster, starts_matched, whitening } = candidate;
+        let Candidate { name, forecaster, start, whitening } = candidate;
         let (samples, model) = (self.config.samples, &forecaster.model);
         let flow = model.flow(self.config.sampler.steps)?;
         let origins: Vec<Origin> = self.windows.iter().map(|window| window.origin.clone()).collect();
         let drawn = forecaster.simulate(&origins, samples, &self.rng.fork(name), &|summary, rng| {
-            let [count, _] = summary.dims();
-            let start = match starts_matched {
-                true => model.start(count, rng)?,
-                false => rng.normal([count, self.data.series.dim()], &summary.device()),
-            };
+            let start = model.start(*start, summary.dims()[0], rng)?;
             let step = forecaster.step(&flow, summary, start);
             Ok(whitening.as_ref().map_or_else(|| step.clone(), |whitening| whitening.undo(&step)))
         })?;
@@ -180,14 +176,14 @@ impl<'a> Judge<'a> {
     /// Score models of the same network and training: from N(0, I), from where the noise really ends, and on whitened
     /// steps.
     fn baseline_rows(&self, plain: Forecaster, whitened: Forecaster) -> Result<Vec<Row>> {
-        let of = |name, forecaster: &Forecaster, starts_matched, whitening| {
-            let candidate = Candidate { name, forecaster: forecaster.clone(), starts_matched, whitening };
+        let of = |name, forecaster: &Forecaster, start, whitening| {
+            let candidate = Candidate { name, forecaster: forecaster.clone(), start, whitening };
             Ok::<_, RunError>(self.row(name, RowKind::Baseline, &self.drawn(&candidate)?)?.0)
         };
         Ok(vec![
-            of("score model", &plain, false, None)?,
-            of("score model, matched start", &plain, true, None)?,
-            of("whitening, score model", &whitened, false, self.data.whitening(WHITENED)?)?,
+            of("score model", &plain, StartLaw::Prior, None)?,
+            of("score model, matched start", &plain, StartLaw::Reached, None)?,
+            of("whitening, score model", &whitened, StartLaw::Prior, self.data.whitening(WHITENED)?)?,
         ])
     }
 

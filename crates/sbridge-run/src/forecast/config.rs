@@ -4,13 +4,13 @@ use sbridge::fit::FitSettings;
 use sbridge::forecast::ForecastNetSettings;
 use sbridge::net::ResidualMlpSettings;
 use sbridge::reference::Schedule;
-use sbridge::solver::vsdm::VsdmSettings;
+use sbridge::solver::vsdm::{FlowSettings, VsdmSettings};
 use sbridge_data::{SeriesLayout, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::config_keys::{self, Refusal};
 use crate::error::{Result, RunError};
-use crate::vsdm::{FlowSettings, check_learned};
+use crate::vsdm::check_learned;
 
 /// All settings of a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,7 @@ impl Default for ForecastConfig {
                 schedule: Schedule { beta_max: 20.0, ..Schedule::default() },
                 t_min: 1e-2,
                 stages: 2,
+                cooldown_steps: 0,
                 paths: 1000,
                 net: ResidualMlpSettings { width: 96, blocks: 2, time_features: 32 },
                 fit: FitSettings {
@@ -134,8 +135,7 @@ impl ForecastConfig {
 
     fn check(&self) -> std::result::Result<(), Refusal> {
         self.past.check().map_err(|error| Refusal::in_section("past", &error))?;
-        check_learned(&self.vsdm)?;
-        self.sampler.check()?;
+        check_learned(&self.vsdm, &self.sampler)?;
         let counts = [
             ("horizon", self.horizon, 1, "give --horizon"),
             ("windows", self.windows, 1, "5 is the default"),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sbridge::forecast::{ForecastNet, ForecastNetSettings, Forecaster, History, Origin, Pasts, filled};
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{ScoreData as _, VariationalModel, Vsdm};
+use sbridge::solver::vsdm::{Family, Learned, ScoreData as _, VariationalModel, Vsdm};
 use sbridge::tensor::{Device, open_device};
 use sbridge_data::{CALENDAR, ElementType, SampleShape, Series, load_series};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use crate::codec_file::require_weights;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::manifest::{DataRecord, Manifest, RunStatus};
+use crate::vsdm::estimate;
 use crate::vsdm::file::{self, Description};
 use crate::vsdm::stages::Stages;
 use crate::vsdm::{SCORE_MODEL, WHITENED, Whitening};
@@ -32,7 +33,7 @@ use crate::vsdm::{SCORE_MODEL, WHITENED, Whitening};
 /// The method's name, and that of its model.
 pub const METHOD: &str = "forecast";
 
-/// Series at once, at most: matrices of as many rows and columns are kept for every node.
+/// Series at once, at most, where matrices of as many rows and columns are kept for every node.
 const MAX_DIM: usize = 256;
 
 /// Times to learn from, at least.
@@ -66,10 +67,11 @@ impl RunData {
             return Err(RunError::Input("no series (give a file: .csv, or JSON lines)".into()));
         }
         let series = load_series(&config.series.source, &config.series.layout()?)?;
-        if series.dim() > MAX_DIM {
+        if series.dim() > MAX_DIM && config.vsdm.family != Family::Diagonal {
             let found = format!("{} holds {} series", series.source(), series.dim());
             return Err(RunError::Input(format!(
-                "{found}, at most {MAX_DIM} are forecast at once (use --keep)"
+                "{found}, at most {MAX_DIM} are forecast at once with full matrices (use --set vsdm.family=diagonal, or \
+                 --keep)"
             )));
         }
         let kept = config.windows.saturating_mul(config.horizon);
@@ -205,6 +207,9 @@ pub fn start(config: ForecastConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let data = RunData::load(&config)?;
     data.say(&config);
+    let models = if config.baselines { 3 } else { 1 };
+    let bytes = 4 * data.series.values().len() * size_of::<f64>();
+    estimate::announce(data.learns.clone(), &config.vsdm, models, bytes)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest =
@@ -238,8 +243,7 @@ fn fit_all(
     let names = if config.baselines { &[METHOD, SCORE_MODEL, WHITENED][..] } else { &[METHOD] };
     let device = open_device(&config.device)?;
     for name in names {
-        let (fit, checkpoint_seconds) = (&config.vsdm.fit, config.checkpoint_seconds);
-        let stages = Stages { folder, name, fit, checkpoint_seconds };
+        let stages = Stages { folder, name, checkpoint_seconds: config.checkpoint_seconds };
         let vsdm = prepared(name, config, data)?;
         stages.learn(
             vsdm,
@@ -294,9 +298,9 @@ fn told(data: &RunData, config: &ForecastConfig) -> PastDescription {
     }
 }
 
-/// The model in the file at `path`, how many of its stages were learned, and what its network is told.
-fn load(path: &Path, device: &Device) -> Result<(VariationalModel<ForecastNet>, usize, PastDescription)> {
-    let (model, description) =
+/// The model in the file at `path`, what is known beside it, and what its network is told.
+fn load(path: &Path, device: &Device) -> Result<(VariationalModel<ForecastNet>, Learned, PastDescription)> {
+    let (model, learned, description) =
         file::load(path, |dim, description: &Description<Option<PastDescription>>, values| {
             let wrong = |what: &str| sbridge::Error::Weights(what.into());
             let past =
@@ -324,7 +328,7 @@ fn load(path: &Path, device: &Device) -> Result<(VariationalModel<ForecastNet>, 
             Ok(ForecastNet::new(sizes, &past.net, &description.net, &mut Rng::new(0), device))
         })?;
     let past = description.told.expect("checked above");
-    Ok((model, description.learned, past))
+    Ok((model, learned, past))
 }
 
 /// A finished forecast, opened.

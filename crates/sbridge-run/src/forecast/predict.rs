@@ -62,8 +62,8 @@ impl OpenForecast {
             )));
         }
         let from = origin(&series, series.len(), self.forecaster.context, horizon);
-        let steps = self.config.sampler.steps;
-        let values = self.forecaster.sample(&[from], samples, steps, &Rng::new(seed).fork("predict"))?;
+        let rng = Rng::new(seed).fork("predict");
+        let values = self.forecaster.sample(&[from], samples, &self.config.sampler, &rng)?;
         require_finite(&values, horizon * series.dim())?;
         let times = (0..horizon).map(|k| series.clock().label(series.len() + k)).collect();
         Ok(Predicted { times, names: series.names().to_vec(), samples, values })

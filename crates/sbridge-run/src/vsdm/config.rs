@@ -1,6 +1,6 @@
 //! The settings of a variational diffusion.
 
-use sbridge::solver::vsdm::VsdmSettings;
+use sbridge::solver::vsdm::{FlowSettings, VsdmSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{DataConfig, OutputConfig};
@@ -25,20 +25,6 @@ pub struct VsdmConfig {
     pub sampler: FlowSettings,
     /// What is left in the run folder.
     pub output: OutputConfig,
-}
-
-/// How samples are drawn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FlowSettings {
-    /// Steps of the probability flow; each calls the network twice. Default 10.
-    pub steps: usize,
-}
-
-impl Default for FlowSettings {
-    fn default() -> Self {
-        Self { steps: 10 }
-    }
 }
 
 impl Default for VsdmConfig {
@@ -70,33 +56,24 @@ impl VsdmConfig {
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        check_learned(&self.vsdm)?;
-        self.sampler.check()?;
+        check_learned(&self.vsdm, &self.sampler)?;
         self.output.check()
     }
 }
 
-/// Refuses what cannot be learned, by the section of the setting.
-pub(crate) fn check_learned(vsdm: &VsdmSettings) -> std::result::Result<(), Refusal> {
+/// Refuses what cannot be learned or drawn, by the section of the setting.
+pub(crate) fn check_learned(vsdm: &VsdmSettings, sampler: &FlowSettings) -> std::result::Result<(), Refusal> {
     let parts = [
         ("vsdm.schedule", vsdm.schedule.check()),
         ("vsdm.net", vsdm.net.check()),
         ("vsdm.fit", vsdm.fit.check()),
         ("vsdm", vsdm.check()),
+        ("sampler", sampler.check()),
     ];
     for (section, checked) in parts {
         checked.map_err(|error| Refusal::in_section(section, &error))?;
     }
     Ok(())
-}
-
-impl FlowSettings {
-    pub(crate) fn check(&self) -> std::result::Result<(), Refusal> {
-        match self.steps {
-            0 => Err(Refusal::new("sampler.steps", "must be at least 1, got 0 (10 is the default)")),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

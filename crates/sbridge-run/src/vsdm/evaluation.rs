@@ -6,10 +6,11 @@ use std::fmt;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{BackwardFlow, VariationalModel};
+use sbridge::solver::vsdm::{MAX_DIM, ProbabilityFlow, StartLaw, VariationalModel};
 use sbridge::tensor::{Tensor, from_rows_f64, head, points, to_vec_f64};
+use sbridge::{Bridge as _, Direction, eval};
 use sbridge_ot::Gaussian;
-use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd};
+use sbridge_ot::matrix::{inv_sqrt_pd, log_det_pd, sqrt_psd};
 use serde::{Deserialize, Serialize};
 
 use super::{METHOD, OpenVsdm, RunData, SCORE_MODEL, WHITENED};
@@ -23,6 +24,9 @@ const MAX_COMPARED: usize = 2000;
 
 /// Network calls for a sample that are compared: two for each step.
 const CALLS: [usize; 3] = [10, 20, 100];
+
+/// Steps of the flow along which densities are computed.
+const LIKELIHOOD_STEPS: usize = 50;
 
 /// Steps in time of the paths whose straightness is measured.
 const PATH_STEPS: usize = 99;
@@ -55,6 +59,19 @@ pub struct Travel {
     pub variance: f64,
 }
 
+/// How likely the samples set aside are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Likelihood {
+    /// Name for people.
+    pub name: String,
+    /// Mean of ln p, in nats, of so many samples noised as the backward process leaves them.
+    pub mean: f64,
+    /// Its standard error.
+    pub error: f64,
+    /// The same in bits for each coordinate, −ln p/(d ln 2).
+    pub bits: f64,
+}
+
 /// The evaluation of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VsdmEvaluation {
@@ -66,6 +83,8 @@ pub struct VsdmEvaluation {
     pub rows: Vec<Row>,
     /// How they travel.
     pub travels: Vec<Travel>,
+    /// How likely the samples set aside are, for few coordinates.
+    pub likelihoods: Vec<Likelihood>,
     /// Which baselines do as well, in words.
     pub remarks: Vec<String>,
 }
@@ -74,7 +93,7 @@ pub struct VsdmEvaluation {
 pub(crate) struct Candidate {
     pub(crate) name: &'static str,
     pub(crate) model: VariationalModel,
-    pub(crate) starts_matched: bool,
+    pub(crate) start: StartLaw,
     pub(crate) whitening: Option<Whitening>,
 }
 
@@ -88,22 +107,31 @@ impl OpenVsdm {
         let rng = Rng::new(self.config.seed).fork("evaluation");
         let truth = head(data.held_out(), MAX_COMPARED);
         let judge = Judge::new(&truth, &rng)?;
-        let (mut rows, mut travels) = (Vec::new(), Vec::new());
+        let (mut rows, mut travels, mut likelihoods) = (Vec::new(), Vec::new(), Vec::new());
         for candidate in self.candidates(&data)? {
             for calls in CALLS {
                 rows.push(judge.candidate(&candidate, calls)?);
             }
             travels.push(judge.travel(&candidate)?);
+            likelihoods.extend(judge.likelihood(&candidate)?);
         }
         let count = truth.dims()[0];
         let same = Gaussian::fit(&points(&data.split.train)?)?;
+        if !likelihoods.is_empty() {
+            likelihoods.push(Likelihood::of(
+                "Gaussian of the same moments",
+                same.dim(),
+                &same.log_density(&points(&truth)?)?,
+            ));
+        }
         let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("gaussian").seed());
         let drawn = same.sample(count, &mut stream)?;
         let drawn = from_rows_f64(drawn.as_slice(), drawn.dim(), &truth.device()).cast(truth.dtype());
         rows.push(judge.row("training data", RowKind::Floor, None, &head(&data.split.train, count))?);
         rows.push(judge.row("Gaussian of the same moments", RowKind::Baseline, None, &drawn)?);
         let remarks = remarks(&rows);
-        let evaluation = VsdmEvaluation { count, mismatch: self.model.mismatch()?, rows, travels, remarks };
+        let mismatch = self.model.mismatch()?;
+        let evaluation = VsdmEvaluation { count, mismatch, rows, travels, likelihoods, remarks };
         atomic::write_json(&self.folder.file("evaluation.json"), &evaluation)?;
         super::report::write(self, &data, &evaluation)?;
         Ok(evaluation)
@@ -111,16 +139,15 @@ impl OpenVsdm {
 
     /// The model; and the baselines, where they were fitted.
     fn candidates(&self, data: &RunData) -> Result<Vec<Candidate>> {
-        let of =
-            |name, model, starts_matched, whitening| Candidate { name, model, starts_matched, whitening };
-        let mut candidates = vec![of(METHOD, self.model.clone(), true, None)];
+        let of = |name, model, start, whitening| Candidate { name, model, start, whitening };
+        let mut candidates = vec![of(METHOD, self.model.clone(), self.config.sampler.start, None)];
         if self.config.baselines {
-            let score_model = Self::model(&self.folder, &self.config, SCORE_MODEL)?;
-            let whitened = Self::model(&self.folder, &self.config, WHITENED)?;
+            let (score_model, _) = Self::model(&self.folder, &self.config, SCORE_MODEL)?;
+            let (whitened, _) = Self::model(&self.folder, &self.config, WHITENED)?;
             let whitening = Whitening::of(&data.split.train)?;
-            candidates.push(of("score model", score_model.clone(), false, None));
-            candidates.push(of("score model, matched start", score_model, true, None));
-            candidates.push(of("whitening, score model", whitened, false, Some(whitening)));
+            candidates.push(of("score model", score_model.clone(), StartLaw::Prior, None));
+            candidates.push(of("score model, matched start", score_model, StartLaw::Reached, None));
+            candidates.push(of("whitening, score model", whitened, StartLaw::Prior, Some(whitening)));
         }
         Ok(candidates)
     }
@@ -182,42 +209,60 @@ impl<'a> Judge<'a> {
     fn carried(
         &self,
         candidate: &Candidate,
-        flow: &BackwardFlow,
+        flow: &ProbabilityFlow,
         observe: &mut dyn FnMut(usize, &Tensor<2>),
     ) -> Result<Tensor<2>> {
         let Candidate { model, whitening, .. } = candidate;
         let mut rng = self.rng.fork("start");
-        let [count, dim] = self.truth.dims();
-        let start = match candidate.starts_matched {
-            true => model.start(count, &mut rng)?,
-            false => rng.normal([count, dim], &self.truth.device()),
-        };
+        let count = self.truth.dims()[0];
+        let start = model.start(candidate.start, count, &mut rng)?;
         let undone = |x: &Tensor<2>| whitening.as_ref().map_or_else(|| x.clone(), |w| w.undo(x));
         let net = |x, level| model.net.forward(x, level);
         let samples = flow.carry(&net, start, &mut |k, x| observe(k, &undone(x)));
         Ok(undone(&samples))
     }
 
+    /// Nothing for many coordinates.
+    fn likelihood(&self, candidate: &Candidate) -> Result<Option<Likelihood>> {
+        let Candidate { name, model, start, whitening } = candidate;
+        if model.dim() > MAX_DIM {
+            return Ok(None);
+        }
+        let (seen, stretched) = match whitening {
+            None => (self.truth.clone(), 0.0),
+            Some(whitening) => (whitening.apply(self.truth), whitening.log_volume),
+        };
+        let densities = model.log_density(&seen, *start, LIKELIHOOD_STEPS)?;
+        let densities: Vec<f64> = densities.into_iter().map(|one| one + stretched).collect();
+        Ok(Some(Likelihood::of(name, model.dim(), &densities)))
+    }
+
     pub(crate) fn travel(&self, candidate: &Candidate) -> Result<Travel> {
         let model = &candidate.model;
-        let nodes = model.schedule.nodes_in_time(model.t_min, PATH_STEPS);
-        let flow = BackwardFlow::new(&model.forward_process(nodes)?, &model.data, &self.truth.device())?;
-        let mut states = Vec::new();
-        let end = self.carried(candidate, &flow, &mut |_, x| states.push(x.clone()))?;
-        let dt = (1.0 - model.t_min) / PATH_STEPS as f64;
-        let scale = from_rows_f64(&self.deviations, self.deviations.len(), &self.truth.device())
-            .cast(self.truth.dtype());
-        let mean = |x: Tensor<2>| to_vec_f64(x.mean())[0];
-        let velocities: Vec<Tensor<2>> =
-            states.windows(2).map(|pair| (pair[1].clone() - pair[0].clone()) / scale.clone() / dt).collect();
-        let kinetic = velocities.iter().map(|v| mean(v.clone().powi_scalar(2))).sum::<f64>();
-        let bends = velocities.windows(2).map(|pair| mean((pair[1].clone() - pair[0].clone()).abs() / dt));
+        let nodes = model.schedule().nodes_in_time(model.t_min, PATH_STEPS);
+        let flow = ProbabilityFlow::new(&model.seen_at(&nodes)?, Direction::Backward, &self.truth.device())?;
+        let mut travel = eval::Travel::every((1.0 - model.t_min) / PATH_STEPS as f64);
+        let end = self.carried(candidate, &flow, &mut |_, x| travel.observe(x))?;
+        let in_deviations = |values: Vec<f64>, power: i32| {
+            let scaled = values.iter().zip(&self.deviations).map(|(value, s)| value / s.powi(power));
+            scaled.sum::<f64>() / self.deviations.len() as f64
+        };
         Ok(Travel {
             name: candidate.name.into(),
-            straightness: bends.sum::<f64>() / (velocities.len() - 1) as f64,
-            kinetic: kinetic / velocities.len() as f64,
+            straightness: in_deviations(travel.straightness(), 1),
+            kinetic: in_deviations(travel.kinetic(), 2),
             variance: self.variance_ratio(&end),
         })
+    }
+}
+
+impl Likelihood {
+    fn of(name: &str, dim: usize, densities: &[f64]) -> Self {
+        let n = densities.len() as f64;
+        let mean = densities.iter().sum::<f64>() / n;
+        let variance = densities.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        let bits = -mean / (dim as f64 * std::f64::consts::LN_2);
+        Self { name: name.into(), mean, error: (variance / n).sqrt(), bits }
     }
 }
 
@@ -232,6 +277,8 @@ pub(crate) struct Whitening {
     mean: Tensor<2>,
     whiten: Tensor<2>,
     unwhiten: Tensor<2>,
+    /// ln of what it multiplies volumes by.
+    log_volume: f64,
 }
 
 impl Whitening {
@@ -247,6 +294,7 @@ impl Whitening {
             mean: tensor(law.mean().to_vec()),
             whiten: matrix(inv_sqrt_pd(law.cov())?),
             unwhiten: matrix(sqrt_psd(law.cov())?),
+            log_volume: -0.5 * log_det_pd(law.cov())?,
         })
     }
 
@@ -275,6 +323,16 @@ impl fmt::Display for VsdmEvaluation {
         for travel in &self.travels {
             let Travel { name, straightness, kinetic, variance } = travel;
             write!(f, "\n{name:28} {straightness:>12.3} {kinetic:>12.3} {variance:>10.3}")?;
+        }
+        if !self.likelihoods.is_empty() {
+            write!(
+                f,
+                "\n\n{:28} {:>12} {:>12} {:>10}",
+                "log-likelihood, held out", "nats", "± error", "bits/dim"
+            )?;
+        }
+        for Likelihood { name, mean, error, bits } in &self.likelihoods {
+            write!(f, "\n{name:28} {mean:>12.4} {error:>12.4} {bits:>10.4}")?;
         }
         write!(f, "\n\nmismatch of the prior {:.2e}", self.mismatch)?;
         self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))

@@ -1,20 +1,21 @@
 //! A run of a variational diffusion: stages, samples, evaluation, report.
 
 mod config;
+pub(crate) mod estimate;
 mod evaluation;
 pub(crate) mod file;
 mod report;
 pub(crate) mod stages;
 
+pub use config::VsdmConfig;
 pub(crate) use config::check_learned;
-pub use config::{FlowSettings, VsdmConfig};
 pub(crate) use evaluation::{Candidate, Judge, Whitening};
-pub use evaluation::{Row, VsdmEvaluation};
+pub use evaluation::{Likelihood, Row, Travel, VsdmEvaluation};
 
 use std::path::Path;
 
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{VariationalModel, Vsdm};
+use sbridge::solver::vsdm::{Family, FlowSettings, Learned, VariationalModel, Vsdm};
 use sbridge::tensor::{Tensor, open_device};
 use sbridge_data::{Dataset, SampleShape};
 
@@ -28,7 +29,7 @@ use stages::Stages;
 /// The method's name.
 pub const METHOD: &str = "vsdm";
 
-/// Values in a sample, at most: matrices of as many rows and columns are kept for every node.
+/// Values in a sample, at most, where matrices of as many rows and columns are kept for every node.
 const MAX_DIM: usize = 256;
 
 /// Data of a run.
@@ -44,20 +45,24 @@ impl RunData {
         }
         let target = data::load(&config.target)?;
         let size = target.shape().size();
-        if size > MAX_DIM {
+        if size > MAX_DIM && config.vsdm.family != Family::Diagonal {
             return Err(RunError::Input(format!(
-                "samples of {} have {size} values, vsdm takes at most {MAX_DIM} (use sbridge fit latent)",
+                "samples of {} have {size} values, vsdm takes at most {MAX_DIM} with full matrices (use --set \
+                 vsdm.family=diagonal, or sbridge fit latent for images)",
                 target.source()
             )));
         }
         let rng = Rng::new(config.seed).fork("target");
         let split = Split::new(&target, config.output.held_out, &rng, &open_device(&config.device)?);
         let left = split.train.dims()[0];
-        if left < MIN_SAMPLES.max(2 * size) {
+        let least = match config.vsdm.family {
+            Family::Diagonal => MIN_SAMPLES,
+            Family::Full | Family::Symmetric => MIN_SAMPLES.max(2 * size),
+        };
+        if left < least {
             return Err(RunError::Input(format!(
-                "{} has {left} training samples; at least {} are needed for samples of {size} values",
-                target.source(),
-                MIN_SAMPLES.max(2 * size)
+                "{} has {left} training samples; at least {least} are needed for samples of {size} values",
+                target.source()
             )));
         }
         Ok(Self { target, split })
@@ -76,6 +81,10 @@ impl RunData {
 pub fn start(config: VsdmConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let data = RunData::load(&config)?;
+    let models = if config.baselines { 3 } else { 1 };
+    // As read, in units of the network, and whitened.
+    let bytes = 3 * data.target.len() * data.target.shape().size() * size_of::<f32>();
+    estimate::announce(data.split.train.clone(), &config.vsdm, models, bytes)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest = Manifest {
@@ -129,8 +138,7 @@ fn fit(
         METHOD => Vsdm::new(rows.clone(), config.vsdm.clone(), rng)?,
         _ => Vsdm::score_model(rows.clone(), config.vsdm.clone(), rng)?,
     };
-    let stages =
-        Stages { folder, name, fit: &config.vsdm.fit, checkpoint_seconds: config.output.checkpoint_seconds };
+    let stages = Stages { folder, name, checkpoint_seconds: config.output.checkpoint_seconds };
     let device = open_device(&config.device)?;
     stages.learn(vsdm, manifest, &|path| file::load_plain(path, &device), &|path, model, learned| {
         file::save(path, METHOD, model, (&config.vsdm.net, ()), learned)
@@ -147,6 +155,8 @@ pub struct OpenVsdm {
     pub manifest: Manifest,
     /// The model.
     pub model: VariationalModel,
+    /// What its stages found.
+    pub learned: Learned,
 }
 
 impl OpenVsdm {
@@ -158,13 +168,12 @@ impl OpenVsdm {
         folder.require_method(METHOD)?;
         let manifest = folder.manifest()?;
         let config = VsdmConfig::from_toml(&folder.read("config.toml")?, &[])?;
-        let model = Self::model(&folder, &config, METHOD)?;
-        Ok(Self { folder, config, manifest, model })
+        let (model, learned) = Self::model(&folder, &config, METHOD)?;
+        Ok(Self { folder, config, manifest, model, learned })
     }
 
-    fn model(folder: &RunFolder, config: &VsdmConfig, name: &str) -> Result<VariationalModel> {
-        let path = folder.model_file(name)?;
-        Ok(file::load_plain(&path, &open_device(&config.device)?)?.0)
+    fn model(folder: &RunFolder, config: &VsdmConfig, name: &str) -> Result<(VariationalModel, Learned)> {
+        file::load_plain(&folder.model_file(name)?, &open_device(&config.device)?)
     }
 
     /// Shape of one sample.
@@ -177,6 +186,6 @@ impl OpenVsdm {
     /// # Errors
     /// [`RunError::Library`] for a grid that cannot be.
     pub fn sample(&self, count: usize, sampler: &FlowSettings, seed: u64) -> Result<Tensor<2>> {
-        Ok(self.model.sample(count, sampler.steps, &mut Rng::new(seed).fork("sample"))?)
+        Ok(self.model.sample(count, sampler, &mut Rng::new(seed).fork("sample"))?)
     }
 }

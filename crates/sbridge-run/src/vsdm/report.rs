@@ -1,10 +1,12 @@
 //! The report of a variational diffusion.
 
 use sbridge::rng::Rng;
+use sbridge::solver::vsdm::StageRecord;
 use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 
-use super::evaluation::{Row as Candidate, Travel};
-use super::{OpenVsdm, RunData, VsdmEvaluation};
+use super::evaluation::{Likelihood, Row as Candidate, Travel};
+use super::stages::of_forward_score;
+use super::{METHOD, OpenVsdm, RunData, VsdmEvaluation};
 use crate::atomic;
 use crate::error::Result;
 use crate::plane::{self, Plane};
@@ -30,6 +32,7 @@ pub(super) fn write(run: &OpenVsdm, data: &RunData, evaluation: &VsdmEvaluation)
             samples_section(run, data)?,
             quality_section(evaluation),
             travel_section(evaluation),
+            stages_section(run),
             settings_section(run),
         ],
     };
@@ -56,7 +59,7 @@ fn facts(run: &OpenVsdm, evaluation: &VsdmEvaluation) -> Vec<(String, String)> {
     vec![
         ("target".into(), format!("{} ({} samples of {})", target.source, target.count, target.shape)),
         ("time".into(), crate::estimate::human_time(seconds)),
-        ("stages".into(), run.config.vsdm.stages.to_string()),
+        ("stages".into(), run.learned.stages.len().to_string()),
         ("mismatch of the prior".into(), format!("{:.2e}", evaluation.mismatch)),
         ("seed".into(), manifest.seed.to_string()),
         ("version".into(), format!("sbridge {}", manifest.version)),
@@ -68,13 +71,13 @@ fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
     let truth = head(&data.split.train, SCATTER);
     let plane = Plane::of(&points(&truth)?)?;
     let project = |rows: &Tensor<2>| plane.project(&to_vec_f64(rows.clone()));
-    let samples = run.model.sample(SCATTER, run.config.sampler.steps, &mut rng)?;
+    let samples = run.model.sample(SCATTER, &run.config.sampler, &mut rng)?;
     let cloud = |name: &str, rows: &Tensor<2>| Series {
         name: name.into(),
         style: SeriesStyle::Points,
         points: project(rows),
     };
-    let start = run.model.start(PATHS, &mut rng)?;
+    let start = run.model.start(run.config.sampler.start, PATHS, &mut rng)?;
     let mut paths = vec![Vec::new(); PATHS];
     let net = |x, level| run.model.net.forward(x, level);
     run.model.flow(PATH_STEPS)?.carry(&net, start, &mut |_, x| {
@@ -130,16 +133,65 @@ fn travel_section(evaluation: &VsdmEvaluation) -> Section {
         cells: [travel.straightness, travel.kinetic, travel.variance].map(|x| format!("{x:.3}")).to_vec(),
         emphasis: Emphasis::Baseline,
     };
+    let mut blocks = vec![Block::Table(Table {
+        caption: "99 steps of equal length in time".into(),
+        columns: ["straightness", "kinetic energy", "variance"].map(String::from).to_vec(),
+        rows: evaluation.travels.iter().map(row).collect(),
+        note: String::new(),
+    })];
+    if !evaluation.likelihoods.is_empty() {
+        blocks.push(likelihood_table(&evaluation.likelihoods));
+    }
     Section {
-        title: "Paths".into(),
+        title: "Paths and densities".into(),
         text: "How samples travel along the probability flow, averaged over coordinates in units of their standard \
                deviations. Straightness is the mean of |second differences|/dt², zero for uniform motion. It says \
                nothing without the variance: shrunken samples look straight."
             .into(),
+        blocks,
+    }
+}
+
+fn likelihood_table(likelihoods: &[Likelihood]) -> Block {
+    let row = |one: &Likelihood| Row {
+        label: one.name.clone(),
+        cells: [one.mean, one.error, one.bits].map(|x| format!("{x:.4}")).to_vec(),
+        emphasis: if one.name == METHOD { Emphasis::Model } else { Emphasis::Baseline },
+    };
+    Block::Table(Table {
+        caption: "Log-likelihood of the samples set aside".into(),
+        columns: ["nats", "± standard error", "bits for each coordinate"].map(String::from).to_vec(),
+        rows: likelihoods.iter().map(row).collect(),
+        note: "Along the probability flow, with exact divergences, where the backward process ends. More nats are better.".into(),
+    })
+}
+
+fn stages_section(run: &OpenVsdm) -> Section {
+    let seconds = |stage: usize| {
+        let name = of_forward_score(METHOD, stage);
+        let found = run.manifest.seconds.iter().find(|(of, _)| *of == name);
+        found.map_or("–".into(), |(_, seconds)| format!("{seconds:.1}"))
+    };
+    let row = |(k, stage): (usize, &StageRecord)| Row {
+        label: (k + 1).to_string(),
+        cells: vec![
+            format!("{:.1e}", stage.mismatch),
+            format!("{:.1e}", stage.change),
+            format!("{:.3} to {:.3}", stage.least, stage.largest),
+            seconds(k),
+        ],
+        emphasis: Emphasis::Baseline,
+    };
+    Section {
+        title: "Stages".into(),
+        text: "The forward score, stage by stage: how far what the noising ends in is from the prior (KL), how far a step moved \
+               A in units of 1 + its norm, and between what the eigenvalues of D lie. It rests when both are below 0.01 for \
+               three stages; the network is trained once more then, or after the last stage."
+            .into(),
         blocks: vec![Block::Table(Table {
-            caption: "99 steps of equal length in time".into(),
-            columns: ["straightness", "kinetic energy", "variance"].map(String::from).to_vec(),
-            rows: evaluation.travels.iter().map(row).collect(),
+            caption: String::new(),
+            columns: ["mismatch", "change of A", "eigenvalues of D", "seconds of the step"].map(String::from).to_vec(),
+            rows: run.learned.stages.iter().enumerate().map(row).collect(),
             note: String::new(),
         })],
     }

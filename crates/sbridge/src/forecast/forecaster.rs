@@ -6,7 +6,7 @@ use super::ForecastNet;
 use super::pasts::Told;
 use crate::error::Result;
 use crate::rng::Rng;
-use crate::solver::vsdm::{BackwardFlow, VariationalModel};
+use crate::solver::vsdm::{FlowSettings, ProbabilityFlow, VariationalModel};
 use crate::tensor::{Device, Module as _, Tensor, to_vec_f64};
 
 /// Paths simulated at once.
@@ -33,20 +33,26 @@ pub struct Origin {
 }
 
 impl Forecaster {
-    /// `samples` paths from each of `origins`, over as many times as its calendar has, in `steps` steps of the probability
-    /// flow for each time: `[origins, samples, horizon, dim]`, row by row.
+    /// `samples` paths from each of `origins`, over as many times as its calendar has, by the probability flow for each
+    /// time: `[origins, samples, horizon, dim]`, row by row.
     ///
     /// # Errors
-    /// As [`BackwardFlow::new`].
-    pub fn sample(&self, origins: &[Origin], samples: usize, steps: usize, rng: &Rng) -> Result<Vec<f64>> {
-        let flow = self.model.flow(steps)?;
+    /// As [`ProbabilityFlow::new`].
+    pub fn sample(
+        &self,
+        origins: &[Origin],
+        samples: usize,
+        sampler: &FlowSettings,
+        rng: &Rng,
+    ) -> Result<Vec<f64>> {
+        let flow = self.model.flow(sampler.steps)?;
         self.simulate(origins, samples, rng, &|summary, rng| {
-            Ok(self.step(&flow, summary, self.model.start(summary.dims()[0], rng)?))
+            Ok(self.step(&flow, summary, self.model.start(sampler.start, summary.dims()[0], rng)?))
         })
     }
 
     /// The flow from `start`, `[count, dim]`, for paths whose past is summed up in the rows of `summary`.
-    pub fn step(&self, flow: &BackwardFlow, summary: &Tensor<2>, start: Tensor<2>) -> Tensor<2> {
+    pub fn step(&self, flow: &ProbabilityFlow, summary: &Tensor<2>, start: Tensor<2>) -> Tensor<2> {
         let net = |x, level| self.model.net.correction(summary, x, level);
         flow.carry(&net, start, &mut |_, _| {})
     }

@@ -11,7 +11,7 @@
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef, Side};
 use sbridge_ot::Gaussian;
-use sbridge_ot::matrix::expm;
+use sbridge_ot::matrix::{expm, trace};
 
 use crate::error::{Error, Result};
 use crate::reference::Schedule;
@@ -52,6 +52,17 @@ impl LinearDrift {
     pub fn of_score(a: MatRef<'_, f64>, offset: Vec<f64>) -> Self {
         let dim = offset.len();
         Self { matrix: Mat::from_fn(dim, dim, |i, j| f64::from(i == j) - 2.0 * a[(i, j)]), offset }
+    }
+
+    /// The same with entries rounded to single precision: as it is saved, so that what goes on from a file is the same.
+    #[must_use]
+    pub fn in_single_precision(self) -> Self {
+        let rounded = |x: f64| f64::from(x as f32);
+        let dim = self.offset.len();
+        Self {
+            matrix: Mat::from_fn(dim, dim, |i, j| rounded(self.matrix[(i, j)])),
+            offset: self.offset.into_iter().map(rounded).collect(),
+        }
     }
 
     /// The kernel over a span `du` of the clock.
@@ -156,39 +167,52 @@ impl Kernel {
     }
 }
 
-/// A linear diffusion with drifts that are constant between nodes.
+/// A linear diffusion whose drift is constant in intervals of the clock, and the times at which it is looked at.
 #[derive(Clone, Debug)]
 pub struct LinearDiffusion {
     /// β.
     pub schedule: Schedule,
     /// Times t₀ < t₁ < … < t_N = 1.
     nodes: Vec<f64>,
-    /// One drift, or one for each interval; the first also holds before t₀.
     drifts: Vec<LinearDrift>,
+    /// What the clock shows at the end of each interval.
+    ends: Vec<f64>,
 }
 
 impl LinearDiffusion {
-    /// With `drifts` on the intervals between `nodes`: one for all, or one for each.
+    /// With `drifts` on the intervals between `nodes`: one for all, or one for each; the first also holds before t₀.
     ///
     /// # Errors
     /// [`Error::Setting`] for nodes that do not rise to 1, [`Error::Shape`] for another number of drifts.
     pub fn new(schedule: Schedule, nodes: Vec<f64>, drifts: Vec<LinearDrift>) -> Result<Self> {
         schedule.check()?;
-        let rises = nodes.len() > 1 && nodes.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rises || nodes[0] < 0.0 || nodes[nodes.len() - 1] != 1.0 {
-            let shown = format!("{:?} … {:?}", nodes.first(), nodes.last());
-            return Err(Error::setting(
-                "nodes",
-                "times that rise from 0 or later to 1",
-                shown,
-                "two at least",
-            ));
-        }
-        if drifts.len() != 1 && drifts.len() != nodes.len() - 1 {
+        check_nodes(&nodes)?;
+        let ends = match drifts.len() {
+            1 => vec![schedule.total()],
+            _ => nodes[1..].iter().map(|t| schedule.elapsed(*t)).collect(),
+        };
+        if drifts.len() != ends.len() {
             let expected = format!("1 or {}", nodes.len() - 1);
             return Err(Error::shape("number of drifts", expected, drifts.len(), "one for each interval"));
         }
-        Ok(Self { schedule, nodes, drifts })
+        Ok(Self { schedule, nodes, drifts, ends })
+    }
+
+    /// With `drifts` on equal intervals of the clock, from t = 0 to 1.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a schedule that is none, or no drift.
+    pub fn evenly(schedule: Schedule, drifts: Vec<LinearDrift>) -> Result<Self> {
+        Self::new(schedule, schedule.nodes_in_clock(0.0, drifts.len()), drifts)
+    }
+
+    /// The same diffusion, looked at at other times.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for nodes that do not rise to 1.
+    pub fn seen_at(&self, nodes: Vec<f64>) -> Result<Self> {
+        check_nodes(&nodes)?;
+        Ok(Self { nodes, ..self.clone() })
     }
 
     /// Number of coordinates.
@@ -201,9 +225,29 @@ impl LinearDiffusion {
         &self.nodes
     }
 
-    /// The drift between nodes `k` and `k` + 1.
-    pub fn drift(&self, k: usize) -> &LinearDrift {
-        &self.drifts[k.min(self.drifts.len() - 1)]
+    /// What the clock shows at the nodes.
+    pub fn clock(&self) -> Vec<f64> {
+        self.nodes.iter().map(|t| self.schedule.elapsed(*t)).collect()
+    }
+
+    /// The drift in each interval.
+    pub fn drifts(&self) -> &[LinearDrift] {
+        &self.drifts
+    }
+
+    /// The drift in each interval, to change.
+    pub fn drifts_mut(&mut self) -> &mut [LinearDrift] {
+        &mut self.drifts
+    }
+
+    /// The interval in which the clock shows `u`.
+    pub fn interval_at(&self, u: f64) -> usize {
+        self.ends.partition_point(|end| *end <= u).min(self.drifts.len() - 1)
+    }
+
+    /// The drift when the clock shows `u`.
+    pub fn drift_at(&self, u: f64) -> &LinearDrift {
+        &self.drifts[self.interval_at(u)]
     }
 
     /// What the clock shows between nodes `k` and `k` + 1.
@@ -211,12 +255,33 @@ impl LinearDiffusion {
         self.schedule.elapsed(self.nodes[k + 1]) - self.schedule.elapsed(self.nodes[k])
     }
 
+    /// The parts of the way from `from` to `to` on the clock in which the drift is constant, how long each is, and its drift.
+    pub fn pieces(&self, from: f64, to: f64) -> impl Iterator<Item = (f64, &LinearDrift)> {
+        let (first, last) = (self.interval_at(from), self.interval_at(to));
+        (first..=last).map(move |k| {
+            let start = if k == first { from } else { self.ends[k - 1] };
+            let end = if k == last { to } else { self.ends[k] };
+            (end - start, &self.drifts[k])
+        })
+    }
+
+    /// The kernel from `from` to `to` on the clock, chained over intervals.
+    ///
+    /// # Errors
+    /// As [`LinearDrift::kernel`].
+    pub fn kernel(&self, from: f64, to: f64) -> Result<Kernel> {
+        let mut kernels = self.pieces(from, to).map(|(du, drift)| drift.kernel(du));
+        let first = kernels.next().expect("there is an interval at any time")?;
+        kernels.try_fold(first, |kernel, next| Ok(kernel.then(&next?)))
+    }
+
     /// The kernel from node `k` to the next.
     ///
     /// # Errors
     /// As [`LinearDrift::kernel`].
     pub fn step(&self, k: usize) -> Result<Kernel> {
-        self.drift(k).kernel(self.span(k))
+        let [from, to] = [k, k + 1].map(|k| self.schedule.elapsed(self.nodes[k]));
+        self.kernel(from, to)
     }
 
     /// The kernels from t = 0 to every node.
@@ -225,9 +290,9 @@ impl LinearDiffusion {
     /// As [`LinearDrift::kernel`].
     pub fn kernels(&self) -> Result<Vec<Kernel>> {
         if let [drift] = self.drifts.as_slice() {
-            return self.nodes.iter().map(|t| drift.kernel(self.schedule.elapsed(*t))).collect();
+            return self.clock().into_iter().map(|u| drift.kernel(u)).collect();
         }
-        let mut kernels = vec![self.drift(0).kernel(self.schedule.elapsed(self.nodes[0]))?];
+        let mut kernels = vec![self.kernel(0.0, self.schedule.elapsed(self.nodes[0]))?];
         for k in 0..self.nodes.len() - 1 {
             kernels.push(kernels[k].then(&self.step(k)?));
         }
@@ -248,6 +313,26 @@ impl LinearDiffusion {
         Ok(laws)
     }
 
+    /// KL of the paths from `law` to those of the diffusion with A = 0 and b = 0, ½ ∫ E|A x + b|² du, in nats: the trapezoidal
+    /// rule between nodes.
+    ///
+    /// # Errors
+    /// As [`marginals`](Self::marginals).
+    pub fn transport_cost(&self, law: &Gaussian) -> Result<f64> {
+        let (marginals, clock) = (self.marginals(law)?, self.clock());
+        let cost = |k: usize| {
+            let drift = self.drift_at(0.5 * (clock[k] + clock[k + 1]));
+            let a = drift.score_matrix();
+            let rate = |law: &Gaussian| {
+                let pulled = product(a.as_ref(), law.mean()).into_iter().zip(&drift.offset);
+                trace((&a * law.cov() * a.transpose()).as_ref())
+                    + pulled.map(|(p, b)| (p + b).powi(2)).sum::<f64>()
+            };
+            0.25 * (rate(&marginals[k]) + rate(&marginals[k + 1])) * (clock[k + 1] - clock[k])
+        };
+        Ok((0..clock.len() - 1).map(cost).sum())
+    }
+
     /// The laws at all nodes of a diffusion that starts from `law` at t = 0.
     ///
     /// # Errors
@@ -255,4 +340,13 @@ impl LinearDiffusion {
     pub fn marginals(&self, law: &Gaussian) -> Result<Vec<Gaussian>> {
         self.kernels()?.iter().map(|kernel| kernel.push(law)).collect()
     }
+}
+
+fn check_nodes(nodes: &[f64]) -> Result<()> {
+    let rises = nodes.len() > 1 && nodes.windows(2).all(|pair| pair[0] < pair[1]);
+    if rises && nodes[0] >= 0.0 && nodes[nodes.len() - 1] == 1.0 {
+        return Ok(());
+    }
+    let shown = format!("{:?} … {:?}", nodes.first(), nodes.last());
+    Err(Error::setting("nodes", "times that rise from 0 or later to 1", shown, "two at least"))
 }

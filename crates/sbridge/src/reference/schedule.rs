@@ -8,14 +8,15 @@ use crate::error::{Error, Result, require_positive};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// β at t = 0. Default 0.1.
+    /// β at t = 0. Published 0.1; 2 for even paths.
     pub beta_min: f64,
-    /// β at t = 1. Default 10; 4 to 30. More noise forgets the data better, along less straight paths.
+    /// β at t = 1. Published 10 to 30, 20 for even paths. More noise forgets the data better, along less straight paths.
     pub beta_max: f64,
-    /// r. Default 1.7; 0 keeps β at its largest.
+    /// r. Published 1.7, 3 for even paths; 0 keeps β at its largest.
     pub power: f64,
 }
 
+/// As published.
 impl Default for Schedule {
     fn default() -> Self {
         Self { beta_min: 0.1, beta_max: 10.0, power: 1.7 }
@@ -23,6 +24,10 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// One along which the probability flow of Gaussian data runs evenly: for variances from 5 to 500 its straightness is
+    /// half of that of β from 0.1 to 20, at as much noise.
+    pub const EVEN: Self = Self { beta_min: 2.0, beta_max: 20.0, power: 3.0 };
+
     /// # Errors
     /// [`Error::Setting`] for rates that are not positive, or fall with time.
     pub fn check(&self) -> Result<()> {

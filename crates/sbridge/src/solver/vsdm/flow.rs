@@ -1,82 +1,118 @@
-//! The probability flow from the end of a linear diffusion back to the data, exact for Gaussian data.
+//! The probability flow of a linear diffusion between the data and its end, exact for Gaussian data.
 //!
-//! Over a step of du the Gaussian part is carried exactly, and what the network says is added by Heun's rule:
+//! Over a step of du the Gaussian part is carried exactly, and what the network says is added by Heun's rule; back,
 //!
-//! x ← m + F (x₊ − m₊ + ¼ du r₊) + ¼ du r,   dF/du = −½ (D − P⁻¹) F,   r = s + P⁻¹(x − m)
+//! x ← m + F (x₊ − m₊ + ¼ du r₊) + ¼ du r,   dF/du = −½ (D − P⁻¹) F,   r = s + P⁻¹(x − m),
+//!
+//! and forth the same with F⁻¹ and the other sign.
 
 use faer::Mat;
-use faer::linalg::solvers::Solve;
+use faer::linalg::solvers::DenseSolveCore as _;
 use sbridge_ot::Gaussian;
 use sbridge_ot::matrix::{expm, inv_sqrt_pd, sqrt_psd};
 
+use crate::bridge::Direction;
 use crate::error::Result;
-use crate::reference::{LinearDiffusion, LinearDrift};
-use crate::solver::vsdm::Frame;
-use crate::solver::vsdm::frames::{Correction, moved, tensor};
+use crate::reference::LinearDiffusion;
+use crate::solver::vsdm::frames::{Correction, moved};
+use crate::solver::vsdm::parts::RowMap;
+use crate::solver::vsdm::{Frame, Part};
 use crate::tensor::{Device, Tensor};
 
 /// The probability flow of a linear diffusion, from node to node.
-pub struct BackwardFlow {
+pub struct ProbabilityFlow {
     frames: Vec<Frame>,
-    /// Fᵀ of each step, `[dim, dim]`, and du.
-    steps: Vec<(Tensor<2>, f64)>,
+    /// Fᵀ or F⁻ᵀ of each step, and du, with the sign of the direction of the flow.
+    steps: Vec<(RowMap, f64)>,
+    /// What the clock shows at the nodes.
+    clock: Vec<f64>,
+    direction: Direction,
 }
 
-impl BackwardFlow {
-    /// That of `diffusion`, for data with the moments of `data`.
+impl ProbabilityFlow {
+    /// That of `parts`, between their nodes, in `direction`.
     ///
     /// # Errors
     /// As [`Frame::of`].
-    pub fn new(diffusion: &LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Self> {
-        let frames = Frame::of(diffusion, data, device)?;
+    pub fn new(parts: &[Part], direction: Direction, device: &Device) -> Result<Self> {
+        let frames = Frame::of(parts, device)?;
         let step = |k: usize| {
-            let span = diffusion.span(k);
-            let back = flow_back(diffusion.drift(k), &frames[k].law, span)?;
-            Ok((tensor(back.transpose(), device), span))
+            let of_part = |i: usize| {
+                let back = gaussian_flow(&parts[i].diffusion, k, &frames[k].laws[i])?;
+                Ok(match direction {
+                    Direction::Backward => back.transpose().to_owned(),
+                    Direction::Forward => back.full_piv_lu().inverse().transpose().to_owned(),
+                })
+            };
+            let maps = (0..parts.len()).map(of_part).collect::<Result<Vec<_>>>()?;
+            let [span, _] = direction.along([-1.0, 1.0]).map(|sign| sign * parts[0].diffusion.span(k));
+            Ok((RowMap::of(&maps, device), span))
         };
         let steps = (0..frames.len() - 1).map(step).collect::<Result<_>>()?;
-        Ok(Self { frames, steps })
+        Ok(Self { frames, steps, clock: parts[0].diffusion.clock(), direction })
     }
 
-    /// From `end`, `[count, dim]` at t = 1, to the first node, showing the states at every node to `observe`. Calls the
-    /// network twice a step.
+    /// The nodes.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// What the clock shows at the nodes.
+    pub fn clock(&self) -> &[f64] {
+        &self.clock
+    }
+
+    /// From `start`, `[count, dim]` at the end it flows from, to the other, showing the states at every node to `observe`.
+    /// Calls the network twice a step.
     pub fn carry(
         &self,
         net: &Correction<'_>,
-        end: Tensor<2>,
+        start: Tensor<2>,
         observe: &mut dyn FnMut(usize, &Tensor<2>),
     ) -> Tensor<2> {
-        let mut x = end;
-        for (k, (map, span)) in self.steps.iter().enumerate().rev() {
-            observe(k + 1, &x);
-            let [before, after] = [&self.frames[k], &self.frames[k + 1]];
-            let first = after.correction(net, &x) * *span;
-            let guess = moved(after, before, &(x.clone() + first.clone() * 0.5), map);
-            let second = before.correction(net, &guess) * *span;
-            x = moved(after, before, &(x + first * 0.25), map) + second * 0.25;
+        let mut nodes: Vec<usize> = (0..self.frames.len()).collect();
+        if self.direction == Direction::Backward {
+            nodes.reverse();
         }
-        observe(0, &x);
+        let mut x = start;
+        observe(nodes[0], &x);
+        for pair in nodes.windows(2) {
+            let [from, to] = [pair[0], pair[1]].map(|node| &self.frames[node]);
+            let (map, span) = &self.steps[pair[0].min(pair[1])];
+            let first = from.correction(net, &x) * *span;
+            let guess = moved(from, to, &(x.clone() + first.clone() * 0.5), map);
+            let second = to.correction(net, &guess) * *span;
+            x = moved(from, to, &(x + first * 0.25), map) + second * 0.25;
+            observe(pair[1], &x);
+        }
         x
     }
 }
 
-/// Parts of a step in which the flow of Gaussian data is integrated, by the midpoint rule.
-const PARTS: usize = 32;
+/// Parts of a step in which the flow of Gaussian data is integrated, by the midpoint rule; at least two for each drift.
+const PARTS: f64 = 32.0;
 
-/// F back over a step of `du`, at whose start the law is `before`.
-fn flow_back(drift: &LinearDrift, before: &Gaussian, du: f64) -> Result<Mat<f64>> {
+/// F back over step `k` of `diffusion`, at whose start the law is `before`.
+fn gaussian_flow(diffusion: &LinearDiffusion, k: usize, before: &Gaussian) -> Result<Mat<f64>> {
     let dim = before.dim();
-    let part = du / PARTS as f64;
+    let after = diffusion.step(k)?.push(before)?;
     let mut total = Mat::<f64>::identity(dim, dim);
-    for i in 0..PARTS {
-        let middle = drift.kernel((i as f64 + 0.5) * part)?.push(before)?;
-        let precision = middle.cov().full_piv_lu().solve(Mat::<f64>::identity(dim, dim));
-        let rate = (&drift.matrix - precision) * faer::Scale(0.5 * part);
-        // Earlier parts come last on the way back.
-        total = total * expm(rate.as_ref())?;
+    // On a line one map carries one law to the other.
+    if dim > 1 {
+        let [from, to] = [k, k + 1].map(|node| diffusion.clock()[node]);
+        let mut law = before.clone();
+        for (du, drift) in diffusion.pieces(from, to) {
+            let parts = (PARTS * du / (to - from)).ceil().max(2.0);
+            for i in 0..parts as usize {
+                let middle = drift.kernel((i as f64 + 0.5) * du / parts)?.push(&law)?;
+                let precision = middle.cov().full_piv_lu().inverse();
+                // Earlier parts come last on the way back.
+                total = total * expm(((&drift.matrix - precision) * faer::Scale(0.5 * du / parts)).as_ref())?;
+            }
+            law = drift.kernel(du)?.push(&law)?;
+        }
     }
     // The midpoint rule misses a little of the way; what it gives is turned into a map that carries one law to the other.
-    let after = drift.kernel(du)?.push(before)?;
     aligned(&total, &after, before)
 }
 

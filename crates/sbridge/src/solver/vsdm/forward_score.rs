@@ -9,15 +9,19 @@
 //! full: dA = −R S⁻¹;   symmetric: dA S + S dA = −(R + Rᵀ);   diagonal: dA_ii = −R_ii/S_ii;   db = −s̄ − dA x̄.
 //!
 //! The divergence needs no autodiff: that of a linear field is a trace.
+//!
+//! With ζ on the cross term instead, J is E[½ |Z|² + ζ Z·(s − Z_c)] + tr A for Z = A x + b, where Z_c is held as it is: the
+//! same with the score ζ s + (1 − ζ) Z_c, and ζ = 1 on the divergence.
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef};
-use sbridge_ot::matrix::lyapunov;
+use sbridge_ot::matrix::{lyapunov, trace};
 use sbridge_ot::{Affine, Gaussian};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::reference::{LinearDrift, decayed, product};
+use crate::reference::{LinearDrift, product};
+use crate::solver::vsdm::initial::symmetric;
 
 /// Means and raw second moments of states and scores: they add up over samples, and over the clock.
 #[derive(Clone, Debug)]
@@ -63,13 +67,40 @@ impl StepMoments {
         self.score_state += &other.score_state * faer::Scale(weight);
     }
 
-    /// S and G.
-    fn centred(&self) -> (Mat<f64>, Mat<f64>) {
+    /// Multiplies all by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        self.state.iter_mut().chain(&mut self.score).for_each(|x| *x *= factor);
+        self.state_state *= faer::Scale(factor);
+        self.score_state *= faer::Scale(factor);
+    }
+
+    /// S, the covariance of the states.
+    pub fn spread(&self) -> Mat<f64> {
+        self.without_means(&self.state_state, &self.state)
+    }
+
+    /// G, the covariance of scores and states.
+    fn slope(&self) -> Mat<f64> {
+        self.without_means(&self.score_state, &self.score)
+    }
+
+    fn without_means(&self, second: &Mat<f64>, first: &[f64]) -> Mat<f64> {
         let dim = self.state.len();
-        let without = |second: &Mat<f64>, first: &[f64]| {
-            Mat::from_fn(dim, dim, |i, j| second[(i, j)] - first[i] * self.state[j])
-        };
-        (without(&self.state_state, &self.state), without(&self.score_state, &self.score))
+        Mat::from_fn(dim, dim, |i, j| second[(i, j)] - first[i] * self.state[j])
+    }
+
+    /// The same of the scores ζ s + (1 − ζ)(A x + b), for the A and b of `drift`.
+    #[must_use]
+    pub fn crossed(mut self, zeta: f64, drift: &LinearDrift) -> Self {
+        let a = drift.score_matrix();
+        let pulled = product(a.as_ref(), &self.state);
+        let dim = self.state.len();
+        let linear = Mat::from_fn(dim, dim, |i, j| drift.offset[i] * self.state[j]) + &a * &self.state_state;
+        self.score_state = self.score_state * faer::Scale(zeta) + linear * faer::Scale(1.0 - zeta);
+        for (i, score) in self.score.iter_mut().enumerate() {
+            *score = zeta * *score + (1.0 - zeta) * (pulled[i] + drift.offset[i]);
+        }
+        self
     }
 
     /// J for the change `change`.
@@ -85,8 +116,7 @@ impl StepMoments {
                 b[i] * self.score[i] + (0..dim).map(|j| a[(i, j)] * self.score_state[(i, j)]).sum::<f64>()
             })
             .sum();
-        let divergence: f64 = (0..dim).map(|i| a[(i, i)]).sum();
-        0.5 * squares + crossed + zeta * divergence
+        0.5 * squares + crossed + zeta * trace(a.as_ref())
     }
 }
 
@@ -108,15 +138,23 @@ impl Family {
     /// # Errors
     /// [`Error::Transport`](crate::Error::Transport) if the states have no spread along some direction.
     pub fn minimiser(self, moments: &StepMoments, zeta: f64) -> Result<Affine> {
+        self.step(moments, moments.spread().as_ref(), zeta)
+    }
+
+    /// The same as if the covariance of the states were `spread`: the gradient of J, scaled by that.
+    ///
+    /// # Errors
+    /// [`Error::Transport`](crate::Error::Transport) if `spread` vanishes along some direction.
+    pub fn step(self, moments: &StepMoments, spread: MatRef<'_, f64>, zeta: f64) -> Result<Affine> {
         let dim = moments.state.len();
-        let (s, g) = moments.centred();
+        let g = moments.slope();
         let r = Mat::from_fn(dim, dim, |i, j| g[(i, j)] + if i == j { zeta } else { 0.0 });
         let matrix = match self {
             // dA S = −R.
-            Self::Full => -s.transpose().full_piv_lu().solve(r.transpose()).transpose().to_owned(),
-            Self::Symmetric => lyapunov(symmetric(s.as_ref()).as_ref(), (-(&r + r.transpose())).as_ref())?,
+            Self::Full => -spread.transpose().full_piv_lu().solve(r.transpose()).transpose().to_owned(),
+            Self::Symmetric => lyapunov(symmetric(spread).as_ref(), (-(&r + r.transpose())).as_ref())?,
             Self::Diagonal => {
-                Mat::from_fn(dim, dim, |i, j| if i == j { -r[(i, i)] / s[(i, i)] } else { 0.0 })
+                Mat::from_fn(dim, dim, |i, j| if i == j { -r[(i, i)] / spread[(i, i)] } else { 0.0 })
             }
         };
         let moved = product(matrix.as_ref(), &moments.state);
@@ -125,40 +163,12 @@ impl Family {
     }
 }
 
-fn symmetric(a: MatRef<'_, f64>) -> Mat<f64> {
-    Mat::from_fn(a.nrows(), a.ncols(), |i, j| 0.5 * (a[(i, j)] + a[(j, i)]))
-}
-
-/// The drift, constant and symmetric, that carries a law with the moments of `data` to N(0, I) over `span` of the clock:
-/// where the updates rest for ζ = 1, without a simulation.
-///
-/// In the eigenbasis of the covariance, with eigenvalues c: c e^{−lU} + φ(l, U) = 1 for each l of D.
-///
-/// # Errors
-/// [`Error::Transport`](crate::Error::Transport) if the covariance has no eigenvalues to rounding.
-pub fn moment_matched(data: &Gaussian, span: f64) -> Result<LinearDrift> {
-    let dim = data.dim();
-    let eigen = symmetric(data.cov()).self_adjoint_eigen(faer::Side::Lower);
-    let eigen = eigen.map_err(|_| sbridge_ot::OtError::Eigenvalues { what: "the covariance of the data" })?;
-    let vectors = eigen.U();
-    let values: Vec<f64> = eigen.S().column_vector().iter().map(|c| matched(c.max(0.0), span)).collect();
-    let means = product(vectors.transpose(), data.mean());
-    let along = values.iter().zip(&means).map(|(l, m)| -(-0.5 * l * span).exp() * m / decayed(0.5 * l, span));
-    let offset = product(vectors, &along.collect::<Vec<_>>());
-    let scaled = Mat::from_fn(dim, dim, |i, j| vectors[(i, j)] * values[j]);
-    Ok(LinearDrift { matrix: symmetric((scaled * vectors.transpose()).as_ref()), offset })
-}
-
-/// l with c e^{−lU} + φ(l, U) = 1: the left side falls in l.
-fn matched(c: f64, span: f64) -> f64 {
-    let excess = |l: f64| c * (-l * span).exp() + decayed(l, span) - 1.0;
-    let (mut low, mut high) = (0.0, 1.0);
-    while excess(high) > 0.0 {
-        high *= 2.0;
-    }
-    for _ in 0..100 {
-        let middle = 0.5 * (low + high);
-        if excess(middle) > 0.0 { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
+/// What ζ is the weight of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZetaOn {
+    /// The divergence.
+    Divergence,
+    /// The product of forward and backward scores.
+    Cross,
 }

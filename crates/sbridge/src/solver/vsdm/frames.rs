@@ -9,13 +9,15 @@
 //!
 //! So s + P⁻¹(x − m) = −c L⁻ᵀ net(…): what the network adds to the Gaussian score.
 
-use faer::{Mat, MatRef};
+use faer::Mat;
 use sbridge_ot::Gaussian;
-use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd};
+use sbridge_ot::matrix::{inv_sqrt_pd, sqrt_psd, trace};
 
 use crate::error::Result;
-use crate::reference::{Kernel, LinearDiffusion};
-use crate::tensor::{Device, Tensor, TensorData, per_row};
+use crate::reference::Kernel;
+use crate::solver::vsdm::Part;
+use crate::solver::vsdm::parts::{RowMap, joined};
+use crate::tensor::{Device, Tensor, per_row};
 
 /// What adds to the Gaussian score: of whitened states `[count, dim]` and levels `[count]`.
 pub type Correction<'a> = dyn Fn(Tensor<2>, Tensor<1>) -> Tensor<2> + 'a;
@@ -26,75 +28,104 @@ const LEAST_SHARE: f64 = 1e-4;
 /// One node.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Mᵀ, L and P^−½, `[dim, dim]`: rows are multiplied from the right.
-    map: Tensor<2>,
-    root: Tensor<2>,
-    whitening: Tensor<2>,
-    /// P⁻¹ L, `[dim, dim]`.
-    skip: Tensor<2>,
-    /// c L⁻¹, `[dim, dim]`.
-    correction: Tensor<2>,
+    /// Mᵀ, L and P^−½: rows are multiplied from the right.
+    map: RowMap,
+    root: RowMap,
+    whitening: RowMap,
+    /// P⁻¹ L.
+    skip: RowMap,
+    /// c L⁻¹.
+    correction: RowMap,
     /// h and m, `[1, dim]`.
     shift: Tensor<2>,
     mean: Tensor<2>,
     share: f64,
     /// Noise over signal of the plain process, what the network knows of the time.
     level: f64,
-    /// The law of Gaussian data here.
-    pub law: Gaussian,
+    /// The law of Gaussian data here, part by part.
+    pub laws: Vec<Gaussian>,
 }
 
-impl Frame {
-    /// Those of all nodes of `diffusion`, for data with the moments of `data`.
-    ///
-    /// # Errors
-    /// [`Error::Transport`](crate::Error::Transport) for a covariance that is singular to rounding.
-    pub fn of(diffusion: &LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Vec<Self>> {
-        let kernels = diffusion.kernels()?;
-        let elapsed = diffusion.nodes().iter().map(|t| diffusion.schedule.elapsed(*t));
-        elapsed.zip(&kernels).map(|(u, kernel)| Self::at(u, kernel, data, device)).collect()
-    }
+/// The matrices of one part.
+struct Matrices {
+    root: Mat<f64>,
+    inverse: Mat<f64>,
+    whitening: Mat<f64>,
+    skip: Mat<f64>,
+    law: Gaussian,
+}
 
-    /// That at `u` on the clock, where `kernel` leads from t = 0.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    pub fn at(u: f64, kernel: &Kernel, data: &Gaussian, device: &Device) -> Result<Self> {
+impl Matrices {
+    fn of(kernel: &Kernel, data: &Gaussian) -> Result<Self> {
         let law = kernel.push(data)?;
         let (root, inverse) =
             (sqrt_psd(kernel.covariance.as_ref())?, inv_sqrt_pd(kernel.covariance.as_ref())?);
         let whitening = inv_sqrt_pd(law.cov())?;
-        let precision = &whitening * &whitening;
-        let skip = &precision * &root;
-        let explained = (&root * &skip).diagonal().column_vector().sum() / law.dim() as f64;
+        let skip = &whitening * &whitening * &root;
+        Ok(Self { root, inverse, whitening, skip, law })
+    }
+
+    /// tr(Lᵀ P⁻¹ L).
+    fn explained(&self) -> f64 {
+        trace((&self.root * &self.skip).as_ref())
+    }
+}
+
+impl Frame {
+    /// Those of all nodes of `parts`.
+    ///
+    /// # Errors
+    /// [`Error::Transport`](crate::Error::Transport) for a covariance that is singular to rounding.
+    pub fn of(parts: &[Part], device: &Device) -> Result<Vec<Self>> {
+        let kernels = parts.iter().map(|part| part.diffusion.kernels()).collect::<Result<Vec<_>>>()?;
+        let frame = |(k, u): (usize, f64)| {
+            let here: Vec<&Kernel> = kernels.iter().map(|of_part| &of_part[k]).collect();
+            Self::at(u, &here, parts, device)
+        };
+        parts[0].diffusion.clock().into_iter().enumerate().map(frame).collect()
+    }
+
+    /// That at `u` on the clock, to which `kernels` lead from t = 0.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn at(u: f64, kernels: &[&Kernel], parts: &[Part], device: &Device) -> Result<Self> {
+        let matrices = kernels.iter().zip(parts).map(|(kernel, part)| Matrices::of(kernel, &part.data));
+        let matrices = matrices.collect::<Result<Vec<_>>>()?;
+        let dim: usize = matrices.iter().map(|of_part| of_part.law.dim()).sum();
+        let explained = matrices.iter().map(Matrices::explained).sum::<f64>() / dim as f64;
         let share = (1.0 - explained).max(LEAST_SHARE).sqrt();
+        let map = |of: &dyn Fn(&Matrices) -> Mat<f64>| {
+            RowMap::of(&matrices.iter().map(of).collect::<Vec<_>>(), device)
+        };
+        let moved: Vec<Mat<f64>> = kernels.iter().map(|kernel| kernel.map.transpose().to_owned()).collect();
         Ok(Self {
-            map: tensor(kernel.map.transpose(), device),
-            root: tensor(root.as_ref(), device),
-            whitening: tensor(whitening.as_ref(), device),
-            skip: tensor(skip.as_ref(), device),
-            correction: tensor((inverse * faer::Scale(share)).as_ref(), device),
-            shift: row(&kernel.shift, device),
-            mean: row(law.mean(), device),
+            map: RowMap::of(&moved, device),
+            root: map(&|of_part| of_part.root.clone()),
+            whitening: map(&|of_part| of_part.whitening.clone()),
+            skip: map(&|of_part| of_part.skip.clone()),
+            correction: map(&|of_part| &of_part.inverse * faer::Scale(share)),
+            shift: joined(kernels.iter().map(|kernel| kernel.shift.as_slice()), device),
+            mean: joined(matrices.iter().map(|of_part| of_part.law.mean()), device),
             share,
             level: u.exp_m1(),
-            law,
+            laws: matrices.into_iter().map(|of_part| of_part.law).collect(),
         })
     }
 
     /// States here of paths from `x0`, with noise `noise`, `[count, dim]`.
     pub fn noised(&self, x0: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
-        x0.matmul(self.map.clone()) + self.shift.clone() + noise.matmul(self.root.clone())
+        self.map.apply(x0) + self.shift.clone() + self.root.apply(noise)
     }
 
     /// P^−½ (x − m), `[count, dim]`.
     pub fn whitened(&self, x: &Tensor<2>) -> Tensor<2> {
-        (x.clone() - self.mean.clone()).matmul(self.whitening.clone())
+        self.whitening.apply(x.clone() - self.mean.clone())
     }
 
     /// Lᵀ P⁻¹ (x − m), `[count, dim]`.
     pub fn gaussian_noise(&self, x: &Tensor<2>) -> Tensor<2> {
-        (x.clone() - self.mean.clone()).matmul(self.skip.clone())
+        self.skip.apply(x.clone() - self.mean.clone())
     }
 
     /// c.
@@ -109,29 +140,36 @@ impl Frame {
 
     /// The score at the rows of `x`, of which `correction` is what the network adds, `[count, dim]`.
     pub fn score(&self, x: &Tensor<2>, correction: &Tensor<2>) -> Tensor<2> {
-        let precision = self.whitening.clone().matmul(self.whitening.clone());
-        correction.clone() - (x.clone() - self.mean.clone()).matmul(precision)
+        correction.clone() - self.whitening.apply(self.whitened(x))
     }
 
     /// What `net` adds to the Gaussian score at the rows of `x`: r = s + P⁻¹ (x − m), `[count, dim]`.
     pub fn correction(&self, net: &Correction<'_>, x: &Tensor<2>) -> Tensor<2> {
-        -net(self.whitened(x), self.level(x)).matmul(self.correction.clone())
+        -self.correction.apply(net(self.whitened(x), self.level(x)))
+    }
+
+    /// The divergence of [`correction`](Self::correction) at the rows of `x`, exactly, `[count]`, for a `net` that is
+    /// differentiated: a pass back for each coordinate.
+    ///
+    /// With y = W (x − m) the correction is −C net(y), and its divergence −tr(C ∂net W).
+    pub fn divergence(&self, net: &Correction<'_>, x: &Tensor<2>) -> Tensor<1> {
+        let [count, dim] = x.dims();
+        let (device, level) = (x.device(), self.level(x).autodiff());
+        // Row k is that of C and W for output k of the network.
+        let outputs = Tensor::<2>::eye(dim, &device).cast(x.dtype());
+        let weights = self.whitening.apply(self.correction.apply(outputs));
+        let mut total = Tensor::zeros([count, 1], (&device, x.dtype()));
+        for k in 0..dim {
+            let y = self.whitened(x).autodiff().require_grad();
+            let gradients = net(y.clone(), level.clone()).narrow(1, k, 1).sum().backward();
+            let slope = y.grad(&gradients).expect("the output depends on the input");
+            total = total - (slope * weights.clone().narrow(0, k, 1)).sum_dim(1);
+        }
+        total.squeeze_dim(1)
     }
 }
 
-/// m + A (x₊ − m₊) for rows `x` after, `map` being Aᵀ.
-pub(super) fn moved(after: &Frame, before: &Frame, x: &Tensor<2>, map: &Tensor<2>) -> Tensor<2> {
-    (x.clone() - after.mean.clone()).matmul(map.clone()) + before.mean.clone()
-}
-
-/// A matrix in f32.
-pub(super) fn tensor(a: MatRef<'_, f64>, device: &Device) -> Tensor<2> {
-    let values: Vec<f32> =
-        (0..a.nrows()).flat_map(|i| (0..a.ncols()).map(move |j| a[(i, j)] as f32)).collect();
-    Tensor::from_data(TensorData::new(values, [a.nrows(), a.ncols()]), device)
-}
-
-/// A row in f32, `[1, dim]`.
-pub(super) fn row(values: &[f64], device: &Device) -> Tensor<2> {
-    tensor(Mat::from_fn(1, values.len(), |_, j| values[j]).as_ref(), device)
+/// m₁ + A (x − m₀) for rows `x` at `from`, `map` being Aᵀ.
+pub(super) fn moved(from: &Frame, to: &Frame, x: &Tensor<2>, map: &RowMap) -> Tensor<2> {
+    map.apply(x.clone() - from.mean.clone()) + to.mean.clone()
 }

@@ -6,16 +6,26 @@
 
 mod flow;
 mod forward_score;
+mod forward_step;
 mod frames;
+mod initial;
+mod likelihood;
 mod model;
+mod parts;
 mod paths;
 mod score_matching;
+mod settings;
 mod training;
 
-pub use flow::BackwardFlow;
-pub use forward_score::{Family, StepMoments, moment_matched};
+pub use flow::ProbabilityFlow;
+pub use forward_score::{Family, StepMoments, ZetaOn};
+pub use forward_step::{Curvatures, StageRecord};
 pub use frames::{Correction, Frame};
-pub use model::VariationalModel;
+pub use initial::{bridge_drifts, moment_matched};
+pub use likelihood::MAX_DIM;
+pub use model::{StartLaw, VariationalModel};
+pub use parts::Part;
 pub use paths::BackwardPaths;
 pub use score_matching::{ScoreData, ScoreMatching};
-pub use training::{Vsdm, VsdmSettings};
+pub use settings::{FlowSettings, Initial, Update, VsdmSettings};
+pub use training::{Learned, Next, Vsdm};

@@ -1,46 +1,69 @@
 //! A learned variational diffusion: the linear forward process, and the network of the backward score.
 
 use sbridge_ot::Gaussian;
+use sbridge_ot::matrix::sqrt_psd;
+use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Bridge, Direction};
 use crate::error::Result;
 use crate::net::ResidualMlp;
-use crate::reference::{LinearDiffusion, LinearDrift, Schedule};
+use crate::reference::{Kernel, LinearDrift, Schedule};
 use crate::rng::Rng;
-use crate::solver::vsdm::frames::{row, tensor};
-use crate::solver::vsdm::{BackwardFlow, Frame};
+use crate::solver::vsdm::parts::{RowMap, joined};
+use crate::solver::vsdm::{FlowSettings, Frame, Part, ProbabilityFlow};
 use crate::tensor::{Device, Module, Tensor, TensorData, to_vec_f64};
 
 /// From data at t = 0 to a Gaussian at t = 1, and back.
 #[derive(Clone, Debug)]
 pub struct VariationalModel<N = ResidualMlp> {
-    /// The noise schedule.
-    pub schedule: Schedule,
+    /// The forward process, and the moments of the data: all coordinates together, or one by one.
+    pub parts: Vec<Part>,
     /// Where the backward process ends.
     pub t_min: f64,
-    /// D and b of the forward process.
-    pub drift: LinearDrift,
-    /// A Gaussian with the moments of the data.
-    pub data: Gaussian,
     /// What is added to the score of Gaussian data.
     pub net: N,
 }
 
+/// The law at t = 1 that backward paths start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartLaw {
+    /// N(m_T, P_T): what the forward process makes of data with the moments of ours.
+    Reached,
+    /// N(0, Σ_T): the noise of its kernel alone. Too narrow by what is left of the data.
+    Kernel,
+    /// N(0, I).
+    Prior,
+}
+
 impl<N: Module> VariationalModel<N> {
+    /// The noise schedule.
+    pub fn schedule(&self) -> Schedule {
+        self.parts[0].diffusion.schedule
+    }
+
     /// The forward process with these nodes.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for nodes that do not rise to 1.
-    pub fn forward_process(&self, nodes: Vec<f64>) -> Result<LinearDiffusion> {
-        LinearDiffusion::new(self.schedule, nodes, vec![self.drift.clone()])
+    pub fn seen_at(&self, nodes: &[f64]) -> Result<Vec<Part>> {
+        self.parts.iter().map(|part| part.seen_at(nodes)).collect()
     }
 
-    /// The law of the forward process at t = 1, of data with the moments of ours.
+    /// The law `law` at t = 1, part by part.
     ///
     /// # Errors
     /// [`Error::Transport`](crate::Error::Transport) if rounding makes the covariance indefinite.
-    pub fn end(&self) -> Result<Gaussian> {
-        self.drift.kernel(self.schedule.total())?.push(&self.data)
+    pub fn end(&self, law: StartLaw) -> Result<Vec<Gaussian>> {
+        let of_part = |part: &Part| {
+            let dim = part.data.dim();
+            match law {
+                StartLaw::Reached => part.whole()?.push(&part.data),
+                StartLaw::Kernel => Ok(Gaussian::new(vec![0.0; dim], part.whole()?.covariance)?),
+                StartLaw::Prior => Ok(Gaussian::isotropic(vec![0.0; dim], 1.0)?),
+            }
+        };
+        self.parts.iter().map(of_part).collect()
     }
 
     /// KL(N(m_T, P_T) ‖ N(0, I)): how far the forward process ends from the prior.
@@ -48,49 +71,54 @@ impl<N: Module> VariationalModel<N> {
     /// # Errors
     /// As [`end`](Self::end).
     pub fn mismatch(&self) -> Result<f64> {
-        Ok(self.end()?.kl(&Gaussian::isotropic(vec![0.0; self.data.dim()], 1.0)?)?)
+        let (reached, prior) = (self.end(StartLaw::Reached)?, self.end(StartLaw::Prior)?);
+        Ok(reached.iter().zip(&prior).map(|(law, prior)| law.kl(prior)).sum::<sbridge_ot::Result<f64>>()?)
     }
 
-    /// The probability flow in `steps` steps, on the grid for few of them: twice as many calls of the network.
+    /// The probability flow back to the data in `steps` steps, on the grid for few of them: twice as many calls of the
+    /// network.
     ///
     /// # Errors
-    /// As [`BackwardFlow::new`].
-    pub fn flow(&self, steps: usize) -> Result<BackwardFlow> {
-        let nodes = self.schedule.nodes_in_noise(self.t_min, steps);
-        BackwardFlow::new(&self.forward_process(nodes)?, &self.data, &self.device())
+    /// As [`ProbabilityFlow::new`].
+    pub fn flow(&self, steps: usize) -> Result<ProbabilityFlow> {
+        let nodes = self.schedule().nodes_in_noise(self.t_min, steps);
+        ProbabilityFlow::new(&self.seen_at(&nodes)?, Direction::Backward, &self.device())
     }
 
-    /// `count` draws of the law at t = 1 that the forward process ends in, `[count, dim]`.
+    /// `count` draws of the law `law` at t = 1, `[count, dim]`.
     ///
     /// # Errors
     /// As [`end`](Self::end).
-    pub fn start(&self, count: usize, rng: &mut Rng) -> Result<Tensor<2>> {
-        let (end, device) = (self.end()?, self.device());
-        let root = tensor(sbridge_ot::matrix::sqrt_psd(end.cov())?.as_ref(), &device);
-        Ok(rng.normal([count, self.data.dim()], &device).matmul(root) + row(end.mean(), &device))
+    pub fn start(&self, law: StartLaw, count: usize, rng: &mut Rng) -> Result<Tensor<2>> {
+        let (end, device) = (self.end(law)?, self.device());
+        let roots = end.iter().map(|law| Ok(sqrt_psd(law.cov())?)).collect::<Result<Vec<_>>>()?;
+        let mean = joined(end.iter().map(Gaussian::mean), &device);
+        Ok(RowMap::of(&roots, &device).apply(rng.normal([count, mean.dims()[1]], &device)) + mean)
     }
 
-    fn device(&self) -> Device {
+    /// Where its network lies.
+    pub(super) fn device(&self) -> Device {
         self.net.devices().into_iter().next().unwrap_or_else(Device::flex)
     }
 }
 
 impl VariationalModel {
-    /// `count` samples by the probability flow in `steps` steps: twice as many calls of the network.
+    /// `count` samples by the probability flow: two calls of the network for each step.
     ///
     /// # Errors
     /// As [`flow`](Self::flow).
-    pub fn sample(&self, count: usize, steps: usize, rng: &mut Rng) -> Result<Tensor<2>> {
-        let start = self.start(count, rng)?;
-        Ok(self.flow(steps)?.carry(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
+    pub fn sample(&self, count: usize, sampler: &FlowSettings, rng: &mut Rng) -> Result<Tensor<2>> {
+        let start = self.start(sampler.start, count, rng)?;
+        Ok(self.flow(sampler.steps)?.carry(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
     }
 
     /// Drift of `direction` at one time for all rows: v₊ = −½β (D x − 2b), v₋ = −v₊ + β s.
     fn drift_at(&self, direction: Direction, t: f64, x: Tensor<2>) -> Tensor<2> {
-        let rate = self.schedule.rate(t);
-        let transposed = tensor(self.drift.matrix.transpose(), &x.device());
-        let pulled = x.clone().matmul(transposed) * 0.5 - row(&self.drift.offset, &x.device());
-        let forward = pulled * -rate;
+        let (u, rate, device) = (self.schedule().elapsed(t), self.schedule().rate(t), x.device());
+        let drifts: Vec<&LinearDrift> = self.parts.iter().map(|part| part.diffusion.drift_at(u)).collect();
+        let transposed: Vec<_> = drifts.iter().map(|drift| drift.matrix.transpose().to_owned()).collect();
+        let offset = joined(drifts.iter().map(|drift| drift.offset.as_slice()), &device);
+        let forward = (RowMap::of(&transposed, &device).apply(x.clone()) * 0.5 - offset) * -rate;
         match direction {
             Direction::Forward => forward,
             Direction::Backward => self.score_at(t, &x) * rate - forward,
@@ -99,8 +127,11 @@ impl VariationalModel {
 
     /// The learned score at one time, `[count, dim]`; at the first node before it.
     fn score_at(&self, t: f64, x: &Tensor<2>) -> Tensor<2> {
-        let u = self.schedule.elapsed(t.max(self.t_min));
-        let frame = self.drift.kernel(u).and_then(|kernel| Frame::at(u, &kernel, &self.data, &x.device()));
+        let u = self.schedule().elapsed(t.max(self.t_min));
+        let kernels = self.parts.iter().map(|part| part.diffusion.kernel(0.0, u)).collect::<Result<Vec<_>>>();
+        let frame = kernels.and_then(|kernels| {
+            Frame::at(u, &kernels.iter().collect::<Vec<&Kernel>>(), &self.parts, &x.device())
+        });
         let frame = frame.expect("a model that was learned has laws at all times");
         frame.score(x, &frame.correction(&|x, level| self.net.forward(x, level), x))
     }
@@ -108,7 +139,7 @@ impl VariationalModel {
 
 impl Bridge for VariationalModel {
     fn dim(&self) -> usize {
-        self.data.dim()
+        self.parts.iter().map(|part| part.data.dim()).sum()
     }
 
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
@@ -122,7 +153,7 @@ impl Bridge for VariationalModel {
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
         let rates: Vec<f64> =
-            to_vec_f64(t.clone()).into_iter().map(|t| self.schedule.rate(t).sqrt()).collect();
+            to_vec_f64(t.clone()).into_iter().map(|t| self.schedule().rate(t).sqrt()).collect();
         let count = rates.len();
         Tensor::from_data(TensorData::new(rates, [count]), (&t.device(), t.dtype()))
     }

@@ -4,14 +4,13 @@
 //!
 //! x ← m + J (x₊ − m₊) + du r + N(0, P − J M P),   J = P Mᵀ P₊⁻¹
 
-use sbridge_ot::Gaussian;
 use sbridge_ot::matrix::sqrt_psd;
 
 use crate::error::Result;
-use crate::reference::LinearDiffusion;
 use crate::rng::Rng;
-use crate::solver::vsdm::Frame;
-use crate::solver::vsdm::frames::{Correction, moved, tensor};
+use crate::solver::vsdm::frames::{Correction, moved};
+use crate::solver::vsdm::parts::RowMap;
+use crate::solver::vsdm::{Frame, Part};
 use crate::tensor::{Device, Tensor};
 
 /// The backward process of a linear diffusion, from node to node.
@@ -22,24 +21,27 @@ pub struct BackwardPaths {
 
 /// From node k + 1 to node k.
 struct Step {
-    /// Jᵀ and (P − J M P)^½, `[dim, dim]`.
-    map: Tensor<2>,
-    root: Tensor<2>,
+    /// Jᵀ and (P − J M P)^½.
+    map: RowMap,
+    root: RowMap,
     span: f64,
 }
 
 impl BackwardPaths {
-    /// Those of `diffusion`, for data with the moments of `data`.
+    /// Those of `parts`, between their nodes.
     ///
     /// # Errors
     /// As [`Frame::of`].
-    pub fn new(diffusion: &LinearDiffusion, data: &Gaussian, device: &Device) -> Result<Self> {
-        let frames = Frame::of(diffusion, data, device)?;
+    pub fn new(parts: &[Part], device: &Device) -> Result<Self> {
+        let frames = Frame::of(parts, device)?;
         let step = |k: usize| {
-            let back = diffusion.step(k)?.reversed(&frames[k].law, &frames[k + 1].law)?;
-            let root = sqrt_psd(back.covariance.as_ref())?;
-            let [map, root] = [back.map.transpose(), root.as_ref()].map(|a| tensor(a, device));
-            Ok(Step { map, root, span: diffusion.span(k) })
+            let (before, after) = (&frames[k].laws, &frames[k + 1].laws);
+            let back = |i: usize| parts[i].diffusion.step(k)?.reversed(&before[i], &after[i]);
+            let back = (0..parts.len()).map(back).collect::<Result<Vec<_>>>()?;
+            let maps: Vec<_> = back.iter().map(|kernel| kernel.map.transpose().to_owned()).collect();
+            let roots = back.iter().map(|kernel| Ok(sqrt_psd(kernel.covariance.as_ref())?));
+            let root = RowMap::of(&roots.collect::<Result<Vec<_>>>()?, device);
+            Ok(Step { map: RowMap::of(&maps, device), root, span: parts[0].diffusion.span(k) })
         };
         let steps = (0..frames.len() - 1).map(step).collect::<Result<_>>()?;
         Ok(Self { frames, steps })
@@ -64,7 +66,7 @@ impl BackwardPaths {
             let [before, after] = [&self.frames[k], &self.frames[k + 1]];
             let correction = after.correction(net, &x);
             observe(k + 1, &x, &correction);
-            let noise = rng.normal_like(&x).matmul(step.root.clone());
+            let noise = step.root.apply(rng.normal_like(&x));
             x = moved(after, before, &x, &step.map) + correction * step.span + noise;
         }
         observe(0, &x, &self.frames[0].correction(net, &x));

@@ -1,0 +1,59 @@
+//! What a variational diffusion will cost, said before it starts.
+
+use std::time::Instant;
+
+use sbridge::rng::Rng;
+use sbridge::solver::vsdm::{Family, ScoreData, Vsdm, VsdmSettings};
+
+use crate::error::Result;
+use crate::estimate::{BASE_BYTES, TRIAL_STEPS, human_time};
+
+/// Matrices, or rows, that are kept for a node.
+const KEPT_AT_A_NODE: usize = 5;
+
+/// A step of training is a pass through the network and two back.
+const PASSES_OF_A_STEP: f64 = 3.0;
+
+/// Nodes of the paths that decide a step of the forward score, about.
+const NODES_OF_PATHS: usize = 100;
+
+/// Takes a few trial steps and prints the expected time and memory of `models` models of `data`, which take `bytes` as
+/// they are.
+///
+/// # Errors
+/// Settings or data that the fit itself would refuse.
+pub(crate) fn announce<D: ScoreData>(
+    data: D,
+    settings: &VsdmSettings,
+    models: usize,
+    bytes: usize,
+) -> Result<()> {
+    let dim = data.states().dims()[1];
+    let mut trial = VsdmSettings { stages: 1, cooldown_steps: 0, ..settings.clone() };
+    trial.fit.steps = TRIAL_STEPS;
+    let mut seconds_of_step = 0.0;
+    Vsdm::new(data, trial.clone(), Rng::new(0))?.learn(|net, matching, rng| {
+        let mut trainer = sbridge::fit::Trainer::new(net, trial.fit.clone(), rng.clone())?;
+        trainer.step(matching);
+        let started = Instant::now();
+        (1..TRIAL_STEPS).for_each(|_| drop(trainer.step(matching)));
+        seconds_of_step = started.elapsed().as_secs_f64() / (TRIAL_STEPS - 1) as f64;
+        Ok::<_, sbridge::Error>(trainer.finished())
+    })?;
+    let steps = (settings.stages * settings.fit.steps + settings.cooldown_steps) as f64;
+    let walked = (settings.paths * NODES_OF_PATHS) as f64 / settings.fit.batch_size as f64 / PASSES_OF_A_STEP;
+    let seconds = models as f64 * (steps + (settings.stages - 1) as f64 * walked) * seconds_of_step;
+    let entries = match settings.family {
+        Family::Diagonal => dim,
+        Family::Full | Family::Symmetric => dim * dim,
+    };
+    let nodes = settings.nodes.max(NODES_OF_PATHS) * KEPT_AT_A_NODE * entries;
+    // In f32 where rows are multiplied, and in f64 where they are made.
+    let memory = BASE_BYTES + bytes + nodes * (size_of::<f32>() + size_of::<f64>());
+    eprintln!(
+        "at most {} of training and about {:.2} GB of memory",
+        human_time(seconds),
+        memory as f64 / 1e9
+    );
+    Ok(())
+}
