@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sbridge::tensor::open_device;
-use sbridge_run::{checkpoint, model_file, pair_file};
+use sbridge_run::{checkpoint, model_file, pair_file, vsdm};
 
 fuzz_target!(|bytes: &[u8]| {
     let path = sbridge_fuzz::write("x.safetensors", bytes);
@@ -11,4 +11,5 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = checkpoint::load(&path);
     let _ = model_file::load(&path, &device);
     let _ = pair_file::load(&path, &device);
+    let _ = vsdm::load_model(&path, &device);
 });

@@ -324,6 +324,9 @@ pub(crate) struct BenchEot {
     /// Which solvers, separated by commas: light-sb, light-sb-m, dsbm, sf2m, dsb, sdsb, sgm
     #[arg(long, value_name = "LIST", default_value = "light-sb", value_delimiter = ',')]
     pub(crate) solver: Vec<SolverChoice>,
+    /// Samples of either law that a solver learns from
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) samples: usize,
     /// A setting of the solvers, for example light_sb.steps=20000; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

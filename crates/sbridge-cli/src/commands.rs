@@ -390,7 +390,7 @@ fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
         PotentialChoice::Boxes => Potential::Boxes,
     };
     let instances = (args.dim.as_slice(), args.epsilon.as_slice());
-    let cells = eot_benchmark::run(potential, instances, &solvers, &args.set, args.seed)?;
+    let cells = eot_benchmark::run(potential, instances, &solvers, &args.set, (args.samples, args.seed))?;
     print(&EotTable(cells), args.json);
     Ok(())
 }

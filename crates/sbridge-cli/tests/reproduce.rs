@@ -37,7 +37,7 @@ fn what_is_known_of_variational_diffusions_is_measured_again() {
     let out = folder.path().join("gaussian");
     let mut command = sbridge();
     command.args(["reproduce", "vsdm-gaussian", "--quick", "--out"]).arg(&out);
-    command.assert().success().stdout(contains("11 of 11 checks passed"));
+    command.assert().success().stdout(contains("13 of 13 checks passed"));
 }
 
 #[test]

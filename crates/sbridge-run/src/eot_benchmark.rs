@@ -20,8 +20,8 @@ use crate::error::{Result, RunError};
 use crate::pair_config::{PairConfig, PairMethod};
 use crate::watch::Progress;
 
-/// Samples of either law a solver sees.
-const SAMPLES: usize = 100_000;
+/// Samples of either law, at least.
+const LEAST_SAMPLES: usize = 1000;
 
 /// Points at which plans are compared by their moments.
 const COMPARED: usize = 1000;
@@ -69,7 +69,8 @@ pub struct Cell {
     pub scores: Vec<Score>,
 }
 
-/// Solves every instance of `dims` × `epsilons` with all `solvers`, with their settings changed by `assignments`.
+/// Solves every instance of `dims` × `epsilons` from `samples` samples of either law with all `solvers`, with their settings
+/// changed by `assignments`.
 ///
 /// # Errors
 /// [`RunError`] for a dimension, ε or setting out of range, or a fit that diverges.
@@ -78,8 +79,14 @@ pub fn run(
     (dims, epsilons): (&[usize], &[f64]),
     solvers: &[PairMethod],
     assignments: &[String],
-    seed: u64,
+    (samples, seed): (usize, u64),
 ) -> Result<Vec<Cell>> {
+    if samples < LEAST_SAMPLES {
+        let found = format!("{samples} samples of either law are too few to learn from");
+        return Err(RunError::Input(format!(
+            "{found}, at least {LEAST_SAMPLES} are needed (100000 is the default)"
+        )));
+    }
     let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
     let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e, potential));
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
@@ -89,7 +96,7 @@ pub fn run(
     let mut cells = Vec::new();
     for benchmark in &benchmarks {
         let name = format!("d = {}, ε = {}", benchmark.dim(), benchmark.epsilon());
-        let judge = Judge::new(benchmark, &Rng::new(seed).fork(&name))?;
+        let judge = Judge::new(benchmark, samples, &Rng::new(seed).fork(&name))?;
         let mut scores = Vec::new();
         for (method, config) in &solvers {
             progress.show(cells.len() * solvers.len() + scores.len(), &format!("{name}, {}", method.name()));
@@ -115,11 +122,11 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(benchmark: &'a EntropicBenchmark, rng: &Rng) -> Result<Self> {
+    fn new(benchmark: &'a EntropicBenchmark, samples: usize, rng: &Rng) -> Result<Self> {
         let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
-        let source = benchmark.sample_source(SAMPLES, &mut stream)?;
+        let source = benchmark.sample_source(samples, &mut stream)?;
         // Independent of the source: a solver sees no pairs.
-        let target = benchmark.sample_target(&benchmark.sample_source(SAMPLES, &mut stream)?, &mut stream)?;
+        let target = benchmark.sample_target(&benchmark.sample_source(samples, &mut stream)?, &mut stream)?;
         let x = benchmark.sample_source(COMPARED, &mut stream)?;
         let whole = Gaussian::fit(&target)?;
         Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })

@@ -184,8 +184,8 @@ impl Process {
 /// The model of one set in the file at `path`, onto `device`; and what is known beside it.
 ///
 /// # Errors
-/// As [`load`].
-pub(crate) fn load_plain(path: &Path, device: &Device) -> Result<(VariationalModel, Learned)> {
+/// [`RunError::Folder`] if the file is missing or damaged.
+pub fn load_model(path: &Path, device: &Device) -> Result<(VariationalModel, Learned)> {
     // Initial weights are overwritten, so any stream will do.
     let (model, learned, _) = load(path, |dim, description: &Description, _| {
         Ok(ResidualMlp::new(dim, &description.net, &mut Rng::new(0), device))

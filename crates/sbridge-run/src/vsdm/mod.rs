@@ -11,6 +11,7 @@ pub use config::VsdmConfig;
 pub(crate) use config::check_learned;
 pub(crate) use evaluation::{Candidate, Judge, Whitening};
 pub use evaluation::{Likelihood, Row, Travel, VsdmEvaluation};
+pub use file::load_model;
 
 use std::path::Path;
 
@@ -140,7 +141,7 @@ fn fit(
     };
     let stages = Stages { folder, name, checkpoint_seconds: config.output.checkpoint_seconds };
     let device = open_device(&config.device)?;
-    stages.learn(vsdm, manifest, &|path| file::load_plain(path, &device), &|path, model, learned| {
+    stages.learn(vsdm, manifest, &|path| load_model(path, &device), &|path, model, learned| {
         file::save(path, METHOD, model, (&config.vsdm.net, ()), learned)
     })
 }
@@ -173,7 +174,7 @@ impl OpenVsdm {
     }
 
     fn model(folder: &RunFolder, config: &VsdmConfig, name: &str) -> Result<(VariationalModel, Learned)> {
-        file::load_plain(&folder.model_file(name)?, &open_device(&config.device)?)
+        load_model(&folder.model_file(name)?, &open_device(&config.device)?)
     }
 
     /// Shape of one sample.

@@ -56,9 +56,11 @@ fn facts(run: &OpenVsdm, evaluation: &VsdmEvaluation) -> Vec<(String, String)> {
     let manifest = &run.manifest;
     let target = &manifest.target;
     let seconds: f64 = manifest.seconds.iter().map(|(_, seconds)| seconds).sum();
+    let memory = manifest.peak_memory.map(|bytes| format!("{:.2} GB", bytes as f64 / 1e9));
     vec![
         ("target".into(), format!("{} ({} samples of {})", target.source, target.count, target.shape)),
         ("time".into(), crate::estimate::human_time(seconds)),
+        ("peak memory of the fit".into(), memory.unwrap_or_else(|| "–".into())),
         ("stages".into(), run.learned.stages.len().to_string()),
         ("mismatch of the prior".into(), format!("{:.2e}", evaluation.mismatch)),
         ("seed".into(), manifest.seed.to_string()),
