@@ -35,6 +35,14 @@ pub(crate) fn ln(x: f32) -> f32 {
     e * std::f32::consts::LN_2 + s * series
 }
 
+/// asinh x = ln(x + √(x² + 1)), to 2⁻²² of itself or of one.
+#[inline(always)]
+pub(crate) fn asinh(x: f32) -> f32 {
+    // Beyond the square root of the largest number the one no longer counts, and squares would overflow.
+    let size = x.abs().min(1e18);
+    ln(size + (size * size + 1.0).sqrt()).copysign(x)
+}
+
 /// sin x and cos x for |x| below some hundred: a whole number of turns is taken off in f32.
 #[inline(always)]
 pub(crate) fn sin_cos(x: f32) -> (f32, f32) {
@@ -82,6 +90,17 @@ mod tests {
             let error = (f64::from(ln(x)) - expected).abs();
             assert!(error < 2.0 * f64::from(f32::EPSILON) * (1.0 + expected.abs()), "ln {x}: {error}");
         }
+    }
+
+    #[test]
+    fn inverse_hyperbolic_sine_is_right() {
+        for i in -10_000..10_000 {
+            let x = (i as f32 * 1e-3).powi(5);
+            let expected = f64::from(x).asinh();
+            let error = (f64::from(asinh(x)) - expected).abs();
+            assert!(error < 2.0 * f64::from(f32::EPSILON) * (1.0 + expected.abs()), "asinh {x}: {error}");
+        }
+        assert!(asinh(f32::MAX).is_finite());
     }
 
     #[test]

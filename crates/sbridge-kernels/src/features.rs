@@ -1,4 +1,4 @@
-//! Sines and cosines of an array of angles.
+//! Functions of single features: sines and cosines of angles, and what draws large values together.
 
 use burn::backend::DispatchAutodiffContext;
 use burn::tensor::Tensor;
@@ -33,6 +33,14 @@ pub fn sin_cos(angles: Tensor<2>) -> Tensor<2> {
         },
     );
     Tensor::from_primitive::<burn::backend::Flex>(Array::new(out, [batch, 2 * count]).into_tensor())
+}
+
+/// asinh of every value, in its place.
+pub fn asinh(values: &mut [f32]) {
+    vectorise(
+        #[inline(always)]
+        || values.iter_mut().for_each(|x| *x = elementary::asinh(*x)),
+    );
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! | f(x W + b), f(x W + b + r) | [`linear()`], [`linear_add`] |
 //! | layer and group normalisation with their activation | [`layer_norm`], [`group_norm`] |
 //! | convolution and transposed convolution, channels last | [`conv2d`], [`conv_transpose2d`] |
-//! | sines and cosines of features | [`sin_cos`] |
+//! | sines and cosines of features; what draws large ones together | [`sin_cos`]; [`asinh()`] |
 //! | standard normal numbers from a counter | [`fill_normal`] |
 //! | one pass of Adam, averaging and clipping included | [`AdamStep`], [`gradient_norm`] |
 //!
@@ -37,7 +37,7 @@ mod vectorise;
 pub use activation::Activation;
 pub use adam::{AdamStep, Moments, gradient_norm};
 pub use convolution::{Window, conv_transpose2d, conv2d};
-pub use features::sin_cos;
+pub use features::{asinh, sin_cos};
 pub use linear::{linear, linear_add};
 pub use normal::fill_normal;
 pub use normalise::{NORM_EPSILON, group_norm, layer_norm};

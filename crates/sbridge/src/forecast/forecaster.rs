@@ -92,7 +92,7 @@ impl Forecaster {
                 told.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
             };
             let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(tell).collect();
-            let steps = to_vec_f64(draw(&self.model.net.summary(&told, &device), rng)?);
+            let steps = to_vec_f64(draw(&self.model.net.summary(told, &device), rng)?);
             for ((path, step), scale) in paths.iter_mut().zip(steps.chunks_exact(dim)).zip(scales) {
                 let last = path.len() - dim;
                 (0..dim).for_each(|j| path.push(path[last + j] + scale[j] * step[j]));

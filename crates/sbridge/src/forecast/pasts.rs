@@ -64,12 +64,12 @@ impl ForecastNet {
     }
 
     /// What the pasts say, `[count, summary]`.
-    pub(super) fn summary(&self, told: &Told, device: &Device) -> Tensor<2> {
+    pub(super) fn summary(&self, told: Told, device: &Device) -> Tensor<2> {
         let Told { count, dim, past, beside } = told;
         let length = past.len() / (count * dim);
-        let past =
-            Tensor::from_data(TensorData::new(past.clone(), [*count, length, *dim]), (device, DType::F32));
-        let beside = TensorData::new(beside.clone(), [*count, beside.len() / count]);
+        let past = Tensor::from_data(TensorData::new(past, [count, length, dim]), (device, DType::F32));
+        let width = beside.len() / count;
+        let beside = TensorData::new(beside, [count, width]);
         self.past.forward(past, Tensor::from_data(beside, (device, DType::F32)))
     }
 
@@ -98,15 +98,12 @@ impl Told {
     /// Adds the past `window`, `[context, dim]`, before a time of which the calendar says `calendar`; gives its scale.
     pub(super) fn push(&mut self, window: &[f64], overall: &[f64], calendar: &[f32]) -> Vec<f64> {
         let scale = local_scale(window, overall);
-        let last = &window[window.len() - self.dim..];
+        let (last, start) = (&window[window.len() - self.dim..], self.past.len());
         for row in window.chunks_exact(self.dim) {
-            let since = row
-                .iter()
-                .zip(last)
-                .zip(&scale)
-                .map(|((x, last), scale)| ((x - last) / scale).asinh() as f32);
-            self.past.extend(since);
+            let since = row.iter().zip(last).zip(&scale);
+            self.past.extend(since.map(|((x, last), scale)| ((x - last) / scale) as f32));
         }
+        sbridge_kernels::asinh(&mut self.past[start..]);
         self.beside.extend(scale.iter().zip(overall).map(|(scale, always)| (scale / always).ln() as f32));
         self.beside.extend(calendar);
         self.count += 1;
@@ -178,7 +175,7 @@ impl ScoreData for Pasts {
             let window = self.history.before(time, self.context);
             told.push(window, self.history.spread(), self.history.calendar_at(time));
         }
-        net.summary(&told, device)
+        net.summary(told, device)
     }
 
     fn call(net: &ForecastNet, summary: &Tensor<2>, x: Tensor<2>, level: Tensor<1>) -> Tensor<2> {

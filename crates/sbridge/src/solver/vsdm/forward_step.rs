@@ -11,7 +11,7 @@ use crate::solver::vsdm::initial::symmetric;
 use crate::solver::vsdm::{
     BackwardPaths, Part, ScoreData, StepMoments, Update, VariationalModel, VsdmSettings, ZetaOn,
 };
-use crate::tensor::{DType, Module, Tensor, to_vec_f64};
+use crate::tensor::{DType, Module, Tensor, to_vec, to_vec_f64};
 
 /// Nodes of the paths, equally spaced on the clock: at least so many, and so many in every interval.
 const NODES: usize = 100;
@@ -120,27 +120,50 @@ impl<'a> Pooled<'a> {
 
 /// Moments of states and scores, row by row, of each part.
 fn moments_of(x: &Tensor<2>, scores: &Tensor<2>, parts: &[Part]) -> Vec<StepMoments> {
-    let [x, scores] = [x, scores].map(|rows| rows.clone().cast(DType::F64));
-    let mean = |rows: Tensor<2>| to_vec_f64(rows.mean_dim(0));
-    if let [_] = parts {
-        let [count, dim] = x.dims();
-        let products = |left: &Tensor<2>| {
-            let values = to_vec_f64(left.clone().transpose().matmul(x.clone()) / count as f64);
-            Mat::from_fn(dim, dim, |i, j| values[i * dim + j])
-        };
-        let (state_state, score_state) = (products(&x), products(&scores));
-        return vec![StepMoments { state: mean(x), score: mean(scores), state_state, score_state }];
+    match parts {
+        [_] => vec![moments_together(x, scores)],
+        _ => moments_one_by_one(x, scores),
     }
-    let (squares, products) = (mean(x.clone() * x.clone()), mean(scores.clone() * x.clone()));
-    let (states, scores) = (mean(x), mean(scores));
-    let one = |x: f64| Mat::from_fn(1, 1, |_, _| x);
-    let moments = |j: usize| StepMoments {
-        state: vec![states[j]],
-        score: vec![scores[j]],
-        state_state: one(squares[j]),
-        score_state: one(products[j]),
+}
+
+fn moments_together(x: &Tensor<2>, scores: &Tensor<2>) -> StepMoments {
+    let [count, dim] = x.dims();
+    let [x, scores] = [x, scores].map(|rows| rows.clone().cast(DType::F64));
+    let mean = |rows: &Tensor<2>| to_vec_f64(rows.clone().mean_dim(0));
+    let products = |left: &Tensor<2>| {
+        let values = to_vec_f64(left.clone().transpose().matmul(x.clone()) / count as f64);
+        Mat::from_fn(dim, dim, |i, j| values[i * dim + j])
     };
-    (0..states.len()).map(moments).collect()
+    StepMoments {
+        state: mean(&x),
+        score: mean(&scores),
+        state_state: products(&x),
+        score_state: products(&scores),
+    }
+}
+
+fn moments_one_by_one(x: &Tensor<2>, scores: &Tensor<2>) -> Vec<StepMoments> {
+    let [count, dim] = x.dims();
+    let (x, scores) = (to_vec(x.clone()), to_vec(scores.clone()));
+    // Sums of x, s, x² and s x of each coordinate.
+    let mut sums = vec![[0.0f64; 4]; dim];
+    for (x, scores) in x.chunks_exact(dim).zip(scores.chunks_exact(dim)) {
+        for ((sums, x), s) in sums.iter_mut().zip(x).zip(scores) {
+            let [x, s] = [f64::from(*x), f64::from(*s)];
+            [x, s, x * x, s * x].into_iter().zip(sums).for_each(|(value, sum)| *sum += value);
+        }
+    }
+    let moments = |sums: [f64; 4]| {
+        let [state, score, square, product] = sums.map(|sum| sum / count as f64);
+        let one = |x: f64| Mat::from_fn(1, 1, |_, _| x);
+        StepMoments {
+            state: vec![state],
+            score: vec![score],
+            state_state: one(square),
+            score_state: one(product),
+        }
+    };
+    sums.into_iter().map(moments).collect()
 }
 
 /// Moves A and b of all `parts` part of the way to what `moments` say is best; how far A moved (see [`StageRecord`]).
