@@ -325,7 +325,7 @@ pub(crate) struct BenchEot {
     #[arg(long, value_name = "LIST", default_value = "light-sb", value_delimiter = ',')]
     pub(crate) solver: Vec<SolverChoice>,
     /// Samples of either law that a solver learns from
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 400_000)]
     pub(crate) samples: usize,
     /// A setting of the solvers, for example light_sb.steps=20000; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]

@@ -20,6 +20,9 @@ use crate::error::{Result, RunError};
 use crate::pair_config::{PairConfig, PairMethod};
 use crate::watch::Progress;
 
+/// Ends drawn without regard to each other.
+const INDEPENDENT: &str = "independent";
+
 /// Samples of either law, at least.
 const LEAST_SAMPLES: usize = 1000;
 
@@ -84,7 +87,7 @@ pub fn run(
     if samples < LEAST_SAMPLES {
         let found = format!("{samples} samples of either law are too few to learn from");
         return Err(RunError::Input(format!(
-            "{found}, at least {LEAST_SAMPLES} are needed (100000 is the default)"
+            "{found}, at least {LEAST_SAMPLES} are needed (400000 is the default)"
         )));
     }
     let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
@@ -227,7 +230,7 @@ impl<'a> Judge<'a> {
         Ok(vec![
             self.score("exact drift", &Exact(self.benchmark), WALKED_AT, None)?,
             plain("exact sampler", floor),
-            plain("independent", of(&self.whole)?),
+            plain(INDEPENDENT, of(&self.whole)?),
             plain("constant map", of(&constant)?),
         ])
     }
@@ -310,7 +313,23 @@ impl fmt::Display for EotTable {
                 )?;
             }
             writeln!(f)?;
+            for name in cell.no_better_than_independent() {
+                writeln!(
+                    f,
+                    "note: {name} is no better than the independent coupling (more half_bridges, steps or samples)"
+                )?;
+            }
         }
         Ok(())
+    }
+}
+
+impl Cell {
+    /// Solvers whose plan is no nearer than that of no coupling at all.
+    fn no_better_than_independent(&self) -> Vec<&str> {
+        let independent = self.scores.iter().find(|score| score.name == INDEPENDENT);
+        let bound = independent.map_or(f64::MAX, |score| score.conditional);
+        let solved = self.scores.iter().filter(|score| score.seconds.is_some());
+        solved.filter(|score| score.conditional >= bound).map(|score| score.name.as_str()).collect()
     }
 }

@@ -25,7 +25,7 @@ pub struct LightSbSettings {
     /// Samples of each law in a step. Default 256.
     pub batch_size: usize,
     /// Learning rate up to 16 dimensions, and less with the root of their number beyond, as more entries of a factor move
-    /// at once; it falls to zero along a line over the last half of the steps. Default 1e-2.
+    /// at once; over the last half of the steps, whose mean is what is kept, it falls to less than a third. Default 1e-2.
     pub learning_rate: f64,
 }
 
@@ -58,9 +58,18 @@ impl LightSbSettings {
 
     fn learning_rate_at(&self, step: usize, dim: usize) -> f64 {
         let left = 1.0 - step as f64 / self.steps as f64;
-        self.learning_rate * (16.0 / dim as f64).sqrt().min(1.0) * (2.0 * left).min(1.0)
+        self.learning_rate * (16.0 / dim as f64).sqrt().min(1.0) * (2.0 * left).clamp(LEAST_RATE, 1.0)
+    }
+
+    /// Whether the mean is taken over what comes after this step.
+    fn is_averaged(&self, step: usize) -> bool {
+        2 * step >= self.steps
     }
 }
+
+/// Share of the learning rate that is left at the end: enough for steps whose errors are independent, so that their mean
+/// errs by little.
+const LEAST_RATE: f64 = 0.3;
 
 /// Where batches of points come from, in f64.
 pub trait PointSource: Sync {
@@ -72,7 +81,7 @@ pub trait PointSource: Sync {
 }
 
 /// Fits a potential for `epsilon` from `source` to `target`, both about centred and of about unit variance;
-/// `on_step(step, loss)` hears of every step.
+/// `on_step(step, loss)` hears of every step. What is kept is the mean over the last half of the steps.   \[PJ92\]
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range, [`Error::Shape`] for laws of different dimension,
@@ -94,6 +103,7 @@ pub fn fit(
     let mut potential = initial(source, target, epsilon, settings.components, &mut rng.fork("centres"));
     let mut adam = vec![Moments::default(); settings.components];
     let mut batches = rng.fork("batches");
+    let mut mean = Mean::default();
     for step in 0..settings.steps {
         let x = source.draw(settings.batch_size, &mut batches);
         let y = target.draw(settings.batch_size, &mut batches);
@@ -104,9 +114,12 @@ pub fn fit(
         let rate = settings.learning_rate_at(step, source.dim());
         let updates = potential.components.par_iter_mut().zip(&mut adam).zip(gradients);
         updates.for_each(|((component, moments), gradient)| moments.step(component, &gradient, rate));
+        if settings.is_averaged(step) {
+            mean.add(&potential.components);
+        }
         on_step(step + 1, loss);
     }
-    Ok(potential)
+    Ok(LightPotential::new(epsilon, mean.components))
 }
 
 /// Equal weights, centres at the means of groups of the target, and all S_k equal to what joins the source to a Gaussian of
@@ -296,6 +309,28 @@ fn mean_and_weights(views: &[View], end: usize) -> (f64, Vec<Vec<f64>>) {
         shares.iter().zip(&mut weights).for_each(|(share, row)| row[i] = share / count as f64);
     }
     (total / count as f64, weights)
+}
+
+/// The mean of components over steps.
+#[derive(Default)]
+struct Mean {
+    count: f64,
+    components: Vec<Component>,
+}
+
+impl Mean {
+    fn add(&mut self, components: &[Component]) {
+        self.count += 1.0;
+        if self.components.is_empty() {
+            self.components = components.to_vec();
+        }
+        let share = 1.0 / self.count;
+        for (mean, new) in self.components.iter_mut().zip(components) {
+            mean.ln_weight += share * (new.ln_weight - mean.ln_weight);
+            mean.centre.iter_mut().zip(&new.centre).for_each(|(mean, new)| *mean += share * (new - *mean));
+            mean.factor = &mean.factor + (&new.factor - &mean.factor) * faer::Scale(share);
+        }
+    }
 }
 
 /// Adam's moments of one component, flat. The diagonal of L moves on a logarithmic scale, so that it stays positive.
