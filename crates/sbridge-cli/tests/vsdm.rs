@@ -166,3 +166,16 @@ fn many_coordinates_are_learned_one_by_one() {
     assert!(!run.exists());
     fit(&run, &[&wide[..], &["vsdm.family=\"diagonal\""]].concat()).assert().success();
 }
+
+#[test]
+fn flat_data_are_learned_and_fine_data_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("flat.csv");
+    let row = |k: usize| format!("{:.4},2.5,{:.6}\n", (k as f64).sin(), 1e-3 * (0.7 * k as f64).cos());
+    fs::write(&table, (0..200).map(row).collect::<String>()).unwrap();
+    let run = folder.path().join("run");
+    fit(&run, &["--target", table.to_str().unwrap()])
+        .assert()
+        .success()
+        .stderr(contains("along their narrowest direction: what is finer is lost"));
+}

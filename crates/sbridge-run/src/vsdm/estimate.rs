@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{Family, ScoreData, Vsdm, VsdmSettings};
+use sbridge::solver::vsdm::{Family, Part, ScoreData, Vsdm, VsdmSettings};
+use sbridge::tensor::Tensor;
 
 use crate::error::Result;
 use crate::estimate::{BASE_BYTES, TRIAL_STEPS, human_time};
+use crate::shown::digits;
 
 /// Matrices, or rows, that are kept for a node.
 const KEPT_AT_A_NODE: usize = 5;
@@ -55,5 +57,35 @@ pub(crate) fn announce<D: ScoreData>(
         human_time(seconds),
         memory as f64 / 1e9
     );
+    Ok(())
+}
+
+/// Share of the spread of the data that the noise left in samples may have unsaid.
+const UNSEEN: f64 = 0.1;
+
+/// Directions narrower than this share of the widest are taken for none: rounding makes them.
+const NONE: f64 = 1e-6;
+
+/// Tells if the noise that is left in samples is not small beside `data` along their narrowest direction.
+///
+/// # Errors
+/// Settings or data that the fit itself would refuse.
+pub(crate) fn say_what_noise_hides(data: &Tensor<2>, settings: &VsdmSettings) -> Result<()> {
+    let vsdm = Vsdm::new(data.clone(), settings.clone(), Rng::new(0))?;
+    let variances = |part: &Part| part.data.cov().self_adjoint_eigenvalues(faer::Side::Lower);
+    let variances = vsdm.model().parts.iter().filter_map(|part| variances(part).ok()).flatten();
+    let spreads: Vec<f64> = variances.map(f64::sqrt).collect();
+    let widest = spreads.iter().copied().fold(0.0, f64::max);
+    let narrowest = spreads.into_iter().filter(|spread| *spread > NONE * widest).fold(f64::MAX, f64::min);
+    let left = settings.schedule.elapsed(settings.t_min).sqrt();
+    if left > UNSEEN * narrowest {
+        eprintln!(
+            "note: samples keep noise of deviation {}, and the data vary by {} along their narrowest direction: what is finer \
+             is lost (multiply the data by {}, or lower vsdm.t_min)",
+            digits(left),
+            digits(narrowest),
+            digits(1.0 / narrowest)
+        );
+    }
     Ok(())
 }

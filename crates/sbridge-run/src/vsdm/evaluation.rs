@@ -117,12 +117,9 @@ impl OpenVsdm {
         }
         let count = truth.dims()[0];
         let same = Gaussian::fit(&points(&data.split.train)?)?;
-        if !likelihoods.is_empty() {
-            likelihoods.push(Likelihood::of(
-                "Gaussian of the same moments",
-                same.dim(),
-                &same.log_density(&points(&truth)?)?,
-            ));
+        // A Gaussian on a plane has no density.
+        if let (false, Ok(densities)) = (likelihoods.is_empty(), same.log_density(&points(&truth)?)) {
+            likelihoods.push(Likelihood::of("Gaussian of the same moments", same.dim(), &densities));
         }
         let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("gaussian").seed());
         let drawn = same.sample(count, &mut stream)?;

@@ -85,6 +85,7 @@ pub fn start(config: VsdmConfig, out: &Path) -> Result<RunFolder> {
     let models = if config.baselines { 3 } else { 1 };
     // As read, in units of the network, and whitened.
     let bytes = 3 * data.target.len() * data.target.shape().size() * size_of::<f32>();
+    estimate::say_what_noise_hides(&data.split.train, &config.vsdm)?;
     estimate::announce(data.split.train.clone(), &config.vsdm, models, bytes)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
