@@ -227,6 +227,25 @@ fn a_fit_continued_between_stages_ends_with_the_same_bits() {
 }
 
 #[test]
+fn a_forward_score_of_zero_is_a_score_model_to_the_last_bit() {
+    let settings = VsdmSettings {
+        initial: Initial::Zero,
+        stages: 1,
+        cooldown_steps: 20,
+        net: ResidualMlpSettings { width: 8, blocks: 1, time_features: 4 },
+        fit: FitSettings { steps: 20, batch_size: 64, ..VsdmSettings::default().fit },
+        ..VsdmSettings::default()
+    };
+    let data = spiral(500, &mut Rng::new(2));
+    let frozen = Vsdm::new(data.clone(), settings.clone(), Rng::new(3)).unwrap().run().unwrap();
+    let matched = VsdmSettings { initial: Initial::Matched, ..settings };
+    let score_model = Vsdm::score_model(data, matched, Rng::new(3)).unwrap().run().unwrap();
+    let [a, b] = [frozen, score_model]
+        .map(|model| to_vec_f64(model.sample(50, &FlowSettings::default(), &mut Rng::new(4)).unwrap()));
+    assert_eq!(a, b);
+}
+
+#[test]
 fn settings_and_data_that_cannot_be_are_refused() {
     let refused = |settings: VsdmSettings| settings.check().unwrap_err().to_string();
     let default = VsdmSettings::default;
