@@ -368,6 +368,9 @@ pub(crate) struct Reproduce {
     /// Fewer sizes and repeats: a few minutes on two cores
     #[arg(long)]
     pub(crate) quick: bool,
+    /// One study alone, by its name; a name that is none is answered with those there are
+    #[arg(long, value_name = "STUDY")]
+    pub(crate) only: Option<String>,
     /// Folder of the report; must be new
     #[arg(long, value_name = "RUN")]
     pub(crate) out: PathBuf,

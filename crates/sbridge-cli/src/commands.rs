@@ -12,7 +12,7 @@ use sbridge_run::finish::{self, OpenRun};
 use sbridge_run::fit_pair;
 use sbridge_run::forecast::{self, ForecastConfig, OpenForecast};
 use sbridge_run::ot::{self, OtSettings};
-use sbridge_run::reproduce::{Effort, Experiment, reproduce};
+use sbridge_run::reproduce::{Effort, Experiment, Reproduction};
 use sbridge_run::sample::{self, SampleFormat};
 use sbridge_run::transport;
 use sbridge_run::vsdm::{self, OpenVsdm, VsdmConfig};
@@ -410,8 +410,9 @@ fn repeat(args: &Reproduce) -> Result<()> {
         ExperimentChoice::VsdmExchange => Experiment::VsdmExchange(data()),
     };
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
-    let done = reproduce(experiment, effort, args.seed, &args.out)?;
-    println!("{done}");
+    let mut done = Reproduction::new(experiment, effort, args.seed);
+    done.run(args.only.as_deref(), &args.out, &mut |study| println!("{study}"))?;
+    println!("{}", done.summary());
     println!("report: {}", args.out.join("report.html").display());
     match done.failed() {
         0 => Ok(()),

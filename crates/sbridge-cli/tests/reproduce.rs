@@ -29,6 +29,21 @@ fn what_is_known_of_latent_bridges_is_measured_again() {
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("The end-to-end inequality") && page.contains("<svg"));
     run().assert().code(2).stderr(contains("exists already"));
+
+    // One study alone draws what it draws among the others.
+    let alone = folder.path().join("alone");
+    let only = |name: &str| {
+        let mut command = sbridge();
+        command.args(["reproduce", "lsbdm", "--quick", "--only", name, "--out"]).arg(&alone).assert()
+    };
+    only("spiral")
+        .code(2)
+        .stderr(contains("no study is named \"spiral\"; this experiment has marginals, steps,"));
+    only("steps").success();
+    let text = fs::read_to_string(alone.join("reproduction.json")).unwrap();
+    let one: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(one["studies"].as_array().unwrap().len(), 1);
+    assert_eq!(one["studies"][0]["checks"], found["studies"][1]["checks"]);
 }
 
 #[test]

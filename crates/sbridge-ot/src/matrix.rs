@@ -69,8 +69,11 @@ impl Spectrum {
     }
 }
 
-/// Eigenvalues (ascending) and eigenvectors of a symmetric matrix.
-fn symmetric_eigen(what: &'static str, a: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
+/// Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix; `what` names it in errors.
+///
+/// # Errors
+/// [`OtError`] for a matrix that is not square, finite and symmetric, or has no eigenvalues to rounding.
+pub fn symmetric_eigen(what: &'static str, a: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     require_symmetric(what, a)?;
     let symmetric = symmetric_part(a);
     let eigen = symmetric.self_adjoint_eigen(Side::Lower).map_err(|_| OtError::Eigenvalues { what })?;
@@ -116,7 +119,7 @@ fn largest_asymmetry(a: MatRef<'_, f64>) -> (usize, usize, f64) {
 }
 
 /// (A + Aᵀ)/2: symmetric to the bit.
-pub(crate) fn symmetric_part(a: MatRef<'_, f64>) -> Mat<f64> {
+pub fn symmetric_part(a: MatRef<'_, f64>) -> Mat<f64> {
     Mat::from_fn(a.nrows(), a.ncols(), |i, j| 0.5 * (a[(i, j)] + a[(j, i)]))
 }
 

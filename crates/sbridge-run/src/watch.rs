@@ -205,6 +205,14 @@ impl Progress {
         }
     }
 
+    /// Lets `print` write its lines above the display.
+    pub fn aside(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     fn assess(&mut self, held_out_loss: f64) {
         self.held_out = Some(held_out_loss);
     }

@@ -274,7 +274,7 @@ fn the_network_is_called_twice_for_each_step_of_the_flow() {
             calls.set(calls.get() + 1);
             model.net.forward(x, level)
         };
-        let start = model.start(StartLaw::Reached, 4, &mut Rng::new(2)).unwrap();
+        let start = model.start(StartLaw::Reached).unwrap().draw(4, &mut Rng::new(2));
         model.flow(steps).unwrap().carry(&counted, start, &mut |_, _| {});
         assert_eq!(calls.get(), 2 * steps);
     }
@@ -310,7 +310,9 @@ fn coordinates_one_by_one_are_a_diagonal_matrix() {
         let ends = there.unwrap().carry(&net, x.clone(), &mut |_, _| {});
         let paths = BackwardPaths::new(&model.seen_at(&[1e-3, 0.3, 1.0]).unwrap(), &device()).unwrap();
         let walked = paths.walk(&net, ends.clone(), &mut Rng::new(4), &mut |_, _, _| {});
-        [ends, walked, model.start(StartLaw::Kernel, 5, &mut Rng::new(5)).unwrap()].map(to_vec_f64).concat()
+        [ends, walked, model.start(StartLaw::Kernel).unwrap().draw(5, &mut Rng::new(5))]
+            .map(to_vec_f64)
+            .concat()
     });
     // Rounding of f32.
     one.into_iter().zip(other).for_each(|(a, b)| assert_close(a, b, 1e-4, "states"));
@@ -351,7 +353,7 @@ fn densities_are_those_of_gaussians_and_add_up_to_one() {
     let densities: Vec<f64> =
         model.log_density(&grid, StartLaw::Reached, 60).unwrap().into_iter().map(f64::exp).collect();
     let mass: f64 = densities.iter().sum::<f64>() * (2.0 * reach / f64::from(side)).powi(2);
-    // Heun's rule and the trapezoidal rule in 60 steps; without the divergences it is 0.6.
+    // Heun's rule and the trapezoidal rule in 60 steps.
     assert_close(mass, 1.0, 0.01, "mass");
     // And it is where the samples are.
     let samples = model
@@ -365,7 +367,7 @@ fn densities_are_those_of_gaussians_and_add_up_to_one() {
         .filter(|(k, _)| place(k / side as usize) > 1.0 && place(k % side as usize) > 1.0);
     let expected: f64 =
         cells.map(|(_, density)| density).sum::<f64>() * (2.0 * reach / f64::from(side)).powi(2);
-    // 4.5 standard errors of a share, and a row of cells of half a percent.
+    // 4.5 standard errors of a share; half a row of cells, 0.04 wide, along two sides of mass 0.2 a unit at most.
     assert_close(right, expected, 4.5 * (0.25f64 / 20_000.0).sqrt() + 0.01, "mass of a corner");
 }
 
@@ -469,19 +471,41 @@ fn gaussians_travel_as_straight_as_tabulated() {
         let data = Gaussian::isotropic(vec![0.0], 345.0).unwrap();
         let drift = LinearDrift { matrix: mat![[d]], offset: vec![0.0] };
         let model = changing(data, long(beta_max), vec![drift]);
-        let nodes = model.schedule().nodes_in_time(1e-3, 99);
-        let flow =
-            ProbabilityFlow::new(&model.seen_at(&nodes).unwrap(), sbridge::Direction::Backward, &device())
-                .unwrap();
-        let count = 100_000;
-        let start = model.start(from, count, &mut Rng::new(1)).unwrap();
-        let mut travel = sbridge::eval::Travel::every(0.01);
-        let ends = flow.carry(&|x, _| x * 0.0, start, &mut |_, x| travel.observe(x));
-        let found = [travel.straightness()[0], travel.kinetic()[0], fitted(&ends).cov()[(0, 0)]];
-        for (found, known) in found.into_iter().zip(known) {
+        for (found, known) in travelled(&model, from).into_iter().zip(known) {
             // 4.5 standard errors of a variance, and one percent: D is known to four digits.
-            let allowed = known * (4.5 * (2.0 / f64::from(count as u32)).sqrt() + 0.01);
+            let allowed = known * (4.5 * (2.0 / f64::from(TRAVELLERS as u32)).sqrt() + 0.01);
             assert_close(found, known, allowed, &format!("β to {beta_max}, D = {d}, {from:?}"));
         }
     }
+}
+
+const TRAVELLERS: usize = 100_000;
+
+/// Straightness and kinetic energy of the flow of a Gaussian model from `law`, and the variance of what arrives.
+fn travelled(model: &VariationalModel, law: StartLaw) -> [f64; 3] {
+    let nodes = model.seen_at(&model.schedule().nodes_in_time(1e-3, 99)).unwrap();
+    let flow = ProbabilityFlow::new(&nodes, sbridge::Direction::Backward, &device()).unwrap();
+    let start = model.start(law).unwrap().draw(TRAVELLERS, &mut Rng::new(1));
+    let mut travel = sbridge::eval::Travel::every(0.01);
+    let ends = flow.carry(&|x, _| x * 0.0, start, &mut |_, x| travel.observe(x));
+    [travel.straightness()[0], travel.kinetic()[0], fitted(&ends).cov()[(0, 0)]]
+}
+
+#[test]
+fn the_default_schedule_halves_the_straightness_of_gaussians_at_nearly_as_much_noise() {
+    let published = Schedule { beta_max: 20.0, ..Schedule::default() };
+    let ratio = |variance: f64| {
+        let data = Gaussian::isotropic(vec![0.0], variance).unwrap();
+        let straightness = |schedule: Schedule, drift: LinearDrift, from| {
+            travelled(&changing(data.clone(), schedule, vec![drift]), from)[0]
+        };
+        let matched = moment_matched(&data, Schedule::EVEN.total()).unwrap();
+        straightness(Schedule::EVEN, matched, StartLaw::Reached)
+            / straightness(published, LinearDrift::standard(1), StartLaw::Prior)
+    };
+    for (variance, known) in [(5.0, 0.39), (345.0, 0.50), (500.0, 0.52)] {
+        // The tables' two digits; of a ratio between the same draws little is left of chance.
+        assert_close(ratio(variance), known, 0.01, &format!("straightness at variance {variance}"));
+    }
+    assert!(Schedule::EVEN.total() < published.total() && Schedule::EVEN.total() > 0.85 * published.total());
 }

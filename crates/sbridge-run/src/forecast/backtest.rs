@@ -163,13 +163,12 @@ impl<'a> Judge<'a> {
     fn drawn(&self, candidate: &Candidate) -> Result<Vec<Paths>> {
         let Candidate { name, forecaster, start, whitening } = candidate;
         let (samples, model) = (self.config.samples, &forecaster.model);
-        let flow = model.flow(self.config.sampler.steps)?;
+        let (flow, start) = (model.flow(self.config.sampler.steps)?, model.start(*start)?);
         let origins: Vec<Origin> = self.windows.iter().map(|window| window.origin.clone()).collect();
         let drawn = forecaster.simulate(&origins, samples, &self.rng.fork(name), &|summary, rng| {
-            let start = model.start(*start, summary.dims()[0], rng)?;
-            let step = forecaster.step(&flow, summary, start);
-            Ok(whitening.as_ref().map_or_else(|| step.clone(), |whitening| whitening.undo(&step)))
-        })?;
+            let step = forecaster.step(&flow, summary, start.draw(summary.dims()[0], rng));
+            whitening.as_ref().map_or_else(|| step.clone(), |whitening| whitening.undo(&step))
+        });
         self.split(drawn, samples)
     }
 

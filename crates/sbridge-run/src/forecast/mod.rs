@@ -207,9 +207,9 @@ pub fn start(config: ForecastConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let data = RunData::load(&config)?;
     data.say(&config);
-    let models = if config.baselines { 3 } else { 1 };
     let bytes = 4 * data.series.values().len() * size_of::<f64>();
-    estimate::announce(data.learns.clone(), &config.vsdm, models, bytes)?;
+    let trial = estimate::trial(data.learns.clone(), &config.vsdm)?;
+    estimate::announce(trial, &config.vsdm, models(&config).len(), bytes)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest =
@@ -240,9 +240,8 @@ fn fit_all(
     manifest: &mut Manifest,
     data: &RunData,
 ) -> Result<()> {
-    let names = if config.baselines { &[METHOD, SCORE_MODEL, WHITENED][..] } else { &[METHOD] };
     let device = open_device(&config.device)?;
-    for name in names {
+    for name in models(config) {
         let stages = Stages { folder, name, checkpoint_seconds: config.checkpoint_seconds };
         let vsdm = prepared(name, config, data)?;
         stages.learn(
@@ -256,6 +255,11 @@ fn fit_all(
         )?;
     }
     Ok(())
+}
+
+/// Names of the models there will be.
+fn models(config: &ForecastConfig) -> &'static [&'static str] {
+    if config.baselines { &[METHOD, SCORE_MODEL, WHITENED] } else { &[METHOD] }
 }
 
 /// The model of this name before its first stage.

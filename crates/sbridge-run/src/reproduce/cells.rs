@@ -29,7 +29,7 @@ pub(super) fn studies(folder: &Path) -> Vec<(&'static str, Question)> {
     let with = |folder: PathBuf, question: fn(&Path, Effort, &Rng) -> Result<Study>| -> Question {
         Box::new(move |effort, rng| question(&folder, effort, rng))
     };
-    vec![("by number", with(folder.to_owned(), by_number)), ("by date", with(folder.to_owned(), by_date))]
+    vec![("by-number", with(folder.to_owned(), by_number)), ("by-date", with(folder.to_owned(), by_date))]
 }
 
 /// The cells of `day`: the one file of `folder` that ends in `day_N.npy`.

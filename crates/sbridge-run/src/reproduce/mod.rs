@@ -137,32 +137,49 @@ pub struct Reproduction {
     pub studies: Vec<Study>,
 }
 
-/// Repeats `experiment` into the new folder `out`.
-///
-/// # Errors
-/// [`RunError`] if the folder is taken or a study cannot be computed. A check that fails is no error
-/// here; see [`Reproduction::failed`].
-pub fn reproduce(experiment: Experiment, effort: Effort, seed: u64, out: &Path) -> Result<Reproduction> {
-    RunFolder::check_free(out)?;
-    let rng = Rng::new(seed).fork("reproduce");
-    let mut studies = Vec::new();
-    let questions = experiment.studies();
-    let mut progress = Progress::new("studies", 0, questions.len());
-    for (name, question) in questions {
-        progress.show(studies.len(), name);
-        let started = Instant::now();
-        let mut study = question(effort, &rng.fork(name))?;
-        study.seconds = started.elapsed().as_secs_f64();
-        studies.push(study);
-    }
-    progress.show(studies.len(), "");
-    progress.finish();
-    let done = Reproduction { experiment, effort, seed, version: env!("CARGO_PKG_VERSION"), studies };
-    done.write(out)?;
-    Ok(done)
-}
-
 impl Reproduction {
+    /// Nothing answered yet; every stream from `seed`.
+    pub fn new(experiment: Experiment, effort: Effort, seed: u64) -> Self {
+        Self { experiment, effort, seed, version: env!("CARGO_PKG_VERSION"), studies: Vec::new() }
+    }
+
+    /// Answers the questions of the experiment, or the one named `only`, into the new folder `out`. After each,
+    /// what there is so far is written and `told` of the study.
+    ///
+    /// # Errors
+    /// [`RunError`] if the folder is taken, no study is named `only`, or one cannot be computed. A check that fails is
+    /// no error here; see [`Reproduction::failed`].
+    pub fn run(&mut self, only: Option<&str>, out: &Path, told: &mut dyn FnMut(&Study)) -> Result<()> {
+        RunFolder::check_free(out)?;
+        let questions = self.questions(only)?;
+        let rng = Rng::new(self.seed).fork("reproduce");
+        let mut progress = Progress::new("studies", 0, questions.len());
+        for (k, (name, question)) in questions.iter().enumerate() {
+            progress.show(k, name);
+            let started = Instant::now();
+            let mut study = question(self.effort, &rng.fork(name))?;
+            study.seconds = started.elapsed().as_secs_f64();
+            progress.aside(|| told(&study));
+            self.studies.push(study);
+            self.write(out)?;
+        }
+        progress.show(questions.len(), "");
+        progress.finish();
+        Ok(())
+    }
+
+    fn questions(&self, only: Option<&str>) -> Result<Vec<(&'static str, Question)>> {
+        let mut questions = self.experiment.studies();
+        let Some(only) = only else { return Ok(questions) };
+        let known: Vec<&str> = questions.iter().map(|(name, _)| *name).collect();
+        let known = known.join(", ");
+        questions.retain(|(name, _)| *name == only);
+        if questions.is_empty() {
+            return Err(RunError::Input(format!("no study is named {only:?}; this experiment has {known}")));
+        }
+        Ok(questions)
+    }
+
     fn checks(&self) -> impl Iterator<Item = &Check> {
         self.studies.iter().flat_map(|study| &study.checks)
     }
@@ -173,7 +190,7 @@ impl Reproduction {
     }
 
     /// How many checks passed, in words.
-    fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let count = self.checks().count();
         format!("{} of {count} checks passed.", count - self.failed())
     }
@@ -226,15 +243,13 @@ fn section(study: &Study) -> Section {
     }
 }
 
-impl fmt::Display for Reproduction {
+impl fmt::Display for Study {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for study in &self.studies {
-            writeln!(f, "{} ({:.1} s)", study.title, study.seconds)?;
-            for check in &study.checks {
-                let (measured, expected) = (check.shown_measured(), check.expected.to_string());
-                writeln!(f, "  {:58} {measured:>11}  {expected:28} {}", check.quantity, check.verdict())?;
-            }
+        write!(f, "{} ({:.1} s)", self.title, self.seconds)?;
+        for check in &self.checks {
+            let (measured, expected) = (check.shown_measured(), check.expected.to_string());
+            write!(f, "\n  {:58} {measured:>11}  {expected:28} {}", check.quantity, check.verdict())?;
         }
-        write!(f, "{}", self.summary())
+        Ok(())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use sbridge::fit::Trainer;
 use sbridge::rng::Rng;
-use sbridge::solver::vsdm::{Family, Part, ScoreData, Vsdm, VsdmSettings};
-use sbridge::tensor::Tensor;
+use sbridge::solver::vsdm::{Family, Part, ScoreData, VariationalModel, Vsdm, VsdmSettings};
 
 use crate::error::Result;
 use crate::estimate::{BASE_BYTES, TRIAL_STEPS, human_time};
@@ -13,29 +13,41 @@ use crate::shown::digits;
 /// Matrices, or rows, that are kept for a node.
 const KEPT_AT_A_NODE: usize = 5;
 
+/// Rows as long as a sample that a backward path takes while it is walked.
+const KEPT_OF_A_PATH: usize = 10;
+
 /// A step of training is a pass through the network and two back.
 const PASSES_OF_A_STEP: f64 = 3.0;
 
 /// Nodes of the paths that decide a step of the forward score, about.
 const NODES_OF_PATHS: usize = 100;
 
-/// Takes a few trial steps and prints the expected time and memory of `models` models of `data`, which take `bytes` as
-/// they are.
+/// A fit that tries a few steps of `settings` on `data`.
 ///
 /// # Errors
 /// Settings or data that the fit itself would refuse.
+pub(crate) fn trial<D: ScoreData>(data: D, settings: &VsdmSettings) -> Result<Vsdm<D>> {
+    let mut trial = VsdmSettings { stages: 1, cooldown_steps: 0, ..settings.clone() };
+    trial.fit.steps = TRIAL_STEPS;
+    Ok(Vsdm::new(data, trial, Rng::new(0))?)
+}
+
+/// Takes the steps of `trial` and prints the expected time and memory of `models` models fitted by `settings`, to data
+/// that take `bytes` as they are.
+///
+/// # Errors
+/// As the fit itself.
 pub(crate) fn announce<D: ScoreData>(
-    data: D,
+    mut trial: Vsdm<D>,
     settings: &VsdmSettings,
     models: usize,
     bytes: usize,
 ) -> Result<()> {
-    let dim = data.states().dims()[1];
-    let mut trial = VsdmSettings { stages: 1, cooldown_steps: 0, ..settings.clone() };
-    trial.fit.steps = TRIAL_STEPS;
+    let dim: usize = trial.model().parts.iter().map(|part| part.data.dim()).sum();
     let mut seconds_of_step = 0.0;
-    Vsdm::new(data, trial.clone(), Rng::new(0))?.learn(|net, matching, rng| {
-        let mut trainer = sbridge::fit::Trainer::new(net, trial.fit.clone(), rng.clone())?;
+    let fit = trial.fit();
+    trial.learn(|net, matching, rng| {
+        let mut trainer = Trainer::new(net, fit, rng.clone())?;
         trainer.step(matching);
         let started = Instant::now();
         (1..TRIAL_STEPS).for_each(|_| drop(trainer.step(matching)));
@@ -50,8 +62,9 @@ pub(crate) fn announce<D: ScoreData>(
         Family::Full | Family::Symmetric => dim * dim,
     };
     let nodes = settings.nodes.max(NODES_OF_PATHS) * KEPT_AT_A_NODE * entries;
-    // In f32 where rows are multiplied, and in f64 where they are made.
-    let memory = BASE_BYTES + bytes + nodes * (size_of::<f32>() + size_of::<f64>());
+    let walking = settings.paths * dim * KEPT_OF_A_PATH * size_of::<f32>();
+    // Matrices are in f32 where rows are multiplied, and in f64 where they are made.
+    let memory = BASE_BYTES + bytes + walking + nodes * (size_of::<f32>() + size_of::<f64>());
     eprintln!(
         "at most {} of training and about {:.2} GB of memory",
         human_time(seconds),
@@ -66,18 +79,14 @@ const UNSEEN: f64 = 0.1;
 /// Directions narrower than this share of the widest are taken for none: rounding makes them.
 const NONE: f64 = 1e-6;
 
-/// Tells if the noise that is left in samples is not small beside `data` along their narrowest direction.
-///
-/// # Errors
-/// Settings or data that the fit itself would refuse.
-pub(crate) fn say_what_noise_hides(data: &Tensor<2>, settings: &VsdmSettings) -> Result<()> {
-    let vsdm = Vsdm::new(data.clone(), settings.clone(), Rng::new(0))?;
+/// Tells if the noise that is left in samples is not small beside the data of `model` along their narrowest direction.
+pub(crate) fn say_what_noise_hides(model: &VariationalModel) {
     let variances = |part: &Part| part.data.cov().self_adjoint_eigenvalues(faer::Side::Lower);
-    let variances = vsdm.model().parts.iter().filter_map(|part| variances(part).ok()).flatten();
+    let variances = model.parts.iter().filter_map(|part| variances(part).ok()).flatten();
     let spreads: Vec<f64> = variances.map(f64::sqrt).collect();
     let widest = spreads.iter().copied().fold(0.0, f64::max);
     let narrowest = spreads.into_iter().filter(|spread| *spread > NONE * widest).fold(f64::MAX, f64::min);
-    let left = settings.schedule.elapsed(settings.t_min).sqrt();
+    let left = model.schedule().elapsed(model.t_min).sqrt();
     if left > UNSEEN * narrowest {
         eprintln!(
             "note: samples keep noise of deviation {}, and the data vary by {} along their narrowest direction: what is finer \
@@ -87,5 +96,4 @@ pub(crate) fn say_what_noise_hides(data: &Tensor<2>, settings: &VsdmSettings) ->
             digits(1.0 / narrowest)
         );
     }
-    Ok(())
 }

@@ -212,7 +212,7 @@ impl<'a> Judge<'a> {
         let Candidate { model, whitening, .. } = candidate;
         let mut rng = self.rng.fork("start");
         let count = self.truth.dims()[0];
-        let start = model.start(candidate.start, count, &mut rng)?;
+        let start = model.start(candidate.start)?.draw(count, &mut rng);
         let undone = |x: &Tensor<2>| whitening.as_ref().map_or_else(|| x.clone(), |w| w.undo(x));
         let net = |x, level| model.net.forward(x, level);
         let samples = flow.carry(&net, start, &mut |k, x| observe(k, &undone(x)));

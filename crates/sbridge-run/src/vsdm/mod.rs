@@ -82,11 +82,11 @@ impl RunData {
 pub fn start(config: VsdmConfig, out: &Path) -> Result<RunFolder> {
     RunFolder::check_free(out)?;
     let data = RunData::load(&config)?;
-    let models = if config.baselines { 3 } else { 1 };
     // As read, in units of the network, and whitened.
     let bytes = 3 * data.target.len() * data.target.shape().size() * size_of::<f32>();
-    estimate::say_what_noise_hides(&data.split.train, &config.vsdm)?;
-    estimate::announce(data.split.train.clone(), &config.vsdm, models, bytes)?;
+    let trial = estimate::trial(data.split.train.clone(), &config.vsdm)?;
+    estimate::say_what_noise_hides(trial.model());
+    estimate::announce(trial, &config.vsdm, models(&config).len(), bytes)?;
     let folder = RunFolder::create(out)?;
     atomic::write(&folder.file("config.toml"), config.to_toml().as_bytes())?;
     let manifest = Manifest {
@@ -114,13 +114,19 @@ pub fn resume(path: &Path) -> Result<RunFolder> {
 
 /// The model of the run; and beside it, if they are asked for, score models on the data and on whitened data.
 fn fit_all(config: &VsdmConfig, folder: &RunFolder, manifest: &mut Manifest, data: &RunData) -> Result<()> {
-    fit(config, folder, manifest, &data.split.train, METHOD)?;
-    if config.baselines {
-        let whitening = Whitening::of(&data.split.train)?;
-        fit(config, folder, manifest, &data.split.train, SCORE_MODEL)?;
-        fit(config, folder, manifest, &whitening.apply(&data.split.train), WHITENED)?;
+    for name in models(config) {
+        let rows = match *name {
+            WHITENED => Whitening::of(&data.split.train)?.apply(&data.split.train),
+            _ => data.split.train.clone(),
+        };
+        fit(config, folder, manifest, &rows, name)?;
     }
     Ok(())
+}
+
+/// Names of the models there will be.
+fn models(config: &VsdmConfig) -> &'static [&'static str] {
+    if config.baselines { &[METHOD, SCORE_MODEL, WHITENED] } else { &[METHOD] }
 }
 
 /// Names of the baselines: files and stages.

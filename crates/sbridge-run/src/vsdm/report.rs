@@ -79,7 +79,7 @@ fn samples_section(run: &OpenVsdm, data: &RunData) -> Result<Section> {
         style: SeriesStyle::Points,
         points: project(rows),
     };
-    let start = run.model.start(run.config.sampler.start, PATHS, &mut rng)?;
+    let start = run.model.start(run.config.sampler.start)?.draw(PATHS, &mut rng);
     let mut paths = vec![Vec::new(); PATHS];
     let net = |x, level| run.model.net.forward(x, level);
     run.model.flow(PATH_STEPS)?.carry(&net, start, &mut |_, x| {

@@ -45,10 +45,10 @@ impl Forecaster {
         sampler: &FlowSettings,
         rng: &Rng,
     ) -> Result<Vec<f64>> {
-        let flow = self.model.flow(sampler.steps)?;
-        self.simulate(origins, samples, rng, &|summary, rng| {
-            Ok(self.step(&flow, summary, self.model.start(sampler.start, summary.dims()[0], rng)?))
-        })
+        let (flow, start) = (self.model.flow(sampler.steps)?, self.model.start(sampler.start)?);
+        Ok(self.simulate(origins, samples, rng, &|summary, rng| {
+            self.step(&flow, summary, start.draw(summary.dims()[0], rng))
+        }))
     }
 
     /// The flow from `start`, `[count, dim]`, for paths whose past is summed up in the rows of `summary`.
@@ -58,30 +58,27 @@ impl Forecaster {
     }
 
     /// As [`sample`](Self::sample), with steps drawn by `draw`, which is given a summary of each past.
-    ///
-    /// # Errors
-    /// What `draw` returns.
     pub fn simulate(
         &self,
         origins: &[Origin],
         samples: usize,
         rng: &Rng,
-        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Result<Tensor<2>> + Sync),
-    ) -> Result<Vec<f64>> {
+        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Tensor<2> + Sync),
+    ) -> Vec<f64> {
         let starts: Vec<&Origin> =
             origins.iter().flat_map(|origin| std::iter::repeat_n(origin, samples)).collect();
         let blocks: Vec<&[&Origin]> = starts.chunks(BLOCK).collect();
         let one =
             |(k, block): (usize, &&[&Origin])| self.paths(block, &mut rng.fork(&format!("block {k}")), draw);
-        Ok(blocks.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>()?.concat())
+        blocks.par_iter().enumerate().map(one).collect::<Vec<_>>().concat()
     }
 
     fn paths(
         &self,
         origins: &[&Origin],
         rng: &mut Rng,
-        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Result<Tensor<2>> + Sync),
-    ) -> Result<Vec<f64>> {
+        draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Tensor<2> + Sync),
+    ) -> Vec<f64> {
         let dim = self.spread.len();
         let device = self.model.net.devices().into_iter().next().unwrap_or_else(Device::flex);
         let horizon = origins.iter().map(|origin| origin.calendar.len()).min().unwrap_or(0);
@@ -92,12 +89,12 @@ impl Forecaster {
                 told.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
             };
             let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(tell).collect();
-            let steps = to_vec_f64(draw(&self.model.net.summary(told, &device), rng)?);
+            let steps = to_vec_f64(draw(&self.model.net.summary(told, &device), rng));
             for ((path, step), scale) in paths.iter_mut().zip(steps.chunks_exact(dim)).zip(scales) {
                 let last = path.len() - dim;
                 (0..dim).for_each(|j| path.push(path[last + j] + scale[j] * step[j]));
             }
         }
-        Ok(paths.into_iter().flat_map(|path| path.into_iter().skip(self.context * dim)).collect())
+        paths.into_iter().flat_map(|path| path.into_iter().skip(self.context * dim)).collect()
     }
 }

@@ -11,7 +11,7 @@
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef, Side};
 use sbridge_ot::Gaussian;
-use sbridge_ot::matrix::{expm, trace};
+use sbridge_ot::matrix::{expm, symmetric_part, trace};
 
 use crate::error::{Error, Result};
 use crate::reference::Schedule;
@@ -110,9 +110,8 @@ impl LinearDrift {
         let exponential = expm(block.as_ref())?;
         let map = exponential.submatrix(0, 0, dim, dim).to_owned();
         let covariance = exponential.submatrix(0, dim, dim, dim) * map.transpose();
-        let symmetric = Mat::from_fn(dim, dim, |i, j| 0.5 * (covariance[(i, j)] + covariance[(j, i)]));
         let shift = (0..dim).map(|i| exponential[(i, 2 * dim)]).collect();
-        Ok(Kernel { map, shift, covariance: symmetric })
+        Ok(Kernel { map, shift, covariance: symmetric_part(covariance.as_ref()) })
     }
 }
 
@@ -144,15 +143,12 @@ impl Kernel {
     /// # Errors
     /// [`Error::Transport`] if the covariance of `after` is singular.
     pub fn reversed(&self, before: &Gaussian, after: &Gaussian) -> Result<Self> {
-        let dim = self.shift.len();
         // J = P Mᵀ P₊⁻¹, from P₊ Jᵀ = M P.
         let moved = &self.map * before.cov();
         let back = after.cov().full_piv_lu().solve(&moved).transpose().to_owned();
         let returned = product(back.as_ref(), after.mean());
         let shift = before.mean().iter().zip(returned).map(|(m, returned)| m - returned).collect();
-        let left = &back * &moved;
-        let covariance =
-            Mat::from_fn(dim, dim, |i, j| before.cov()[(i, j)] - 0.5 * (left[(i, j)] + left[(j, i)]));
+        let covariance = before.cov() - symmetric_part((&back * &moved).as_ref());
         Ok(Self { map: back, shift, covariance })
     }
 

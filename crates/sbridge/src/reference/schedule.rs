@@ -25,7 +25,7 @@ impl Default for Schedule {
 
 impl Schedule {
     /// One along which the probability flow of Gaussian data runs evenly: for variances from 5 to 500 its straightness is
-    /// half of that of β from 0.1 to 20, at as much noise.
+    /// 0.39 to 0.52 of that of β from 0.1 to 20, at nearly as much noise: 6.5 beside 7.5 on the clock.
     pub const EVEN: Self = Self { beta_min: 2.0, beta_max: 20.0, power: 3.0 };
 
     /// # Errors

@@ -43,8 +43,8 @@ pub(super) fn gaussian_study(effort: Effort, rng: &Rng) -> Result<Study> {
         ),
         note: "A step of D and b is decided by 3000 paths from N(0, I) under the learned score: a variance of as many has a \
                standard error of 0.026. Means of samples within 0.1 and covariances within a twentieth of the deviations' \
-               product, as published runs without the offset are off by up to 0.7. The cost within a tenth: 50 intervals \
-               give 0.4 % more, noise of A adds to it, and a constant D costs 0.83."
+               product, as published runs without the offset are off by up to 0.7. The cost within a tenth: intervals \
+               and noise of A add to it, and a constant D costs 0.83."
             .into(),
         ..Study::default()
     };

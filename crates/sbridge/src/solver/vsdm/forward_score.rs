@@ -15,13 +15,12 @@
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef};
-use sbridge_ot::matrix::{lyapunov, trace};
+use sbridge_ot::matrix::{lyapunov, symmetric_part, trace};
 use sbridge_ot::{Affine, Gaussian};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::reference::{LinearDrift, product};
-use crate::solver::vsdm::initial::symmetric;
 
 /// Means and raw second moments of states and scores: they add up over samples, and over the clock.
 #[derive(Clone, Debug)]
@@ -152,7 +151,7 @@ impl Family {
         let matrix = match self {
             // dA S = −R.
             Self::Full => -spread.transpose().full_piv_lu().solve(r.transpose()).transpose().to_owned(),
-            Self::Symmetric => lyapunov(symmetric(spread).as_ref(), (-(&r + r.transpose())).as_ref())?,
+            Self::Symmetric => lyapunov(symmetric_part(spread).as_ref(), (-(&r + r.transpose())).as_ref())?,
             Self::Diagonal => {
                 Mat::from_fn(dim, dim, |i, j| if i == j { -r[(i, i)] / spread[(i, i)] } else { 0.0 })
             }

@@ -2,12 +2,12 @@
 
 use faer::Mat;
 use sbridge_ot::Affine;
+use sbridge_ot::matrix::{symmetric_eigen, symmetric_part};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::reference::{LinearDiffusion, LinearDrift};
 use crate::rng::Rng;
-use crate::solver::vsdm::initial::symmetric;
 use crate::solver::vsdm::{
     BackwardPaths, Part, ScoreData, StepMoments, Update, VariationalModel, VsdmSettings, ZetaOn,
 };
@@ -71,7 +71,7 @@ pub(super) fn moments_of_paths<D: ScoreData>(
     let backward = BackwardPaths::new(&parts, &device)?;
     let told = data.condition(&model.net, &rng.indices(settings.paths, states.dims()[0]), &device);
     let net = |x, level| D::call(&model.net, &told, x, level);
-    let start = model.start(settings.paths_from, settings.paths, rng)?;
+    let start = model.start(settings.paths_from)?.draw(settings.paths, rng);
     let mut pooled = Pooled::new(&parts);
     backward.walk(&net, start, rng, &mut |k, x, correction| {
         pooled.add(k, &moments_of(x, &backward.frames()[k].score(x, correction), &parts));
@@ -179,24 +179,20 @@ pub(super) fn step(
 ) -> Result<f64> {
     let share = settings.share(k);
     let (mut moved, mut size) = (0.0, 0.0);
-    if curvatures.is_empty() {
-        let zero = |of_part: &StepMoments| Mat::zeros(of_part.state.len(), of_part.state.len());
-        *curvatures = moments.iter().map(|interval| interval.iter().map(zero).collect()).collect();
-    }
-    for (interval, (found, curvatures)) in moments.into_iter().zip(curvatures).enumerate() {
-        for ((part, found), curvature) in parts.iter_mut().zip(found).zip(curvatures) {
+    let spreads = moments.iter().map(|interval| interval.iter().map(StepMoments::spread).collect()).collect();
+    let met = match settings.update {
+        Update::Damped => spreads,
+        Update::StochasticApproximation => {
+            average(curvatures, spreads, k);
+            curvatures.clone()
+        }
+    };
+    for (interval, (found, met)) in moments.into_iter().zip(met).enumerate() {
+        for ((part, found), met) in parts.iter_mut().zip(found).zip(met) {
             let drift = &mut part.diffusion.drifts_mut()[interval];
             let (found, zeta) = match settings.zeta_on {
                 ZetaOn::Divergence => (found, settings.zeta),
                 ZetaOn::Cross => (found.crossed(settings.zeta, drift), 1.0),
-            };
-            let spread = found.spread();
-            *curvature = single_precision(
-                &(&*curvature + (&spread - &*curvature) * faer::Scale(1.0 / (k + 1) as f64)),
-            );
-            let met = match settings.update {
-                Update::Damped => &spread,
-                Update::StochasticApproximation => &*curvature,
             };
             let change = settings.family.step(&found, met.as_ref(), zeta)?;
             let before = drift.score_matrix();
@@ -207,6 +203,18 @@ pub(super) fn step(
     }
     let intervals = parts[0].diffusion.drifts().len() as f64;
     Ok((moved / intervals).sqrt() / (1.0 + (size / intervals).sqrt()))
+}
+
+/// Makes `means`, of `k` curvatures met before, those of one more.
+fn average(means: &mut Curvatures, met: Curvatures, k: usize) {
+    if means.is_empty() {
+        *means = met.iter().map(|interval| interval.iter().map(single_precision).collect()).collect();
+        return;
+    }
+    let share = faer::Scale(1.0 / (k + 1) as f64);
+    for (mean, met) in means.iter_mut().flatten().zip(met.into_iter().flatten()) {
+        *mean = single_precision(&(&*mean + (met - &*mean) * share));
+    }
 }
 
 /// D − 2 η dA and b + η db, with the eigenvalues of D kept in their range.
@@ -224,10 +232,7 @@ fn changed(drift: &LinearDrift, change: &Affine, share: f64) -> Result<LinearDri
 
 /// Eigenvalues and eigenvectors of the symmetric part.
 fn spectrum(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
-    let eigen = symmetric(matrix.as_ref())
-        .self_adjoint_eigen(faer::Side::Lower)
-        .map_err(|_| sbridge_ot::OtError::Eigenvalues { what: "the drift matrix" })?;
-    Ok((eigen.S().column_vector().iter().copied().collect(), eigen.U().to_owned()))
+    Ok(symmetric_eigen("the drift matrix", symmetric_part(matrix.as_ref()).as_ref())?)
 }
 
 fn single_precision(a: &Mat<f64>) -> Mat<f64> {

@@ -158,9 +158,10 @@ impl Frame {
         // Row k is that of C and W for output k of the network.
         let outputs = Tensor::<2>::eye(dim, &device).cast(x.dtype());
         let weights = self.whitening.apply(self.correction.apply(outputs));
+        let whitened = self.whitened(x);
         let mut total = Tensor::zeros([count, 1], (&device, x.dtype()));
         for k in 0..dim {
-            let y = self.whitened(x).autodiff().require_grad();
+            let y = whitened.clone().autodiff().require_grad();
             let gradients = net(y.clone(), level.clone()).narrow(1, k, 1).sum().backward();
             let slope = y.grad(&gradients).expect("the output depends on the input");
             total = total - (slope * weights.clone().narrow(0, k, 1)).sum_dim(1);

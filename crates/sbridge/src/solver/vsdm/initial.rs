@@ -1,6 +1,7 @@
 //! The forward score before the first stage: of Gaussian data with the moments of ours, in closed form.       \[VSDM\]
 
-use faer::{Mat, MatRef};
+use faer::Mat;
+use sbridge_ot::matrix::{symmetric_eigen, symmetric_part};
 use sbridge_ot::{Gaussian, PriorBridge};
 
 use crate::error::Result;
@@ -39,13 +40,13 @@ fn initial_drifts(data: &Gaussian, settings: &VsdmSettings) -> Result<Vec<Linear
 ///
 /// # Errors
 /// [`Error::Transport`](crate::Error::Transport) for a covariance that is none.
-pub fn bridge_drifts(data: &Gaussian, schedule: Schedule, intervals: usize) -> Result<Vec<LinearDrift>> {
+fn bridge_drifts(data: &Gaussian, schedule: Schedule, intervals: usize) -> Result<Vec<LinearDrift>> {
     let prior = Gaussian::isotropic(vec![0.0; data.dim()], 1.0)?;
     let bridge = PriorBridge::new(data, &prior, schedule.total())?;
     let middle = |k: usize| schedule.total() * (k as f64 + 0.5) / intervals as f64;
     let drift = |k: usize| {
         let score = bridge.score(middle(k));
-        LinearDrift::of_score(symmetric(score.matrix.as_ref()).as_ref(), score.offset)
+        LinearDrift::of_score(symmetric_part(score.matrix.as_ref()).as_ref(), score.offset)
     };
     Ok((0..intervals).map(drift).collect())
 }
@@ -63,10 +64,6 @@ fn moments_of_columns(states: &Tensor<2>) -> Result<Vec<Gaussian>> {
     (0..dim).map(moments).collect()
 }
 
-pub(super) fn symmetric(a: MatRef<'_, f64>) -> Mat<f64> {
-    Mat::from_fn(a.nrows(), a.ncols(), |i, j| 0.5 * (a[(i, j)] + a[(j, i)]))
-}
-
 /// The drift, constant and symmetric, that carries a law with the moments of `data` to N(0, I) over `span` of the clock:
 /// where the updates rest for ζ = 1, without a simulation.
 ///
@@ -76,15 +73,13 @@ pub(super) fn symmetric(a: MatRef<'_, f64>) -> Mat<f64> {
 /// [`Error::Transport`](crate::Error::Transport) if the covariance has no eigenvalues to rounding.
 pub fn moment_matched(data: &Gaussian, span: f64) -> Result<LinearDrift> {
     let dim = data.dim();
-    let eigen = symmetric(data.cov()).self_adjoint_eigen(faer::Side::Lower);
-    let eigen = eigen.map_err(|_| sbridge_ot::OtError::Eigenvalues { what: "the covariance of the data" })?;
-    let vectors = eigen.U();
-    let values: Vec<f64> = eigen.S().column_vector().iter().map(|c| matched(c.max(0.0), span)).collect();
+    let (variances, vectors) = symmetric_eigen("the covariance of the data", data.cov())?;
+    let values: Vec<f64> = variances.iter().map(|c| matched(c.max(0.0), span)).collect();
     let means = product(vectors.transpose(), data.mean());
     let along = values.iter().zip(&means).map(|(l, m)| -(-0.5 * l * span).exp() * m / decayed(0.5 * l, span));
-    let offset = product(vectors, &along.collect::<Vec<_>>());
+    let offset = product(vectors.as_ref(), &along.collect::<Vec<_>>());
     let scaled = Mat::from_fn(dim, dim, |i, j| vectors[(i, j)] * values[j]);
-    Ok(LinearDrift { matrix: symmetric((scaled * vectors.transpose()).as_ref()), offset })
+    Ok(LinearDrift { matrix: symmetric_part((scaled * vectors.transpose()).as_ref()), offset })
 }
 
 /// l with c e^{−lU} + φ(l, U) = 1: the left side falls in l.

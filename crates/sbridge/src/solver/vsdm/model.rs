@@ -36,6 +36,21 @@ pub enum StartLaw {
     Prior,
 }
 
+/// Where backward paths start.
+pub struct Start {
+    /// The root of the covariance, and the mean, `[1, dim]`.
+    root: RowMap,
+    mean: Tensor<2>,
+}
+
+impl Start {
+    /// `count` draws, `[count, dim]`.
+    pub fn draw(&self, count: usize, rng: &mut Rng) -> Tensor<2> {
+        let noise = rng.normal([count, self.mean.dims()[1]], &self.mean.device());
+        self.root.apply(noise) + self.mean.clone()
+    }
+}
+
 impl<N: Module> VariationalModel<N> {
     /// The noise schedule.
     pub fn schedule(&self) -> Schedule {
@@ -85,15 +100,15 @@ impl<N: Module> VariationalModel<N> {
         ProbabilityFlow::new(&self.seen_at(&nodes)?, Direction::Backward, &self.device())
     }
 
-    /// `count` draws of the law `law` at t = 1, `[count, dim]`.
+    /// The law `law` at t = 1, to draw from.
     ///
     /// # Errors
     /// As [`end`](Self::end).
-    pub fn start(&self, law: StartLaw, count: usize, rng: &mut Rng) -> Result<Tensor<2>> {
+    pub fn start(&self, law: StartLaw) -> Result<Start> {
         let (end, device) = (self.end(law)?, self.device());
         let roots = end.iter().map(|law| Ok(sqrt_psd(law.cov())?)).collect::<Result<Vec<_>>>()?;
         let mean = joined(end.iter().map(Gaussian::mean), &device);
-        Ok(RowMap::of(&roots, &device).apply(rng.normal([count, mean.dims()[1]], &device)) + mean)
+        Ok(Start { root: RowMap::of(&roots, &device), mean })
     }
 
     /// Where its network lies.
@@ -108,7 +123,7 @@ impl VariationalModel {
     /// # Errors
     /// As [`flow`](Self::flow).
     pub fn sample(&self, count: usize, sampler: &FlowSettings, rng: &mut Rng) -> Result<Tensor<2>> {
-        let start = self.start(sampler.start, count, rng)?;
+        let start = self.start(sampler.start)?.draw(count, rng);
         Ok(self.flow(sampler.steps)?.carry(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
     }
 

@@ -27,7 +27,8 @@ pub struct Learned {
     pub stages: Vec<StageRecord>,
     /// Whether the training after the last of them is over.
     pub is_cool: bool,
-    /// Means of the curvatures that steps of the forward score have met, of each interval and part.
+    /// Means of the curvatures that steps of the forward score have met, of each interval and part; none unless steps
+    /// are averaged.
     pub curvatures: Curvatures,
 }
 
