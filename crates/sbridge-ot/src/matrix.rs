@@ -5,8 +5,9 @@
 //!
 //! Tests: roots square back; expm turns sums into products and traces into determinants; Lyapunov residuals vanish.
 
+use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
-use faer::{Mat, MatRef, Side};
+use faer::{Accum, Mat, MatRef, Par, Side};
 
 use crate::error::{OtError, Result};
 
@@ -116,6 +117,13 @@ fn largest_asymmetry(a: MatRef<'_, f64>) -> (usize, usize, f64) {
     pairs
         .map(|(i, j)| (i, j, (a[(i, j)] - a[(j, i)]).abs()))
         .fold((0, 0, 0.0), |worst, pair| if pair.2 > worst.2 { pair } else { worst })
+}
+
+/// A B, on this thread: for work that is done side by side as it is.
+pub fn times(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
+    out
 }
 
 /// (A + Aᵀ)/2: symmetric to the bit.

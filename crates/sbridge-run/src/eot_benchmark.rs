@@ -13,11 +13,13 @@ use sbridge::solver::light_sb::LightSb;
 use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
 use sbridge::{Bridge, Direction, PairBridge};
 pub use sbridge_ot::Potential;
+use sbridge_ot::matrix::symmetric_eigen;
 use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
 use serde::Serialize;
 
 use crate::error::{Result, RunError};
 use crate::pair_config::{PairConfig, PairMethod};
+use crate::shown::digits;
 use crate::watch::Progress;
 
 /// Ends drawn without regard to each other.
@@ -57,6 +59,8 @@ pub struct Score {
     pub target: Option<f64>,
     /// KL of the exact paths from the model's, from their drifts.
     pub path_kl: Option<f64>,
+    /// Variance that the last of its steps adds to every coordinate.
+    pub last_step: Option<f64>,
     /// Seconds of the fit.
     pub seconds: Option<f64>,
 }
@@ -68,6 +72,8 @@ pub struct Cell {
     pub dim: usize,
     /// ε.
     pub epsilon: f64,
+    /// The least variance of the plan's conditional law in any direction, at the middle of the source.
+    pub narrowest: f64,
     /// Solvers first, then what to compare them with.
     pub scores: Vec<Score>,
 }
@@ -106,11 +112,19 @@ pub fn run(
             scores.push(judge.solver(*method, config)?);
         }
         scores.extend(judge.comparisons()?);
-        cells.push(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), scores });
+        let (dim, epsilon, narrowest) = (benchmark.dim(), benchmark.epsilon(), narrowest(benchmark)?);
+        cells.push(Cell { dim, epsilon, narrowest, scores });
     }
     progress.show(benchmarks.len() * solvers.len(), "");
     progress.finish();
     Ok(cells)
+}
+
+/// See [`Cell::narrowest`].
+fn narrowest(benchmark: &EntropicBenchmark) -> Result<f64> {
+    let plan = benchmark.conditional(&vec![0.0; benchmark.dim()])?;
+    let (variances, _) = symmetric_eigen("the plan's conditional covariance", plan.cov())?;
+    Ok(variances[0])
 }
 
 /// An instance with samples of its laws, and what scores are measured by.
@@ -151,7 +165,7 @@ impl<'a> Judge<'a> {
                 LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {})?;
             let seconds = started.elapsed().as_secs_f64();
             // The plan's moments are known, so no draws blur them.
-            let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |x| {
+            let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |_, x| {
                 let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
                 Gaussian::new(mean, covariance)
             })?;
@@ -170,22 +184,20 @@ impl<'a> Judge<'a> {
         drawn_at: usize,
         seconds: Option<f64>,
     ) -> Result<Score> {
-        let mut rng = self.rng.fork("draws");
         let few = self.x.subset(&(0..drawn_at).collect::<Vec<_>>())?;
-        let mut draws = |x: &[f64]| {
+        let draws = |k: usize, x: &[f64]| {
+            let mut rng = self.rng.fork(&format!("draws {k}"));
             let same = rows(&Points::new(x.repeat(DRAWS), x.len())?);
-            Ok::<_, RunError>(Gaussian::fit(&points(&bridge.transport(
-                Direction::Forward,
-                &same,
-                &mut rng,
-            ))?)?)
+            let drawn = bridge.transport(Direction::Forward, &same, &mut rng);
+            Ok::<_, RunError>(Gaussian::fit(&points(&drawn)?)?)
         };
-        let conditional = self.benchmark.conditional_uvp(&few, self.variance(), &mut draws)?;
+        let conditional = self.benchmark.conditional_uvp(&few, self.variance(), draws)?;
         let start = rows(&self.benchmark.sample_source(CARRIED, &mut self.stream("carried"))?);
         let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
         let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
         let path_kl = Some(self.path_kl(bridge)?);
-        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, seconds })
+        let last_step = bridge.step_variances(Direction::Forward).last().copied();
+        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds })
     }
 
     /// KL(P* ‖ P) = (1/2ε) ∫ E*|v* − v|² dt, at times spread evenly over [0, 1).
@@ -210,13 +222,12 @@ impl<'a> Judge<'a> {
     /// What no solver beats, and what every solver should.
     fn comparisons(&self) -> Result<Vec<Score>> {
         let few = self.x.subset(&(0..DRAWN_AT).collect::<Vec<_>>())?;
-        let mut stream = self.stream("floor");
-        let floor = self.benchmark.conditional_uvp(&few, self.variance(), |x| {
+        let floor = self.benchmark.conditional_uvp(&few, self.variance(), |k, x| {
             let same = Points::new(x.repeat(DRAWS), x.len())?;
-            Gaussian::fit(&self.benchmark.sample_target(&same, &mut stream)?)
+            Gaussian::fit(&self.benchmark.sample_target(&same, &mut self.stream(&format!("floor {k}")))?)
         })?;
         let of = |model: &Gaussian| {
-            self.benchmark.conditional_uvp(&self.x, self.variance(), |_| Ok::<_, OtError>(model.clone()))
+            self.benchmark.conditional_uvp(&self.x, self.variance(), |_, _| Ok::<_, OtError>(model.clone()))
         };
         let dim = self.whole.dim();
         let constant = Gaussian::new(self.whole.mean().to_vec(), Mat::zeros(dim, dim))?;
@@ -225,6 +236,7 @@ impl<'a> Judge<'a> {
             conditional,
             target: None,
             path_kl: None,
+            last_step: None,
             seconds: None,
         };
         Ok(vec![
@@ -313,10 +325,12 @@ impl fmt::Display for EotTable {
                 )?;
             }
             writeln!(f)?;
-            for name in cell.no_better_than_independent() {
+            for score in cell.no_better_than_independent() {
+                let Score { name, .. } = score;
                 writeln!(
                     f,
-                    "note: {name} is no better than the independent coupling (more half_bridges, steps or samples)"
+                    "note: {name} is no better than the independent coupling: {}",
+                    cell.reason(score)
                 )?;
             }
         }
@@ -326,10 +340,23 @@ impl fmt::Display for EotTable {
 
 impl Cell {
     /// Solvers whose plan is no nearer than that of no coupling at all.
-    fn no_better_than_independent(&self) -> Vec<&str> {
+    fn no_better_than_independent(&self) -> Vec<&Score> {
         let independent = self.scores.iter().find(|score| score.name == INDEPENDENT);
         let bound = independent.map_or(f64::MAX, |score| score.conditional);
         let solved = self.scores.iter().filter(|score| score.seconds.is_some());
-        solved.filter(|score| score.conditional >= bound).map(|score| score.name.as_str()).collect()
+        solved.filter(|score| score.conditional >= bound).collect()
+    }
+
+    /// Why, as far as the numbers say.
+    fn reason(&self, score: &Score) -> String {
+        match score.last_step {
+            Some(variance) if variance > self.narrowest => format!(
+                "its last step adds a variance of {} to every coordinate, and the plan has {} along its narrowest (more \
+                 networks.steps)",
+                digits(variance),
+                digits(self.narrowest)
+            ),
+            _ => "too little training (more half_bridges, steps or samples)".into(),
+        }
     }
 }

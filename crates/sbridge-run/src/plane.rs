@@ -1,8 +1,9 @@
 //! The plane in which clouds of many dimensions are drawn.
 
 use sbridge_ot::Points;
+use sbridge_ot::matrix::symmetric_eigen;
 
-use crate::error::{Result, RunError};
+use crate::error::Result;
 use crate::report::{Block, Plot, Series};
 
 /// The two principal axes of a cloud.
@@ -14,18 +15,15 @@ impl Plane {
     /// The widest two directions of `cloud`.
     ///
     /// # Errors
-    /// [`RunError::Input`] if it has none.
+    /// [`RunError::Transport`](crate::error::RunError::Transport) if it has none.
     pub(crate) fn of(cloud: &Points) -> Result<Self> {
         let dim = cloud.dim();
         if dim == 1 {
             return Ok(Self { axes: [vec![1.0], vec![1.0]] });
         }
-        let covariance = cloud.covariance()?;
-        let eigen = covariance
-            .self_adjoint_eigen(faer::Side::Lower)
-            .map_err(|e| RunError::Input(format!("the points have no principal axes: {e:?}")))?;
-        // Eigenvalues come in rising order.
-        let axis = |j: usize| (0..dim).map(|i| eigen.U()[(i, j)]).collect();
+        // Axes of rising variance.
+        let (_, axes) = symmetric_eigen("the covariance of the points", cloud.covariance()?.as_ref())?;
+        let axis = |j: usize| (0..dim).map(|i| axes[(i, j)]).collect();
         Ok(Self { axes: [axis(dim - 1), axis(dim - 2)] })
     }
 

@@ -15,15 +15,19 @@ mod factor;
 mod generator;
 mod truncated;
 
-use faer::{Mat, MatRef};
+use std::ops::AddAssign as _;
+
+use faer::{Mat, MatMut, MatRef};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 use self::factor::{Blurred, Factor};
 use self::generator::{Normals, orthonormal};
 use crate::bures::bures_wasserstein2;
 use crate::error::{OtError, Result, require_positive};
 use crate::gaussian::Gaussian;
+use crate::matrix::times;
 use crate::points::Points;
 
 /// Parts of the potential.
@@ -31,6 +35,9 @@ const COMPONENTS: usize = 5;
 
 /// Distance of their centres from the origin.
 const RADIUS: f64 = 5.0;
+
+/// States whose drift is computed together.
+const BLOCK: usize = 256;
 
 /// What the parts of a potential are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +128,7 @@ impl EntropicBenchmark {
         let (dim, weights) = (self.dim(), self.weights(x));
         let mut mean = vec![0.0; dim];
         let mut second = Mat::<f64>::zeros(dim, dim);
-        for (w, c) in weights.iter().zip(&self.components) {
+        for (w, c) in weights.iter().zip(&self.components).filter(|(w, _)| **w > f64::EPSILON) {
             let along = c.turned(x).into_iter().zip(&c.factors);
             let (centre, var): (Vec<f64>, Vec<f64>) =
                 along.map(|(z, factor)| factor.posterior(z, self.epsilon)).unzip();
@@ -140,50 +147,59 @@ impl EntropicBenchmark {
     /// `x: [dim, n]`, result the same.
     pub fn drift(&self, t: f64, x: MatRef<'_, f64>) -> Mat<f64> {
         let left = self.epsilon * (1.0 - t);
-        let parts: Vec<(Vec<Blurred>, Mat<f64>)> =
-            self.components.iter().map(|c| (c.blurred(left), c.axes.transpose() * x)).collect();
-        let weights: Vec<Vec<f64>> = (0..x.ncols())
-            .map(|i| {
-                let along = |(c, (factors, z)): (&Component, &(Vec<Blurred>, Mat<f64>))| {
-                    let pairs = factors.iter().zip(z.col(i).iter());
-                    c.ln_weight + pairs.map(|(factor, z)| factor.log_evidence(*z)).sum::<f64>()
-                };
-                let terms: Vec<f64> = self.components.iter().zip(&parts).map(along).collect();
-                let total = log_sum_exp(&terms);
-                terms.into_iter().map(|term| (term - total).exp()).collect()
-            })
-            .collect();
+        let blurred: Vec<Vec<Blurred>> = self.components.iter().map(|c| c.blurred(left)).collect();
         let mut drift = Mat::<f64>::zeros(x.nrows(), x.ncols());
-        for (k, (c, (factors, z))) in self.components.iter().zip(&parts).enumerate() {
-            let pull = |j: usize, i: usize| self.epsilon * weights[i][k] * factors[j].slope(z[(j, i)]);
-            drift += &c.axes * Mat::from_fn(x.nrows(), x.ncols(), pull);
-        }
+        let blocks = drift.par_col_chunks_mut(BLOCK).zip(x.par_col_chunks(BLOCK));
+        blocks.for_each(|(block, x)| self.drift_of_block(&blurred, x, block));
         drift
+    }
+
+    /// Adds the drift in the columns of `x` to those of `drift`.
+    fn drift_of_block(&self, blurred: &[Vec<Blurred>], x: MatRef<'_, f64>, mut drift: MatMut<'_, f64>) {
+        let turned: Vec<Mat<f64>> = self.components.iter().map(|c| times(c.axes.transpose(), x)).collect();
+        let weights = |i: usize| {
+            let along = |((c, factors), z): ((&Component, &Vec<Blurred>), &Mat<f64>)| {
+                let pairs = factors.iter().zip(z.col(i).iter());
+                c.ln_weight + pairs.map(|(factor, z)| factor.log_evidence(*z)).sum::<f64>()
+            };
+            shares(self.components.iter().zip(blurred).zip(&turned).map(along).collect())
+        };
+        let weights: Vec<Vec<f64>> = (0..x.ncols()).map(weights).collect();
+        for (k, c) in self.components.iter().enumerate() {
+            // Most states belong to one part; what others add is rounding.
+            let of: Vec<usize> = (0..x.ncols()).filter(|i| weights[*i][k] > f64::EPSILON).collect();
+            let pull = |j: usize, i: usize| {
+                self.epsilon * weights[of[i]][k] * blurred[k][j].slope(turned[k][(j, of[i])])
+            };
+            let pulled = times(c.axes.as_ref(), Mat::from_fn(x.nrows(), of.len(), pull).as_ref());
+            of.iter()
+                .zip(pulled.col_iter())
+                .for_each(|(i, pulled)| drift.as_mut().col_mut(*i).add_assign(pulled));
+        }
     }
 
     /// w_k(x).
     fn weights(&self, x: &[f64]) -> Vec<f64> {
-        let terms: Vec<f64> = self.components.iter().map(|c| c.log_evidence(x, self.epsilon)).collect();
-        let total = log_sum_exp(&terms);
-        terms.into_iter().map(|term| (term - total).exp()).collect()
+        shares(self.components.iter().map(|c| c.log_evidence(x, self.epsilon)).collect())
     }
 
     /// cBW-UVP in percent: 100 times the mean, over points x, of the Bures–Wasserstein distance between the moments
-    /// `model(x)` and those of the plan, over the total variance of the target.
+    /// that `model` has for the point of this number, and those of the plan, over the total variance of the target.
     ///
     /// # Errors
     /// If the model fails, or its dimension differs.
-    pub fn conditional_uvp<E: From<OtError>>(
+    pub fn conditional_uvp<E: From<OtError> + Send>(
         &self,
         x: &Points,
         target_variance: f64,
-        mut model: impl FnMut(&[f64]) -> std::result::Result<Gaussian, E>,
+        model: impl Fn(usize, &[f64]) -> std::result::Result<Gaussian, E> + Sync,
     ) -> std::result::Result<f64, E> {
-        let mut total = 0.0;
-        for x in x.rows() {
-            total += bures_wasserstein2(&model(x)?, &self.conditional(x)?)?;
-        }
-        Ok(100.0 * total / (x.len() as f64 * target_variance))
+        let rows: Vec<&[f64]> = x.rows().collect();
+        let distance =
+            |(k, x): (usize, &&[f64])| Ok(bures_wasserstein2(&model(k, x)?, &self.conditional(x)?)?);
+        let distances =
+            rows.par_iter().enumerate().map(distance).collect::<std::result::Result<Vec<f64>, E>>()?;
+        Ok(100.0 * distances.iter().sum::<f64>() / (x.len() as f64 * target_variance))
     }
 }
 
@@ -241,6 +257,12 @@ impl Component {
 fn log_sum_exp(terms: &[f64]) -> f64 {
     let most = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     most + terms.iter().map(|x| (x - most).exp()).sum::<f64>().ln()
+}
+
+/// The softmax of `terms`.
+fn shares(terms: Vec<f64>) -> Vec<f64> {
+    let total = log_sum_exp(&terms);
+    terms.into_iter().map(|term| (term - total).exp()).collect()
 }
 
 /// The index at which cumulated `weights` pass `u`.
@@ -407,7 +429,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let x = benchmark.sample_source(100, &mut rng).unwrap();
         let uvp = benchmark
-            .conditional_uvp(&x, 14.92, |x| {
+            .conditional_uvp(&x, 14.92, |k, x| {
+                let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
                 let same = Points::new(x.repeat(1000), 2)?;
                 Gaussian::fit(&benchmark.sample_target(&same, &mut rng)?)
             })

@@ -3,7 +3,9 @@
 //! With Σ = Q diag(λ) Qᵀ the smoothed score is −Q diag(1/(λ + v)) Qᵀ (z − m), for any v per row.
 //! Tests: moments of samples; the score is the gradient of the smoothed log-density.
 
-use crate::error::{Error, Result};
+use sbridge_ot::matrix::symmetric_eigen;
+
+use crate::error::Result;
 use crate::marginal::{Marginal, SmoothedScore};
 use crate::rng::Rng;
 use crate::tensor::{DType, Device, Tensor, TensorData, column};
@@ -34,14 +36,12 @@ impl Gaussian {
     /// N(mean, covariance), computing in the type of `dtype`.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the covariance has no eigendecomposition (it holds a non-finite value).
+    /// [`Error::Transport`](crate::Error::Transport) if the covariance has no eigenvalues to rounding.
     pub fn new(law: &sbridge_ot::Gaussian, dtype: DType, device: &Device) -> Result<Self> {
         let dim = law.mean().len();
-        let eigen = law.cov().self_adjoint_eigen(faer::Side::Lower).map_err(|e| {
-            Error::setting("covariance", "finite and symmetric", format!("{e:?}"), "check the samples")
-        })?;
-        let variances: Vec<f64> = (0..dim).map(|j| eigen.S()[j].max(0.0)).collect();
-        let axes: Vec<f64> = (0..dim * dim).map(|k| eigen.U()[(k / dim, k % dim)]).collect();
+        let (variances, axes) = symmetric_eigen("the covariance", law.cov())?;
+        let variances: Vec<f64> = variances.into_iter().map(|variance| variance.max(0.0)).collect();
+        let axes: Vec<f64> = (0..dim * dim).map(|k| axes[(k / dim, k % dim)]).collect();
         let tensor =
             |values, shape: [usize; 2]| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
         Ok(Self {

@@ -17,6 +17,9 @@ use crate::transport::state_at;
 /// Samples learned from, and samples carried.
 const COUNT: usize = 20_000;
 
+/// Steps of training in all half-bridges together, at most.
+const STEPS: usize = 15_000;
+
 /// Times at which marginals are compared.
 const TIMES: usize = 21;
 
@@ -94,7 +97,7 @@ fn networks(
 ) -> Result<Box<dyn PairBridge>> {
     let mut settings = AlternationSettings { steps: 20, ..preset };
     (settings.net.mlp.width, settings.net.mlp.layers) = (64, 2);
-    settings.fit.steps = 1500;
+    settings.fit.steps = settings.fit.steps.min(STEPS / settings.half_bridges);
     Ok(Box::new(Alternation::new(x, y, None, epsilon, settings, rng.fork("fit"))?.run()?))
 }
 

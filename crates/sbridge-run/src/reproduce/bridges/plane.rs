@@ -105,8 +105,6 @@ fn sized(settings: &AlternationSettings, effort: Effort) -> AlternationSettings 
         sized.fit.batch_size = 128;
         sized.fit.steps = settings.fit.steps.min(1500);
         sized.half_bridges = settings.half_bridges.min(4);
-    } else {
-        sized.fit.steps *= 2;
     }
     sized
 }

@@ -11,9 +11,6 @@
 //! turned need that. Both laws are centred and scaled by one number before the fit, which changes neither
 //! the problem nor, after undoing it, the answer.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
-
 mod bridge;
 mod potential;
 mod training;
@@ -21,10 +18,3 @@ mod training;
 pub use bridge::{LightSb, OnStep};
 pub use potential::LightPotential;
 pub use training::{LightSbSettings, PointSource, fit};
-
-/// a b, on this thread: components are worked on side by side, so products need not be.
-fn times(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
-    let mut out = Mat::zeros(a.nrows(), b.ncols());
-    matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
-    out
-}

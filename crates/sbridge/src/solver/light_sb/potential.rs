@@ -2,11 +2,10 @@
 
 use std::sync::OnceLock;
 
-use faer::linalg::solvers::SelfAdjointEigen;
-use faer::{Mat, MatRef, Side};
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
+use sbridge_ot::matrix::{symmetric_eigen, times};
 
-use super::times;
 use crate::error::{Error, Result, require_positive};
 use crate::rng::Rng;
 
@@ -203,12 +202,10 @@ struct Basis {
 impl Basis {
     fn of(component: &Component) -> Self {
         let covariance = times(component.factor.as_ref(), component.factor.transpose());
-        let eigen =
-            SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).expect("a finite symmetric matrix");
-        let vectors = eigen.U().to_owned();
+        let (values, vectors) = symmetric_eigen("S", covariance.as_ref()).expect("a finite symmetric matrix");
         Self {
             ln_weight: component.ln_weight,
-            values: eigen.S().column_vector().iter().copied().collect(),
+            values,
             centre: transposed_product(&vectors, &component.centre),
             vectors,
         }

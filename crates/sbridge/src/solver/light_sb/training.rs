@@ -7,10 +7,10 @@
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
 use rayon::prelude::*;
+use sbridge_ot::matrix::times;
 use serde::{Deserialize, Serialize};
 
 use super::potential::{Component, LightPotential, softmax};
-use super::times;
 use crate::error::{Error, Result, require_positive};
 use crate::rng::Rng;
 
