@@ -32,6 +32,7 @@ WORK = (
     + [("simulate 10000 100 256", ["torch"]), ("autoencoder-step 128", ["torch"])]
     + [(f"unet-step 64 {c}", ["torch"]) for c in (32, 64)]
     + [(f"half-bridge 128 256 1000 {uses}", ["torch", "torch-compiled"]) for uses in (1, 4)]
+    + [("dsb-half-bridge 128 256 1500", ["torch", "torch-compiled"])]
     + [(f"assignment {n}", ["scipy", "pot"]) for n in (1000, 3000)]
     + [("sinkhorn 10000", ["pot"])]
 )

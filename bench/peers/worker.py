@@ -167,17 +167,22 @@ def unet_step(batch, channels, threads, compiled):
     return work
 
 
-def half_bridge(batch, width, steps, _uses, threads, compiled):
-    torch = torch_setup(threads)
+def halves(torch, width, compiled):
+    """A sample, the drift that is walked, the drift that is learned, and what makes an optimiser for it."""
 
     def net():
         layers = [torch.nn.Linear(6, width), torch.nn.SiLU(), torch.nn.Linear(width, width), torch.nn.SiLU()]
         return torch.nn.Sequential(*layers, torch.nn.Linear(width, 5))
 
-    forward_net, backward_net = net(), net()
-    walked = torch.compile(forward_net) if compiled else forward_net
-    learned = torch.compile(backward_net) if compiled else backward_net
-    source = torch.randn(10000, 5) - 0.1
+    nets = net(), net()
+    walked, learned = (torch.compile(net) if compiled else net for net in nets)
+    optimiser = lambda: torch.optim.Adam(nets[1].parameters(), lr=1e-4, fused=True)  # noqa: E731
+    return torch.randn(10000, 5) - 0.1, walked, learned, optimiser
+
+
+def half_bridge(batch, width, steps, _uses, threads, compiled):
+    torch = torch_setup(threads)
+    source, walked, learned, optimiser_of_learned = halves(torch, width, compiled)
     path_steps = 20
 
     def pairs():
@@ -190,7 +195,7 @@ def half_bridge(batch, width, steps, _uses, threads, compiled):
         return x0, x.clone()
 
     def work():
-        optimiser = torch.optim.Adam(backward_net.parameters(), lr=1e-4, fused=True)
+        optimiser = optimiser_of_learned()
         used = len(source)
         for _ in range(steps):
             if used + batch > len(source):
@@ -201,6 +206,39 @@ def half_bridge(batch, width, steps, _uses, threads, compiled):
             x = (1 - t) * a + t * b + (t * (1 - t)).sqrt() * z
             target = a - b - ((1 - t) / t).sqrt() * z
             loss = ((learned(torch.cat([x, t], 1)) - target) ** 2).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+
+    return work
+
+
+def dsb_half_bridge(batch, width, steps, threads, compiled):
+    torch = torch_setup(threads)
+    source, walked, learned, optimiser_of_learned = halves(torch, width, compiled)
+    path_steps = 20
+
+    def tuples():
+        x, states, targets = source[torch.randperm(len(source))], [], []
+        with torch.inference_mode():
+            for k in range(path_steps):
+                before, after = (torch.full((len(x), 1), j / path_steps) for j in (k, k + 1))
+                mean = x + walked(torch.cat([x, before], 1)) / path_steps
+                x = mean + torch.randn_like(x) / path_steps**0.5
+                targets.append(mean - x - walked(torch.cat([x, before], 1)) / path_steps)
+                states.append(torch.cat([x, after], 1))
+        states, targets = torch.cat(states), torch.cat(targets)
+        order = torch.randperm(len(states))
+        return states[order].clone(), targets[order].clone()
+
+    def work():
+        optimiser = optimiser_of_learned()
+        used = len(source) * path_steps
+        for _ in range(steps):
+            if used + batch > len(source) * path_steps:
+                (states, targets), used = tuples(), 0
+            x, y, used = states[used : used + batch], targets[used : used + batch], used + batch
+            loss = ((learned(x) - y) ** 2).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -251,6 +289,7 @@ def prepare(name, peer, threads):
     networks = {
         "mlp-step": mlp_step, "mlp-forward": mlp_forward, "simulate": simulate,
         "autoencoder-step": autoencoder_step, "unet-step": unet_step, "half-bridge": half_bridge,
+        "dsb-half-bridge": dsb_half_bridge,
     }
     if kind in networks:
         return networks[kind](*sizes, threads, compiled)

@@ -9,6 +9,7 @@
 //! | `autoencoder-step B` | a training step of the convolutional autoencoder of 28 × 28 images |
 //! | `unet-step B C` | a training step of a U-Net of C channels on 28 × 28 images |
 //! | `half-bridge B W S U` | S steps of bridge matching in five dimensions, batch B, network 6-W-W-5, on 10,000 pairs at a time that the last half-bridge simulates in 20 steps, each used U times; always once in the other library |
+//! | `dsb-half-bridge B W S` | the same by mean matching on every step of 10,000 such paths at a time, each used once |
 //! | `assignment N` | exact matching of N points in 16 dimensions |
 //! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
 
@@ -21,7 +22,7 @@ use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::solver::alternation::{Alternation, AlternationSettings};
-use sbridge::solver::dsbm;
+use sbridge::solver::{dsb, dsbm};
 use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
 use sbridge_kernels::Activation::Silu;
 use sbridge_ot::{Points, SinkhornSettings};
@@ -44,7 +45,12 @@ pub fn work(name: &str) -> Result<Work, String> {
         ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
         ["unet-step", batch, channels] => Ok(unet_step(size(batch)?, size(channels)?)),
         ["half-bridge", batch, width, steps, uses] => {
-            Ok(half_bridge(size(batch)?, size(width)?, size(steps)?, size(uses)?))
+            let mut preset = dsbm();
+            preset.cache.uses = size(uses)?;
+            Ok(half_bridge(preset, size(batch)?, size(width)?, size(steps)?))
+        }
+        ["dsb-half-bridge", batch, width, steps] => {
+            Ok(half_bridge(dsb(), size(batch)?, size(width)?, size(steps)?))
         }
         ["assignment", count] => Ok(assignment(size(count)?)),
         ["sinkhorn", count] => Ok(sinkhorn(size(count)?)),
@@ -259,11 +265,11 @@ fn unet_step(batch: usize, channels: usize) -> Work {
 }
 
 /// The third half-bridge between Gaussians, again and again.
-fn half_bridge(batch: usize, width: usize, steps: usize, uses: usize) -> Work {
+/// The third half-bridge of `preset`, the first that walks along a network.
+fn half_bridge(mut preset: AlternationSettings, batch: usize, width: usize, steps: usize) -> Work {
     let (device, rng) = (Device::flex(), Rng::new(0));
-    let mut preset = dsbm();
     (preset.net.mlp.width, preset.net.mlp.layers) = (width, 2);
-    (preset.cache.rows, preset.cache.uses, preset.half_bridges) = (10_000, uses, 3);
+    (preset.cache.rows, preset.half_bridges) = (10_000, 3);
     preset.fit = FitSettings { steps: 50, ..settings(batch) };
     let mut data = rng.fork("data");
     let [source, target] = [-0.1, 0.1].map(|mean| data.normal([10_000, 5], &device) + mean);

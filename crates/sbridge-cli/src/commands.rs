@@ -235,20 +235,30 @@ fn assignments(fit: &FitLatent) -> Result<Vec<String>> {
     ]))
 }
 
+/// Labels in a range, at most.
+const MOST_LABELS: u32 = 10_000;
+
 /// `5-9` or `1,3` as a list.
 fn labels(text: Option<&str>) -> Result<Option<Vec<u32>>> {
     let Some(text) = text else { return Ok(None) };
-    let wrong = || RunError::Input(format!("labels are numbers and ranges such as 5-9 or 1,3, got {text:?}"));
+    let wrong = || {
+        RunError::Input(format!(
+            "labels are numbers, and ranges of up to {MOST_LABELS} such as 5-9 or 1,3, got {text:?}"
+        ))
+    };
     let number = |s: &str| s.trim().parse::<u32>().map_err(|_| wrong());
     let mut list: Vec<u32> = Vec::new();
     for part in text.split(',') {
         match part.split_once('-') {
-            Some((first, last)) => list.extend(number(first)?..=number(last)?),
+            Some((first, last)) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if last < first || last - first >= MOST_LABELS {
+                    return Err(wrong());
+                }
+                list.extend(first..=last);
+            }
             None => list.push(number(part)?),
         }
-    }
-    if list.is_empty() {
-        return Err(wrong());
     }
     Ok(Some(list))
 }

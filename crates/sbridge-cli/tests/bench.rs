@@ -55,3 +55,30 @@ fn dimensions_and_epsilons_that_cannot_be_are_refused() {
     refused(&["--dim", "2", "--set", "networks.steps=3"], "there is no setting networks.steps");
     refused(&["--dim", "2", "--epsilon", "0,1"], "epsilon");
 }
+
+#[test]
+fn a_solver_that_is_no_better_than_no_coupling_is_told_why() {
+    let told = |settings: [&str; 3], why: &str| {
+        let mut command = sbridge();
+        command.args([
+            "bench",
+            "eot",
+            "--dim",
+            "16",
+            "--epsilon",
+            "10",
+            "--samples",
+            "5000",
+            "--solver",
+            "dsb",
+        ]);
+        for set in settings {
+            command.args(["--set", &format!("networks.{set}")]);
+        }
+        let note = format!("note: dsb is no better than the independent coupling: {why}");
+        command.assert().success().stdout(contains(note));
+    };
+    // A path of four steps ends in noise of variance 2.5, on a target whose modes have 0.25 or less.
+    told(["half_bridges=2", "steps=4", "fit.steps=300"], "the noise of its last step alone costs ");
+    told(["half_bridges=2", "steps=50", "fit.steps=20"], "too little training");
+}

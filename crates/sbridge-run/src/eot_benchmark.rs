@@ -59,7 +59,7 @@ pub struct Score {
     pub target: Option<f64>,
     /// KL of the exact paths from the model's, from their drifts.
     pub path_kl: Option<f64>,
-    /// Variance that the last of its steps adds to every coordinate.
+    /// cBW-UVP that the noise of its last step alone would cost.
     pub last_step: Option<f64>,
     /// Seconds of the fit.
     pub seconds: Option<f64>,
@@ -72,8 +72,6 @@ pub struct Cell {
     pub dim: usize,
     /// ε.
     pub epsilon: f64,
-    /// The least variance of the plan's conditional law in any direction, at the middle of the source.
-    pub narrowest: f64,
     /// Solvers first, then what to compare them with.
     pub scores: Vec<Score>,
 }
@@ -112,19 +110,11 @@ pub fn run(
             scores.push(judge.solver(*method, config)?);
         }
         scores.extend(judge.comparisons()?);
-        let (dim, epsilon, narrowest) = (benchmark.dim(), benchmark.epsilon(), narrowest(benchmark)?);
-        cells.push(Cell { dim, epsilon, narrowest, scores });
+        cells.push(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), scores });
     }
     progress.show(benchmarks.len() * solvers.len(), "");
     progress.finish();
     Ok(cells)
-}
-
-/// See [`Cell::narrowest`].
-fn narrowest(benchmark: &EntropicBenchmark) -> Result<f64> {
-    let plan = benchmark.conditional(&vec![0.0; benchmark.dim()])?;
-    let (variances, _) = symmetric_eigen("the plan's conditional covariance", plan.cov())?;
-    Ok(variances[0])
 }
 
 /// An instance with samples of its laws, and what scores are measured by.
@@ -196,8 +186,18 @@ impl<'a> Judge<'a> {
         let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
         let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
         let path_kl = Some(self.path_kl(bridge)?);
-        let last_step = bridge.step_variances(Direction::Forward).last().copied();
+        let noise = bridge.step_variances(Direction::Forward).last().copied();
+        let last_step = noise.map(|variance| self.cost_of_noise(variance)).transpose()?;
         Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds })
+    }
+
+    /// cBW-UVP of the plan's own conditional law at the middle of the source, with `variance` more in every direction:
+    /// Σ (√(λ + q) − √λ)² over the target's variance.
+    fn cost_of_noise(&self, variance: f64) -> Result<f64> {
+        let plan = self.benchmark.conditional(&vec![0.0; self.benchmark.dim()])?;
+        let (spread, _) = symmetric_eigen("the plan's conditional covariance", plan.cov())?;
+        let cost = |l: f64| ((l.max(0.0) + variance).sqrt() - l.max(0.0).sqrt()).powi(2);
+        Ok(100.0 * spread.into_iter().map(cost).sum::<f64>() / self.variance())
     }
 
     /// KL(P* ‖ P) = (1/2ε) ∫ E*|v* − v|² dt, at times spread evenly over [0, 1).
@@ -327,11 +327,7 @@ impl fmt::Display for EotTable {
             writeln!(f)?;
             for score in cell.no_better_than_independent() {
                 let Score { name, .. } = score;
-                writeln!(
-                    f,
-                    "note: {name} is no better than the independent coupling: {}",
-                    cell.reason(score)
-                )?;
+                writeln!(f, "note: {name} is no better than the independent coupling: {}", score.reason())?;
             }
         }
         Ok(())
@@ -346,17 +342,16 @@ impl Cell {
         let solved = self.scores.iter().filter(|score| score.seconds.is_some());
         solved.filter(|score| score.conditional >= bound).collect()
     }
+}
 
-    /// Why, as far as the numbers say.
-    fn reason(&self, score: &Score) -> String {
-        match score.last_step {
-            Some(variance) if variance > self.narrowest => format!(
-                "its last step adds a variance of {} to every coordinate, and the plan has {} along its narrowest (more \
-                 networks.steps)",
-                digits(variance),
-                digits(self.narrowest)
-            ),
-            _ => "too little training (more half_bridges, steps or samples)".into(),
+impl Score {
+    /// Why it is no better, as far as the numbers say.
+    fn reason(&self) -> String {
+        match self.last_step {
+            Some(cost) if cost > 0.5 * self.conditional => {
+                format!("the noise of its last step alone costs {} % (more networks.steps)", digits(cost))
+            }
+            _ => "too little training (more half_bridges, fit.steps or samples)".into(),
         }
     }
 }
