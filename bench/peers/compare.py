@@ -24,15 +24,16 @@ from worker import prepare  # noqa: E402
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "bench", "target"))
 OURS = os.path.join(TARGET, "release", "sbridge-work")
-NEEDS = {"torch": "torch", "torch-compiled": "torch", "scipy": "scipy", "pot": "ot"}
+NEEDS = {"torch": "torch", "torch-compiled": "torch", "torch-published": "torch", "scipy": "scipy", "pot": "ot"}
+TORCH = ["torch", "torch-compiled", "torch-published"]
 SHAPES = [(batch, width) for batch in (128, 512, 4096) for width in (128, 256, 512)]
 WORK = (
     [(f"mlp-step {b} {w}", ["torch", "torch-compiled"]) for b, w in SHAPES]
     + [(f"mlp-forward {b} {w}", ["torch"]) for b, w in SHAPES]
     + [("simulate 10000 100 256", ["torch"]), ("autoencoder-step 128", ["torch"])]
     + [(f"unet-step 64 {c}", ["torch"]) for c in (32, 64)]
-    + [(f"half-bridge 128 256 1000 {uses}", ["torch", "torch-compiled"]) for uses in (1, 4)]
-    + [("dsb-half-bridge 128 256 1500", ["torch", "torch-compiled"])]
+    + [(f"half-bridge 128 256 1000 {uses}", TORCH) for uses in (1, 4)]
+    + [("dsb-half-bridge 128 256 1500", TORCH)]
     + [(f"assignment {n}", ["scipy", "pot"]) for n in (1000, 3000)]
     + [("sinkhorn 10000", ["pot"])]
 )

@@ -167,83 +167,106 @@ def unet_step(batch, channels, threads, compiled):
     return work
 
 
-def halves(torch, width, compiled):
-    """A sample, the drift that is walked, the drift that is learned, and what makes an optimiser for it."""
+PATH_STEPS = 20
+
+
+def halves(torch, width, peer):
+    """A sample, the drift that is walked, and the drift that is learned."""
 
     def net():
         layers = [torch.nn.Linear(6, width), torch.nn.SiLU(), torch.nn.Linear(width, width), torch.nn.SiLU()]
-        return torch.nn.Sequential(*layers, torch.nn.Linear(width, 5))
+        net = torch.nn.Sequential(*layers, torch.nn.Linear(width, 5))
+        return torch.compile(net) if peer == "torch-compiled" else net
 
-    nets = net(), net()
-    walked, learned = (torch.compile(net) if compiled else net for net in nets)
-    optimiser = lambda: torch.optim.Adam(nets[1].parameters(), lr=1e-4, fused=True)  # noqa: E731
-    return torch.randn(10000, 5) - 0.1, walked, learned, optimiser
+    return torch.randn(10000, 5) - 0.1, net(), net()
 
 
-def half_bridge(batch, width, steps, _uses, threads, compiled):
+def steps_of_paths(torch, source, walked):
+    """States before and after each step of a path from every row, with the mean of the step and its time."""
+    x = source[torch.randperm(len(source))]
+    for k in range(PATH_STEPS):
+        t = torch.full((len(x), 1), k / PATH_STEPS)
+        mean = x + walked(torch.cat([x, t], 1)) / PATH_STEPS
+        after = mean + torch.randn_like(x) / PATH_STEPS**0.5
+        yield x, mean, after, t
+        x = after
+
+
+def half_bridge(batch, width, steps, _uses, threads, peer):
     torch = torch_setup(threads)
-    source, walked, learned, optimiser_of_learned = halves(torch, width, compiled)
-    path_steps = 20
+    source, walked, learned = halves(torch, width, peer)
 
     def pairs():
-        x0 = source[torch.randperm(len(source))]
-        x = x0
         with torch.inference_mode():
-            for k in range(path_steps):
-                t = torch.full((len(x), 1), k / path_steps)
-                x = x + walked(torch.cat([x, t], 1)) / path_steps + torch.randn_like(x) / path_steps**0.5
-        return x0, x.clone()
+            path = list(steps_of_paths(torch, source, walked))
+        return path[0][0], path[-1][2].clone()
 
-    def work():
-        optimiser = optimiser_of_learned()
-        used = len(source)
-        for _ in range(steps):
-            if used + batch > len(source):
-                (x0, x1), used = pairs(), 0
-            a, b, used = x0[used : used + batch], x1[used : used + batch], used + batch
-            t = torch.rand(batch, 1) * (1 - 2e-3) + 1e-3
-            z = torch.randn_like(a)
-            x = (1 - t) * a + t * b + (t * (1 - t)).sqrt() * z
-            target = a - b - ((1 - t) / t).sqrt() * z
-            loss = ((learned(torch.cat([x, t], 1)) - target) ** 2).mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+    def example(a, b):
+        t = torch.rand(len(a), 1) * (1 - 2e-3) + 1e-3
+        z = torch.randn_like(a)
+        x = (1 - t) * a + t * b + (t * (1 - t)).sqrt() * z
+        return torch.cat([x, t], 1), a - b - ((1 - t) / t).sqrt() * z
 
-    return work
+    regress = regress_as_published if peer == "torch-published" else regress_with_care
+    return lambda: regress(torch, learned, pairs, example, batch, steps)
 
 
-def dsb_half_bridge(batch, width, steps, threads, compiled):
+def dsb_half_bridge(batch, width, steps, threads, peer):
     torch = torch_setup(threads)
-    source, walked, learned, optimiser_of_learned = halves(torch, width, compiled)
-    path_steps = 20
+    source, walked, learned = halves(torch, width, peer)
 
     def tuples():
-        x, states, targets = source[torch.randperm(len(source))], [], []
+        states, targets = [], []
         with torch.inference_mode():
-            for k in range(path_steps):
-                before, after = (torch.full((len(x), 1), j / path_steps) for j in (k, k + 1))
-                mean = x + walked(torch.cat([x, before], 1)) / path_steps
-                x = mean + torch.randn_like(x) / path_steps**0.5
-                targets.append(mean - x - walked(torch.cat([x, before], 1)) / path_steps)
-                states.append(torch.cat([x, after], 1))
-        states, targets = torch.cat(states), torch.cat(targets)
-        order = torch.randperm(len(states))
-        return states[order].clone(), targets[order].clone()
+            for _, mean, x, t in steps_of_paths(torch, source, walked):
+                targets.append(mean - x - walked(torch.cat([x, t], 1)) / PATH_STEPS)
+                states.append(torch.cat([x, t + 1 / PATH_STEPS], 1))
+        order = torch.randperm(len(source) * PATH_STEPS)
+        if peer == "torch-published":
+            # One step of each path is kept.
+            row = torch.arange(len(source))
+            order = torch.randint(PATH_STEPS, (len(source),)) * len(source) + row
+        return torch.cat(states)[order].clone(), torch.cat(targets)[order].clone()
 
-    def work():
-        optimiser = optimiser_of_learned()
-        used = len(source) * path_steps
-        for _ in range(steps):
-            if used + batch > len(source) * path_steps:
-                (states, targets), used = tuples(), 0
-            x, y, used = states[used : used + batch], targets[used : used + batch], used + batch
-            loss = ((learned(x) - y) ** 2).mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+    regress = regress_as_published if peer == "torch-published" else regress_with_care
+    return lambda: regress(torch, learned, tuples, lambda x, y: (x, y), batch, steps)
 
-    return work
+
+def regress_with_care(torch, learned, generation, example, batch, steps):
+    """Regression on slices of one generation of rows after the other."""
+    optimiser = torch.optim.Adam(learned.parameters(), lr=1e-4, fused=True)
+    rows, used = generation(), 0
+    for _ in range(steps):
+        if used + batch > len(rows[0]):
+            rows, used = generation(), 0
+        x, y = example(*(of[used : used + batch] for of in rows))
+        used += batch
+        loss = ((learned(x) - y) ** 2).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+
+def regress_as_published(torch, learned, generation, example, batch, steps):
+    """The same as scripts that come with papers do it: rows from a DataLoader, the loss read at every step."""
+
+    def batches():
+        rows = torch.utils.data.TensorDataset(*generation())
+        return iter(torch.utils.data.DataLoader(rows, batch, shuffle=True, drop_last=True))
+
+    optimiser = torch.optim.Adam(learned.parameters(), lr=1e-4)
+    source, losses = batches(), []
+    for _ in range(steps):
+        rows = next(source, None)
+        if rows is None:
+            source = batches()
+            rows = next(source)
+        x, y = example(*rows)
+        loss = ((learned(x) - y) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
 
 
 def clouds(count, dim):
@@ -285,12 +308,13 @@ def sinkhorn(count):
 def prepare(name, peer, threads):
     kind, *sizes = name.split()
     sizes = [int(size) for size in sizes]
-    compiled = peer == "torch-compiled"
+    halves_of = {"half-bridge": half_bridge, "dsb-half-bridge": dsb_half_bridge}
     networks = {
         "mlp-step": mlp_step, "mlp-forward": mlp_forward, "simulate": simulate,
-        "autoencoder-step": autoencoder_step, "unet-step": unet_step, "half-bridge": half_bridge,
-        "dsb-half-bridge": dsb_half_bridge,
+        "autoencoder-step": autoencoder_step, "unet-step": unet_step,
     }
+    if kind in halves_of:
+        return halves_of[kind](*sizes, threads, peer)
     if kind in networks:
-        return networks[kind](*sizes, threads, compiled)
+        return networks[kind](*sizes, threads, peer == "torch-compiled")
     return assignment(*sizes, peer) if kind == "assignment" else sinkhorn(*sizes)

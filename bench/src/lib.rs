@@ -264,8 +264,7 @@ fn unet_step(batch: usize, channels: usize) -> Work {
     })
 }
 
-/// The third half-bridge between Gaussians, again and again.
-/// The third half-bridge of `preset`, the first that walks along a network.
+/// The third half-bridge of `preset` between Gaussians, the first that walks along a network, again and again.
 fn half_bridge(mut preset: AlternationSettings, batch: usize, width: usize, steps: usize) -> Work {
     let (device, rng) = (Device::flex(), Rng::new(0));
     (preset.net.mlp.width, preset.net.mlp.layers) = (width, 2);

@@ -514,6 +514,9 @@ pub(crate) struct Transport {
     /// Follow the probability flow: the laws of the bridge at every time, without noise
     #[arg(long, conflicts_with = "draws")]
     pub(crate) flow: bool,
+    /// Write the mean of all paths from each sample: the best guess in the mean square, of less spread than the samples
+    #[arg(long, conflicts_with_all = ["draws", "flow", "paths"])]
+    pub(crate) mean: bool,
     /// Draws for every sample: all samples once, then again
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub(crate) draws: usize,

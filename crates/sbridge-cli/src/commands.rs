@@ -14,7 +14,7 @@ use sbridge_run::forecast::{self, ForecastConfig, OpenForecast};
 use sbridge_run::ot::{self, OtSettings};
 use sbridge_run::reproduce::{Effort, Experiment, Reproduction};
 use sbridge_run::sample::{self, SampleFormat};
-use sbridge_run::transport;
+use sbridge_run::transport::{self, Course};
 use sbridge_run::vsdm::{self, OpenVsdm, VsdmConfig};
 use sbridge_run::{
     Config, PairConfig, PairMethod, Result, RunError, RunFolder, estimate, fit_latent, pair_report,
@@ -186,11 +186,16 @@ fn carry(args: &Transport) -> Result<()> {
         DirectionChoice::Backward => Direction::Backward,
     };
     let seed = args.seed.unwrap_or(folder.manifest()?.seed);
+    let course = match (args.flow, args.mean) {
+        (true, _) => Course::Flow,
+        (_, true) => Course::Mean,
+        _ => Course::Path,
+    };
     let settings = transport::Transport {
         direction,
         time: args.time,
         from: args.from,
-        flow: args.flow,
+        course,
         draws: args.draws,
         paths: args.paths.as_deref(),
         seed,

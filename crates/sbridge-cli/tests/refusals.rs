@@ -52,6 +52,7 @@ fn settings_that_cannot_be_used() {
     with(&["--device", "quantum"], &["quantum", "cpu"]);
     with(&["--device", "cuda"], &["cuda"]);
     with(&["--target-labels", "a-b"], &["a-b"]);
+    with(&["--target-labels", "0-4000000000"], &["ranges of up to 10000", "0-4000000000"]);
     with(&["--pretrain-labels", "1"], &["--pretrain"]);
     refused(&["--target", "builtin:moons?n=100", "--latent-dim", "7"], &["latent_dim", "7", "2"]);
 }

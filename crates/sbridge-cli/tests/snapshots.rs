@@ -71,6 +71,8 @@ fn one_bridge_goes_through_all_snapshots_and_near_the_one_held_out() {
     near("2.5", 12.5);
     near("4", 20.0);
     near("4.8", 24.0);
+    carry(&["--input", first, "--time", "2.5", "--mean"]).assert().success();
+    assert!((mean(&out) - 12.5).abs() < 0.5, "means: {}", mean(&out));
     carry(&["--input", first, "--direction", "backward", "--from", "5", "--time", "4"]).assert().success();
     let paths = folder.path().join("paths.npy");
     carry(&["--input", first, "--paths", paths.to_str().unwrap()]).assert().success();
@@ -81,10 +83,13 @@ fn one_bridge_goes_through_all_snapshots_and_near_the_one_held_out() {
         carry(&[&["--input", first], options].concat()).assert().code(2).stderr(contains(message));
     };
     refused(&["--time", "6"], "--time 6 lies outside the snapshots, from 1 to 5");
+    refused(&["--time", "4.8", "--mean"], "--mean goes as far as the next snapshot, from 1 not to 4.8");
+    refused(&["--mean", "--draws", "3"], "cannot be used with");
     refused(&["--from", "2"], "--from 2 is not the time of a snapshot of the bridge");
     fs::remove_file(run.join("report.html")).unwrap();
     sbridge().arg("report").arg(&run).assert().success();
     assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("Paths through all snapshots"));
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("half against half"));
     sbridge()
         .arg("transport")
         .arg(run.join("legs/4-5"))

@@ -159,7 +159,9 @@ impl<'a> Judge<'a> {
                 let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
                 Gaussian::new(mean, covariance)
             })?;
-            return Ok(Score { conditional, ..self.score(method.name(), &fitted, DRAWN_AT, Some(seconds))? });
+            // It is drawn in one shot: no step leaves noise.
+            let score = self.score(method.name(), &fitted, DRAWN_AT, Some(seconds))?;
+            return Ok(Score { conditional, last_step: None, ..score });
         }
         let settings = config.networks.clone().expect("a method has settings of one kind");
         let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;

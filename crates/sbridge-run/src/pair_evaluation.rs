@@ -4,7 +4,7 @@ use std::fmt;
 
 use sbridge::rng::Rng;
 use sbridge::simulate::walk;
-use sbridge::tensor::{Tensor, head, per_row, points, to_vec_f64};
+use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{
     MAX_ASSIGNMENT, Points, SinkhornSettings, SlicedSettings, energy_distance, median_bandwidth, mmd2,
@@ -252,11 +252,8 @@ fn half_mean_square(rows: &Tensor<2>) -> f64 {
 fn path_energy(bridge: &dyn PairBridge, start: Tensor<2>, rng: &mut Rng) -> f64 {
     let variances = bridge.step_variances(Direction::Forward);
     let mut total = 0.0;
-    walk(bridge, Direction::Forward, start, &variances, rng, &mut |t, x| {
-        if t < 1.0 {
-            let drift = bridge.drift(Direction::Forward, per_row(t, x), x.clone());
-            total += half_mean_square(&drift) / variances.len() as f64;
-        }
+    walk(bridge, Direction::Forward, start, &variances, rng, &mut |step| {
+        total += half_mean_square(step.drift) / variances.len() as f64;
     });
     total
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sbridge::latent::Codec;
 use sbridge::reference::{Brownian, GaussianReference as _, Moments};
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, paths};
+use sbridge::simulate::{Flow, mean_state, paths};
 use sbridge::tensor::{Tensor, column, from_rows, open_device, per_row, to_vec};
 use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
@@ -97,6 +97,17 @@ pub fn method_of(folder: &RunFolder, manifest: &Manifest) -> Result<PairMethod> 
     })
 }
 
+/// What a sample is carried along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// A random path of the bridge.
+    Path,
+    /// The probability flow, without noise.
+    Flow,
+    /// The mean of all paths from where it starts.
+    Mean,
+}
+
 /// What is carried where.
 #[derive(Clone, Debug)]
 pub struct Transport<'a> {
@@ -106,8 +117,8 @@ pub struct Transport<'a> {
     pub time: Option<f64>,
     /// Where to start in a bridge through snapshots: the time of one, its first or last if not said.
     pub from: Option<f64>,
-    /// Along the probability flow, without noise.
-    pub flow: bool,
+    /// What samples are carried along.
+    pub course: Course,
     /// Draws for every sample of the input.
     pub draws: usize,
     /// Where paths are written, if they are wanted.
@@ -129,8 +140,8 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
         sample::require_ending("--paths", paths, "npy", "an array")?;
     }
     let opened = match OpenChain::of(folder)? {
-        Ok(chain) if settings.flow => Ok(chain.along_flow()),
-        Err(pair) if settings.flow => Err(pair.along_flow()),
+        Ok(chain) if settings.course == Course::Flow => Ok(chain.along_flow()),
+        Err(pair) if settings.course == Course::Flow => Err(pair.along_flow()),
         opened => opened,
     };
     let run = opened.as_ref().map_or_else(|pair| pair, OpenChain::first);
@@ -174,6 +185,11 @@ fn along_pair(
         return input(format!("--from {from} is for bridges through snapshots (use --direction)"));
     }
     let (bridge, direction) = (pair.bridge.as_ref(), settings.direction);
+    let [start, end] = direction.ends();
+    if settings.course == Course::Mean {
+        let elapsed = (settings.time.unwrap_or(end) - start).abs();
+        return Ok(mean_state(bridge, direction, elapsed, rows));
+    }
     let states = match (settings.paths, settings.time) {
         (None, None) => return Ok(bridge.transport(direction, rows, rng)),
         (None, Some(_)) => bridge.skeleton(direction, rows, rng),
@@ -186,7 +202,7 @@ fn along_pair(
     };
     match settings.time {
         None => Ok(states[states.len() - 1].clone()),
-        Some(time) => Ok(state_at(&states, (time - direction.ends()[0]).abs(), bridge.epsilon(), rng)),
+        Some(time) => Ok(state_at(&states, (time - start).abs(), bridge.epsilon(), rng)),
     }
 }
 
@@ -199,6 +215,9 @@ fn along_chain(
     let knots = chain.knots();
     let [start, end] = settings.direction.along([knots[0], knots[knots.len() - 1]]);
     let (from, to) = (settings.from.unwrap_or(start), settings.time.unwrap_or(end));
+    if settings.course == Course::Mean {
+        return chain.mean_state(from, to, rows);
+    }
     let Some(file) = settings.paths else { return chain.state(from, to, rows, rng) };
     if settings.time.is_some() {
         return Err(RunError::Input("--paths go to the end of the snapshots (leave --time out)".into()));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{assert_close, device};
 use faer::{Mat, mat};
 use rayon::prelude::*;
-use sbridge::simulate::Flow;
+use sbridge::simulate::{Flow, mean_state};
 use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
@@ -238,6 +238,32 @@ fn settings_and_shapes_that_cannot_be_are_refused() {
     assert!(refused(&y, 1.0, settings.clone()).contains("same space"));
     assert!(refused(&x, -1.0, settings.clone()).contains("epsilon"));
     assert!(refused(&x, 1.0, LightSbSettings { components: 0, ..settings }).contains("components"));
+}
+
+#[test]
+fn the_mean_of_paths_is_the_mean_of_draws() {
+    let (epsilon, count) = (0.5, 20_000);
+    let way = |centres: [f64; 2]| {
+        let centres = centres.iter().map(|c| vec![*c, -c]).collect();
+        let factor = mat![[0.6, 0.0], [0.3, 0.4]];
+        LightPotential::from_factors(epsilon, vec![0.2, -0.1], centres, vec![factor.clone(), factor]).unwrap()
+    };
+    let bridge =
+        LightSb { frame: Frame::identity(2), forward: way([-1.0, 1.5]), backward: way([0.5, -2.0]) };
+    for direction in [Direction::Forward, Direction::Backward] {
+        let x = from_rows_f64(&[0.3, -0.8], 2, &device());
+        let draws = bridge.transport(direction, &x.clone().repeat_dim(0, count), &mut Rng::new(1));
+        let spread = to_vec_f64(draws.clone().var(0)).into_iter().fold(0.0, f64::max);
+        for share in [0.0, 0.25, 1.0] {
+            let expected = to_vec_f64(x.clone() * (1.0 - share) + draws.clone().mean_dim(0) * share);
+            let means = to_vec_f64(mean_state(&bridge, direction, share, &x));
+            for (mean, expected) in means.into_iter().zip(expected) {
+                // 4.5 standard errors of the mean of draws; rounding.
+                let allowed = 4.5 * share * (spread / count as f64).sqrt() + 1e-6;
+                assert_close(mean, expected, allowed, &format!("{direction:?}, after {share}"));
+            }
+        }
+    }
 }
 
 #[test]

@@ -367,7 +367,7 @@ fn densities_are_those_of_gaussians_and_add_up_to_one() {
         .filter(|(k, _)| place(k / side as usize) > 1.0 && place(k % side as usize) > 1.0);
     let expected: f64 =
         cells.map(|(_, density)| density).sum::<f64>() * (2.0 * reach / f64::from(side)).powi(2);
-    // 4.5 standard errors of a share; half a row of cells, 0.04 wide, along two sides of mass 0.2 a unit at most.
+    // 4.5 standard errors of a share; cells begin at 0.975, a strip of 0.025 along two sides of mass 0.2 a unit at most.
     assert_close(right, expected, 4.5 * (0.25f64 / 20_000.0).sqrt() + 0.01, "mass of a corner");
 }
 

@@ -16,6 +16,7 @@ use crate::atomic;
 use crate::data;
 use crate::error::Result;
 use crate::pair_config::Snapshot;
+use crate::report::Emphasis;
 use crate::transport::{OpenPair, state_at};
 
 /// Samples compared at a held-out time, at most: exact matching grows with the cube.
@@ -41,6 +42,8 @@ pub struct HeldOut {
     pub carried: Distance,
     /// The same along the probability flow.
     pub flow: Distance,
+    /// The means of paths.
+    pub mean: Distance,
     /// The snapshots about it, matched at the least cost and joined by straight lines.
     pub straight: Distance,
     /// The nearest snapshot in time, as it is; of two as near, the nearer in distance.
@@ -92,13 +95,14 @@ impl OpenChain {
         let flow = Flow::new(leg.bridge.clone());
         let flow =
             state_at(&flow.skeleton(Direction::Forward, &x, &mut rng), share, flow.epsilon(), &mut rng);
+        let mean = self.mean_state(before.time, snapshot.time, &x)?;
         let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
         let straight = x * (1.0 - share) + matched * share;
-        let clouds = [points(&carried)?, points(&flow)?, points(&straight)?, x_points, y_points];
+        let clouds = [points(&carried)?, points(&flow)?, points(&mean)?, points(&straight)?, x_points, y_points];
         // Side by side: each takes seconds.
         let found: Result<Vec<Distance>> =
             clouds.par_iter().map(|cloud| distance(cloud, &truth_points)).collect();
-        let [carried, flow, straight, of_x, of_y] =
+        let [carried, flow, mean, straight, of_x, of_y] =
             found?.try_into().expect("as many distances as there are clouds");
         let nearest = match share {
             s if s < 0.5 => of_x,
@@ -113,6 +117,7 @@ impl OpenChain {
             count,
             carried,
             flow,
+            mean,
             straight,
             nearest,
             floor: distance(&half(0)?, &half(1)?)?,
@@ -133,14 +138,15 @@ fn distance(x: &Points, y: &Points) -> Result<Distance> {
 }
 
 impl HeldOut {
-    /// Rows of a table: what, and how far.
-    pub(super) fn rows(&self) -> [(&'static str, Distance); 5] {
+    /// Rows of a table: what, how it is shown, and how far it is.
+    pub(super) fn rows(&self) -> [(&'static str, Emphasis, Distance); 6] {
         [
-            ("carried along the bridge", self.carried),
-            ("carried along the flow", self.flow),
-            ("straight lines", self.straight),
-            ("nearest snapshot", self.nearest),
-            ("half against half", self.floor),
+            ("carried along the bridge", Emphasis::Model, self.carried),
+            ("carried along the flow", Emphasis::Model, self.flow),
+            ("means of paths", Emphasis::Model, self.mean),
+            ("straight lines", Emphasis::Baseline, self.straight),
+            ("nearest snapshot", Emphasis::Baseline, self.nearest),
+            ("half against half", Emphasis::Floor, self.floor),
         ]
     }
 }
@@ -150,7 +156,7 @@ impl fmt::Display for ChainEvaluation {
         for held_out in &self.held_out {
             writeln!(f, "held-out time {}, {} samples", held_out.time, held_out.count)?;
             writeln!(f, "{:26} {:>10} {:>10}", "", "W1", "energy")?;
-            for (name, distance) in held_out.rows() {
+            for (name, _, distance) in held_out.rows() {
                 writeln!(f, "{name:26} {:>10.4} {:>10.4}", distance.w1, distance.energy)?;
             }
             writeln!(f)?;

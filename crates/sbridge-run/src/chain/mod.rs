@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use sbridge::Direction;
 use sbridge::rng::Rng;
+use sbridge::simulate::mean_state;
 use sbridge::tensor::Tensor;
 
 use crate::config::DataConfig;
@@ -253,6 +254,25 @@ impl OpenChain {
                 Ok(state_at(&skeleton, leg.share(time), leg.run.bridge.epsilon(), rng))
             }
             _ => Ok(x),
+        }
+    }
+
+    /// Means of the states at `time` of paths from the rows of `x` at the knot of time `from`, either way.
+    ///
+    /// # Errors
+    /// [`RunError::Input`] as [`state`](Self::state), and if `time` lies beyond the next knot: from there on the mean of
+    /// paths is no straight line.
+    pub fn mean_state(&self, from: f64, time: f64, x: &Tensor<2>) -> Result<Tensor<2>> {
+        let (knot, direction) = self.way(from, time)?;
+        match self.leg_from(knot, direction) {
+            _ if time == from => Ok(x.clone()),
+            Some(leg) if leg.share(time) <= 1.0 => {
+                Ok(mean_state(leg.run.bridge.as_ref(), direction, leg.share(time), x))
+            }
+            _ => Err(RunError::Input(format!(
+                "--mean goes as far as the next snapshot, from {from} not to {time} (say where it starts with --from, or \
+                 average draws)"
+            ))),
         }
     }
 

@@ -6,7 +6,11 @@
 //! state:  B(x_{k+1}) ← x_k                                                                      \[SDSB\]
 //!
 //! and B(x) = x + h v₋. Both have the mean of the reversal up to O(h²); the first with less noise in its target, the
-//! second exactly, and with half the calls.
+//! second exactly, and with half the calls. As x_{k+1} is F(x_k) and noise √q z, the first says for the drift
+//!
+//! v₋ ← −√q z / h − v(t_k, x_{k+1}),
+//!
+//! which is computed once, while the paths are walked.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,8 +19,8 @@ use crate::bridge::{Direction, PairBridge};
 use crate::coupling::drawn;
 use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
-use crate::simulate::paths;
-use crate::tensor::{Tensor, TensorData, select_rows};
+use crate::simulate::{Step, in_blocks, paths, side_by_side, walk};
+use crate::tensor::{Tensor, TensorData, per_row, select_rows};
 
 /// What the step back is regressed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +39,17 @@ pub struct PathMatching {
     target: StepTarget,
     count: usize,
     steps: usize,
-    /// The states of all paths, time after time; and the order in which steps are used, by the row they start from.
-    generation: Option<(Tensor<2>, Vec<usize>)>,
+    generation: Option<Generation>,
+}
+
+/// Paths, and what is learned from them.
+struct Generation {
+    /// The states of all paths, time after time.
+    states: Tensor<2>,
+    /// Targets of the steps by the row they start from, where they are not states.
+    targets: Option<Tensor<2>>,
+    /// The order in which steps are used, by the row they start from.
+    order: Vec<usize>,
 }
 
 impl PathMatching {
@@ -52,29 +65,41 @@ impl PathMatching {
         Self { chain, direction, starts, target, count, steps, generation: None }
     }
 
-    fn generation(&self) -> &(Tensor<2>, Vec<usize>) {
+    fn generation(&self) -> &Generation {
         self.generation.as_ref().expect("a generation is made before its examples are asked for")
     }
 
-    /// The steps that start from `rows` of the states.
-    fn examples(&self, rows: &[usize], target: StepTarget) -> Regression {
-        let (states, _) = self.generation();
+    /// The steps that start from `rows` of the states, with what they are regressed on in `targets`: the states they
+    /// start from, if there are none.
+    fn examples(&self, rows: &[usize], targets: Option<&Tensor<2>>) -> Regression {
+        let states = &self.generation().states;
         let ends: Vec<usize> = rows.iter().map(|row| row + self.count).collect();
-        let (from, to) = (select_rows(states, rows), select_rows(states, &ends));
-        let times = |of: &[usize]| self.times(of, states);
+        let x = select_rows(states, &ends);
         let h = 1.0 / self.steps as f64;
-        let back = (from.clone() - to.clone()) / h;
-        let target = match target {
-            StepTarget::State => back,
-            StepTarget::Mean => {
-                let at = |x: &Tensor<2>| self.chain.drift(self.direction, times(rows), x.clone());
-                back + at(&from) - at(&to)
-            }
+        let target = match targets {
+            Some(targets) => select_rows(targets, rows),
+            None => (select_rows(states, rows) - x.clone()) / h,
         };
-        let t = times(&ends);
+        let t = self.times(&ends, states);
         // The noise of the target has variance ε h / h².
         let weight = t.full_like(1.0 / (1.0 + self.chain.epsilon() / h));
-        Regression { t, x: to, target, weight }
+        Regression { t, x, target, weight }
+    }
+
+    /// Paths from `starts`, time after time, and the means of their steps carried over.
+    fn paths_and_means(&self, starts: &Tensor<2>, variances: &[f64], rng: &mut Rng) -> [Tensor<2>; 2] {
+        let (chain, direction) = (self.chain.as_ref(), self.direction);
+        let blocks = in_blocks(starts, rng, |block, rng| {
+            let (mut states, mut targets) = (vec![block.clone()], Vec::new());
+            walk(chain, direction, block, variances, rng, &mut |Step { t, noise, end, .. }| {
+                let carried = chain.drift(direction, per_row(t, end), end.clone());
+                targets.push(-(noise.clone() * self.steps as f64 + carried));
+                states.push(end.clone());
+            });
+            (states, targets)
+        });
+        let (states, targets): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
+        [states, targets].map(|blocks| Tensor::cat(side_by_side(blocks), 0))
     }
 
     /// Times of `rows` of the states.
@@ -93,13 +118,21 @@ impl Examples for PathMatching {
     fn renew(&mut self, rng: &mut Rng) {
         let starts = drawn(&self.starts, self.count, rng);
         let variances = self.chain.step_variances(self.direction);
-        let states = paths(self.chain.as_ref(), self.direction, &starts, &variances, rng);
-        self.generation = Some((Tensor::cat(states, 0), rng.permutation(self.count())));
+        let (states, targets) = match self.target {
+            StepTarget::State => {
+                (Tensor::cat(paths(self.chain.as_ref(), self.direction, &starts, &variances, rng), 0), None)
+            }
+            StepTarget::Mean => {
+                let [states, targets] = self.paths_and_means(&starts, &variances, rng);
+                (states, Some(targets))
+            }
+        };
+        self.generation = Some(Generation { states, targets, order: rng.permutation(self.count()) });
     }
 
     fn regression(&self, rows: Range<usize>, _rng: &mut Rng) -> Regression {
-        let (_, order) = self.generation();
-        self.examples(&order[rows], self.target)
+        let Generation { order, targets, .. } = self.generation();
+        self.examples(&order[rows], targets.as_ref())
     }
 
     /// The state before the step, whatever the target: its residuals are draws of the step back.
@@ -108,6 +141,6 @@ impl Examples for PathMatching {
         let first = (self.steps - 1 - step) * self.count;
         let rows = rows_of_transition(self.count, self.starts.dims()[1]);
         let rows: Vec<usize> = (first..first + rows).collect();
-        Transition { examples: self.examples(&rows, StepTarget::State), bridge_variance: 0.0 }
+        Transition { examples: self.examples(&rows, None), bridge_variance: 0.0 }
     }
 }

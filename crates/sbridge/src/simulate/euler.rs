@@ -8,8 +8,20 @@ use crate::bridge::{Bridge, Direction};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, per_row, row_blocks};
 
-/// Carries `start` along `bridge` with noise of `variances`, one for each of as many equal steps, showing
-/// `(t, X_t)` to `observe` at every grid point.
+/// A step of a path.
+pub struct Step<'a> {
+    /// The time at which it starts.
+    pub t: f64,
+    /// The drift there, `[batch, dim]`.
+    pub drift: &'a Tensor<2>,
+    /// Its noise, `[batch, dim]`.
+    pub noise: &'a Tensor<2>,
+    /// The states in which it ends, `[batch, dim]`.
+    pub end: &'a Tensor<2>,
+}
+
+/// Carries `start` along `bridge` with noise of `variances`, one for each of as many equal steps, showing every step to
+/// `observe`.
 ///
 /// # Shapes
 /// `start: [batch, dim]`, result the same.
@@ -19,18 +31,17 @@ pub fn walk(
     start: Tensor<2>,
     variances: &[f64],
     rng: &mut Rng,
-    observe: &mut dyn FnMut(f64, &Tensor<2>),
+    observe: &mut dyn FnMut(Step<'_>),
 ) -> Tensor<2> {
     let steps = variances.len();
     let time = |k: usize| direction.time(k as f64 / steps as f64);
     let mut x = start;
     for (k, variance) in variances.iter().enumerate() {
-        observe(time(k), &x);
         let drift = bridge.drift(direction, per_row(time(k), &x), x.clone());
         let noise = rng.normal_like(&x) * variance.sqrt();
-        x = x + drift * (1.0 / steps as f64) + noise;
+        x = x + drift.clone() * (1.0 / steps as f64) + noise.clone();
+        observe(Step { t: time(k), drift: &drift, noise: &noise, end: &x });
     }
-    observe(time(steps), &x);
     x
 }
 
@@ -43,7 +54,7 @@ pub fn ends_of_walks(
     rng: &mut Rng,
 ) -> Tensor<2> {
     let ends =
-        in_blocks(start, rng, |block, rng| walk(bridge, direction, block, variances, rng, &mut |_, _| {}));
+        in_blocks(start, rng, |block, rng| walk(bridge, direction, block, variances, rng, &mut |_| {}));
     Tensor::cat(ends, 0)
 }
 
@@ -56,16 +67,21 @@ pub fn paths(
     rng: &mut Rng,
 ) -> Vec<Tensor<2>> {
     let blocks = in_blocks(start, rng, |block, rng| {
-        let mut states = Vec::with_capacity(variances.len() + 1);
-        walk(bridge, direction, block, variances, rng, &mut |_, x| states.push(x.clone()));
+        let mut states = vec![block.clone()];
+        walk(bridge, direction, block, variances, rng, &mut |step| states.push(step.end.clone()));
         states
     });
-    let at = |k: usize| Tensor::cat(blocks.iter().map(|states| states[k].clone()).collect(), 0);
-    (0..=variances.len()).map(at).collect()
+    side_by_side(blocks)
+}
+
+/// Blocks of rows, each at several times, as all rows at these times.
+pub(crate) fn side_by_side(blocks: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+    let at = |k: usize| Tensor::cat(blocks.iter().map(|block| block[k].clone()).collect(), 0);
+    (0..blocks[0].len()).map(at).collect()
 }
 
 /// `work` on blocks of rows side by side, each with a stream of its own.
-fn in_blocks<T: Send>(
+pub(crate) fn in_blocks<T: Send>(
     rows: &Tensor<2>,
     rng: &mut Rng,
     work: impl Fn(Tensor<2>, &mut Rng) -> T + Sync,
@@ -99,10 +115,10 @@ mod tests {
             let variances = vec![epsilon / 200.0; 200];
             let mut times = Vec::new();
             let out =
-                walk(&bridge, direction, start.clone(), &variances, &mut rng, &mut |t, _| times.push(t));
+                walk(&bridge, direction, start.clone(), &variances, &mut rng, &mut |step| times.push(step.t));
             assert!((var(&out) - end).abs() < allowed(end), "{direction:?}: {}", var(&out));
-            assert_eq!(times.len(), 201);
-            assert_eq!([times[0], times[200]], direction.ends());
+            assert_eq!([times[0], times[100]], [direction.time(0.0), 0.5]);
+            assert_eq!(times.len(), 200);
             let states = paths(&bridge, direction, &start, &variances, &mut rng);
             assert_eq!(to_vec_f64(states[0].clone()), to_vec_f64(start));
             assert!((var(&states[200]) - end).abs() < allowed(end), "{direction:?}: {}", var(&states[200]));

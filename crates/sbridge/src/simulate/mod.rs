@@ -5,9 +5,12 @@ mod euler;
 mod exact;
 mod flow;
 mod grid;
+mod mean;
 
 pub use denoise::{Denoiser, EndRule, Noise, StepRule};
-pub use euler::{ends_of_walks, paths, walk};
+pub use euler::{Step, ends_of_walks, paths, walk};
+pub(crate) use euler::{in_blocks, side_by_side};
 pub use exact::exact_output_variance;
 pub use flow::Flow;
 pub use grid::VarGrid;
+pub use mean::mean_state;

@@ -44,7 +44,7 @@ pub(super) fn sf2m_study(effort: Effort, rng: &Rng) -> Result<Study> {
 }
 
 pub(super) fn dsbm_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    // Markovian fitting gains a factor of ten with every half-bridge at this ε.
+    // Between unit Gaussians at this ε the coupling's error falls tenfold with every half-bridge.
     let settings = AlternationSettings { half_bridges: 6, steps: 50, ..dsbm() };
     study("DSBM-IMF", &settings, &DSBM_IMF, effort, rng)
 }

@@ -121,7 +121,13 @@ impl AlternationSettings {
 
     /// Paths held at a time, with all their states: a multiple of the batch, so that their steps are one.
     pub(super) fn paths(&self, dim: usize) -> usize {
-        self.held(dim * (self.steps + 1), self.fit.batch_size)
+        self.held(self.values_of_path(dim), self.fit.batch_size)
+    }
+
+    /// What is kept of a path: its states, and the targets of its steps where they are not states.
+    fn values_of_path(&self, dim: usize) -> usize {
+        let targets = if self.target == Target::Mean { self.steps } else { 0 };
+        dim * (self.steps + 1 + targets)
     }
 
     /// Rows of so many values that fit, at least one batch of them.
@@ -134,7 +140,7 @@ impl AlternationSettings {
     pub fn cache_bytes(&self, dim: usize) -> usize {
         let values = match self.target {
             Target::Bridge => self.pairs(dim) * 2 * dim,
-            Target::Mean | Target::State => self.paths(dim) * dim * (self.steps + 1),
+            Target::Mean | Target::State => self.paths(dim) * self.values_of_path(dim),
         };
         values * size_of::<f32>()
     }
