@@ -413,7 +413,7 @@ pub(crate) struct Ot {
     /// Regularisation for the cost ½|x − y|²: a variance in data units, or auto
     #[arg(long, default_value = "auto")]
     pub(crate) epsilon: EpsilonChoice,
-    /// Match as many points exactly as can be matched (4096), however long it takes
+    /// Match as many points exactly as can be matched (10000, see --limit), however long it takes
     #[arg(long)]
     pub(crate) exact: bool,
     /// Write the entropic plan and its potentials: an .npz file with plan, f and g

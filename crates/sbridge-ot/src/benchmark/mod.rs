@@ -15,7 +15,9 @@ mod factor;
 mod generator;
 mod truncated;
 
-use faer::{Mat, MatRef};
+use std::ops::AddAssign as _;
+
+use faer::{Mat, MatMut, MatRef};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -25,6 +27,7 @@ use self::generator::{Normals, orthonormal};
 use crate::bures::bures_wasserstein2;
 use crate::error::{OtError, Result, require_positive};
 use crate::gaussian::Gaussian;
+use crate::matrix::times;
 use crate::points::Points;
 
 /// Parts of the potential.
@@ -32,6 +35,9 @@ const COMPONENTS: usize = 5;
 
 /// Distance of their centres from the origin.
 const RADIUS: f64 = 5.0;
+
+/// States whose drift is computed together.
+const BLOCK: usize = 256;
 
 /// What the parts of a potential are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,23 +147,35 @@ impl EntropicBenchmark {
     /// `x: [dim, n]`, result the same.
     pub fn drift(&self, t: f64, x: MatRef<'_, f64>) -> Mat<f64> {
         let left = self.epsilon * (1.0 - t);
-        let parts: Vec<(Vec<Blurred>, Mat<f64>)> =
-            self.components.iter().map(|c| (c.blurred(left), c.axes.transpose() * x)).collect();
-        let weights: Vec<Vec<f64>> = (0..x.ncols())
-            .map(|i| {
-                let along = |(c, (factors, z)): (&Component, &(Vec<Blurred>, Mat<f64>))| {
-                    let pairs = factors.iter().zip(z.col(i).iter());
-                    c.ln_weight + pairs.map(|(factor, z)| factor.log_evidence(*z)).sum::<f64>()
-                };
-                shares(self.components.iter().zip(&parts).map(along).collect())
-            })
-            .collect();
+        let blurred: Vec<Vec<Blurred>> = self.components.iter().map(|c| c.blurred(left)).collect();
         let mut drift = Mat::<f64>::zeros(x.nrows(), x.ncols());
-        for (k, (c, (factors, z))) in self.components.iter().zip(&parts).enumerate() {
-            let pull = |j: usize, i: usize| self.epsilon * weights[i][k] * factors[j].slope(z[(j, i)]);
-            drift += &c.axes * Mat::from_fn(x.nrows(), x.ncols(), pull);
-        }
+        let blocks = drift.par_col_chunks_mut(BLOCK).zip(x.par_col_chunks(BLOCK));
+        blocks.for_each(|(block, x)| self.drift_of_block(&blurred, x, block));
         drift
+    }
+
+    /// Adds the drift in the columns of `x` to those of `drift`.
+    fn drift_of_block(&self, blurred: &[Vec<Blurred>], x: MatRef<'_, f64>, mut drift: MatMut<'_, f64>) {
+        let turned: Vec<Mat<f64>> = self.components.iter().map(|c| times(c.axes.transpose(), x)).collect();
+        let weights = |i: usize| {
+            let along = |((c, factors), z): ((&Component, &Vec<Blurred>), &Mat<f64>)| {
+                let pairs = factors.iter().zip(z.col(i).iter());
+                c.ln_weight + pairs.map(|(factor, z)| factor.log_evidence(*z)).sum::<f64>()
+            };
+            shares(self.components.iter().zip(blurred).zip(&turned).map(along).collect())
+        };
+        let weights: Vec<Vec<f64>> = (0..x.ncols()).map(weights).collect();
+        for (k, c) in self.components.iter().enumerate() {
+            // Most states belong to one part; what others add is rounding.
+            let of: Vec<usize> = (0..x.ncols()).filter(|i| weights[*i][k] > f64::EPSILON).collect();
+            let pull = |j: usize, i: usize| {
+                self.epsilon * weights[of[i]][k] * blurred[k][j].slope(turned[k][(j, of[i])])
+            };
+            let pulled = times(c.axes.as_ref(), Mat::from_fn(x.nrows(), of.len(), pull).as_ref());
+            of.iter()
+                .zip(pulled.col_iter())
+                .for_each(|(i, pulled)| drift.as_mut().col_mut(*i).add_assign(pulled));
+        }
     }
 
     /// w_k(x).
