@@ -248,8 +248,7 @@ fn the_mean_of_paths_is_the_mean_of_draws() {
         let factor = mat![[0.6, 0.0], [0.3, 0.4]];
         LightPotential::from_factors(epsilon, vec![0.2, -0.1], centres, vec![factor.clone(), factor]).unwrap()
     };
-    let bridge =
-        LightSb { frame: Frame::identity(2), forward: way([-1.0, 1.5]), backward: way([0.5, -2.0]) };
+    let bridge = LightSb { frame: Frame::identity(2), forward: way([-1.0, 1.5]), backward: way([0.5, -2.0]) };
     for direction in [Direction::Forward, Direction::Backward] {
         let x = from_rows_f64(&[0.3, -0.8], 2, &device());
         let draws = bridge.transport(direction, &x.clone().repeat_dim(0, count), &mut Rng::new(1));

@@ -98,7 +98,8 @@ impl OpenChain {
         let mean = self.mean_state(before.time, snapshot.time, &x)?;
         let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
         let straight = x * (1.0 - share) + matched * share;
-        let clouds = [points(&carried)?, points(&flow)?, points(&mean)?, points(&straight)?, x_points, y_points];
+        let clouds =
+            [points(&carried)?, points(&flow)?, points(&mean)?, points(&straight)?, x_points, y_points];
         // Side by side: each takes seconds.
         let found: Result<Vec<Distance>> =
             clouds.par_iter().map(|cloud| distance(cloud, &truth_points)).collect();
