@@ -29,7 +29,7 @@ pub struct Assignment {
 
 /// The permutation of least total cost.
 ///
-/// O(n³) at worst; n = 4000 random points take seconds, 10,000 a minute or two.
+/// O(n³) at worst; n = 4000 random points take seconds, 10,000 about a minute.
 ///
 /// # Shapes
 /// `cost`: `[n, n]`, row-major; entries may be negative.

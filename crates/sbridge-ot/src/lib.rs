@@ -15,7 +15,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | exact distance or matching of up to 4096 points | [`wasserstein1`], [`wasserstein2`], [`optimal_matching`], [`assignment()`] |
+//! | exact distance or matching of up to 10,000 points | [`wasserstein1`], [`wasserstein2`], [`optimal_matching`], [`assignment()`] |
 //! | entropic plan or distance | [`sinkhorn()`], [`sinkhorn_weighted`], [`sinkhorn_divergence`] |
 //! | distance of many points | [`sliced_wasserstein2`], [`energy_distance`], [`mmd2`] |
 //! | distance of fitted Gaussians | [`bures_wasserstein2`], [`frechet_distance`], [`Gaussian::kl`] |
