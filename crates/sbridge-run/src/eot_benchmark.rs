@@ -11,7 +11,7 @@ use sbridge::simulate::ends_of_walks;
 use sbridge::solver::alternation::Alternation;
 use sbridge::solver::light_sb::LightSb;
 use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
-use sbridge::{Bridge, Direction, PairBridge};
+use sbridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use sbridge_ot::Potential;
 use sbridge_ot::matrix::symmetric_eigen;
 use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
@@ -188,8 +188,8 @@ impl<'a> Judge<'a> {
         let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
         let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
         let path_kl = Some(self.path_kl(bridge)?);
-        let noise = bridge.step_variances(Direction::Forward).last().copied();
-        let last_step = noise.map(|variance| self.cost_of_noise(variance)).transpose()?;
+        let noise = bridge.step_noise(Direction::Forward);
+        let last_step = Some(self.cost_of_noise(noise.mean_variance(noise.steps() - 1))?);
         Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds })
     }
 
@@ -285,15 +285,15 @@ impl PairBridge for Exact<'_> {
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_variances(direction), rng)
+        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
-        sbridge::simulate::paths(self, direction, x, &self.step_variances(direction), rng)
+        sbridge::simulate::paths(self, direction, x, &self.step_noise(direction), rng)
     }
 
-    fn step_variances(&self, _direction: Direction) -> Vec<f64> {
-        vec![self.epsilon() / EXACT_STEPS as f64; EXACT_STEPS]
+    fn step_noise(&self, _direction: Direction) -> StepNoise {
+        StepNoise::brownian(self.epsilon(), EXACT_STEPS)
     }
 }
 

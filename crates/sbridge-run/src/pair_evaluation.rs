@@ -250,10 +250,10 @@ fn half_mean_square(rows: &Tensor<2>) -> f64 {
 
 /// E ∫ ½|v₊|² dt from the drifts met on simulated paths.
 fn path_energy(bridge: &dyn PairBridge, start: Tensor<2>, rng: &mut Rng) -> f64 {
-    let variances = bridge.step_variances(Direction::Forward);
+    let noise = bridge.step_noise(Direction::Forward);
     let mut total = 0.0;
-    walk(bridge, Direction::Forward, start, &variances, rng, &mut |step| {
-        total += half_mean_square(step.drift) / variances.len() as f64;
+    walk(bridge, Direction::Forward, start, &noise, rng, &mut |step| {
+        total += half_mean_square(step.drift) / noise.steps() as f64;
     });
     total
 }

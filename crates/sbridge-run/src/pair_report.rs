@@ -136,14 +136,14 @@ fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
     let mut rng = Rng::new(run.config.seed).fork("report");
     let plot = |direction: Direction, from: &Tensor<2>, rng: &mut Rng| {
         let mut paths = vec![Vec::new(); PATHS.min(from.dims()[0])];
-        let variances = run.bridge.step_variances(direction);
+        let noise = run.bridge.step_noise(direction);
         let start = head(from, PATHS);
         let mut pass = |x: &Tensor<2>| {
             let points = plane.project(&to_vec_f64(x.clone()));
             paths.iter_mut().zip(points).for_each(|(path, point)| path.push(point));
         };
         pass(&start);
-        walk(run.bridge.as_ref(), direction, start, &variances, rng, &mut |step| pass(step.end));
+        walk(run.bridge.as_ref(), direction, start, &noise, rng, &mut |step| pass(step.end));
         let cloud = |name: &str, rows: &Tensor<2>| Series {
             name: name.into(),
             style: SeriesStyle::Points,

@@ -194,7 +194,7 @@ fn along_pair(
         (None, None) => return Ok(bridge.transport(direction, rows, rng)),
         (None, Some(_)) => bridge.skeleton(direction, rows, rng),
         (Some(path), _) => {
-            let states = paths(bridge, direction, rows, &bridge.step_variances(direction), rng);
+            let states = paths(bridge, direction, rows, &bridge.step_noise(direction), rng);
             let shown: Vec<Tensor<2>> = states.iter().map(|x| pair.decode(x)).collect();
             write_paths(path, &shown)?;
             states

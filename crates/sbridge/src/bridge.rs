@@ -5,7 +5,7 @@
 //! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   \[Nel67\]
 
 use crate::rng::Rng;
-use crate::tensor::{Tensor, column};
+use crate::tensor::{Tensor, TensorData, column};
 
 /// Which end a path starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,79 @@ pub trait PairBridge: Bridge {
     /// is a Brownian bridge.
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>>;
 
-    /// Variances of the noise in the steps of a simulated path, in the clock of `direction`; as many as there are
-    /// steps, all of one length.
-    fn step_variances(&self, direction: Direction) -> Vec<f64>;
+    /// The noise of the steps of a simulated path, in the clock of `direction`; all steps are of one length.
+    fn step_noise(&self, direction: Direction) -> StepNoise;
+}
+
+/// The noise of the steps of a simulated path: independent along some axes, with a variance for each.
+#[derive(Clone, Debug)]
+pub struct StepNoise {
+    /// Variances of step after step, along all axes; one number where they are equal.
+    variances: Vec<Vec<f64>>,
+    /// In columns, `[dim, dim]`; where there are none, those of the coordinates.
+    axes: Option<Tensor<2>>,
+}
+
+impl StepNoise {
+    /// That of `steps` steps of a Brownian motion which gains the variance `epsilon` in all of them.
+    pub fn brownian(epsilon: f64, steps: usize) -> Self {
+        Self::along(None, vec![vec![epsilon / steps as f64]; steps])
+    }
+
+    /// That of one step for each of `variances`, which are along the columns of `axes`, or where there are none, along
+    /// the coordinates; one number stands for all of a step.
+    pub fn along(axes: Option<Tensor<2>>, variances: Vec<Vec<f64>>) -> Self {
+        Self { variances, axes }
+    }
+
+    /// Number of steps.
+    pub fn steps(&self) -> usize {
+        self.variances.len()
+    }
+
+    /// The mean over all axes of the variance of step `k`.
+    pub fn mean_variance(&self, k: usize) -> f64 {
+        self.variances[k].iter().sum::<f64>() / self.variances[k].len() as f64
+    }
+
+    /// Noise of step `k` for every row of `x`, `[batch, dim]`.
+    pub fn draw(&self, k: usize, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
+        let normal = rng.normal_like(x);
+        let deviations: Vec<f64> = self.variances[k].iter().map(|variance| variance.sqrt()).collect();
+        if let [deviation] = deviations[..] {
+            return normal * deviation;
+        }
+        let shape = [1, deviations.len()];
+        let scaled = normal * Tensor::from_data(TensorData::new(deviations, shape), (&x.device(), x.dtype()));
+        match &self.axes {
+            Some(axes) => scaled.matmul(axes.clone().transpose().cast(x.dtype())),
+            None => scaled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{DType, Device, from_rows_f64, to_vec_f64};
+
+    #[test]
+    fn noise_has_its_variances_along_its_axes() {
+        let (c, s, count) = (0.6, 0.8, 50_000);
+        let axes = from_rows_f64(&[c, -s, s, c], 2, &Device::flex());
+        let noise = StepNoise::along(Some(axes.clone()), vec![vec![1.0], vec![0.5, 2.0]]);
+        assert_eq!((noise.steps(), noise.mean_variance(1)), (2, 1.25));
+        let x = Tensor::zeros([count, 2], (&Device::flex(), DType::F64));
+        for (k, variances) in [(0, [1.0, 1.0]), (1, [0.5, 2.0])] {
+            let along = noise.draw(k, &x, &mut Rng::new(3)).matmul(axes.clone());
+            let products = to_vec_f64(along.clone().transpose().matmul(along) / count as f64);
+            // 4.5 standard errors of a (co)variance.
+            let allowed =
+                |i: usize, j: usize| 4.5 * (2.0 * variances[i] * variances[j] / count as f64).sqrt();
+            for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+                let exact = if i == j { variances[i] } else { 0.0 };
+                assert!((products[2 * i + j] - exact).abs() < allowed(i, j), "{k}: {products:?}");
+            }
+        }
+    }
 }

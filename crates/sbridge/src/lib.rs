@@ -41,7 +41,7 @@ pub mod simulate;
 pub mod solver;
 pub mod tensor;
 
-pub use bridge::{Bridge, Direction, PairBridge};
+pub use bridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use error::{Error, Result};
 pub use problem::Problem;
 pub use rng::Rng;

@@ -161,7 +161,7 @@ fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
         second.continue_from(first.bridge(), first.learned());
         let continued = second.run().unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
-            let weights = |bridge: &NeuralBridge| bridge.way(direction).drift.as_ref().map(weights_of);
+            let weights = |bridge: &NeuralBridge| bridge.way(direction).learned.as_ref().map(weights_of);
             assert_eq!(weights(&whole), weights(&continued));
             assert_eq!(whole.way(direction).step_variances, continued.way(direction).step_variances);
         }

@@ -35,7 +35,7 @@ fn home(name: &str) -> &str {
         "Error" | "Result" => "error",
         "Rng" => "rng",
         "Problem" => "problem",
-        "Bridge" | "Direction" | "PairBridge" => "bridge",
+        "Bridge" | "Direction" | "PairBridge" | "StepNoise" => "bridge",
         module => module,
     }
 }

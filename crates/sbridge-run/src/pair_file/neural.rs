@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use sbridge::Direction;
-use sbridge::net::{DriftNet, DriftNetSettings, MixtureDrift, Weights, load_weights, weights_of};
+use sbridge::net::{
+    DriftNet, DriftNetSettings, GaussianDrift, MixtureDrift, Weights, load_weights, weights_of,
+};
 use sbridge::reference::Brownian;
 use sbridge::rng::Rng;
 use sbridge::solver::{Frame, NeuralBridge, Way};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{means, require_positive};
 use crate::error::{Result, RunError};
 use crate::fit_pair::stage_of;
-use crate::tensor_file::{self, damaged, vector};
+use crate::tensor_file::{self, Array, damaged, vector};
 
 /// What the arrays do not say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,28 @@ impl Description {
     }
 }
 
+/// The part of a drift that is known, unless `weights` cannot fill one.
+fn known(
+    dim: usize,
+    direction: Direction,
+    weights: Weights,
+    device: &Device,
+) -> sbridge::Result<GaussianDrift> {
+    let values: usize = weights.values().map(|(_, values)| values.len()).sum();
+    if values < dim.saturating_mul(dim) {
+        let reason = format!("{dim} axes are needed, and the file holds {values} values of them");
+        return Err(sbridge::Error::Weights(reason));
+    }
+    load_weights(GaussianDrift::zero(dim, direction, device), weights)
+}
+
+/// Variances step by step: one for every coordinate, or one for all, which earlier files keep as a single list.
+fn rows((shape, values): Array, dim: usize) -> Option<Vec<Vec<f32>>> {
+    let width = shape.get(1).copied().unwrap_or(1);
+    let is_valid = !values.is_empty() && values.iter().all(|q| q.is_finite() && *q >= 0.0);
+    (is_valid && [1, dim].contains(&width)).then(|| values.chunks(width).map(<[f32]>::to_vec).collect())
+}
+
 /// Writes `bridge`, of `method` after `learned` half-bridges with networks of sizes `net` for samples of shape `image`,
 /// to `path` in one step.
 ///
@@ -83,10 +107,13 @@ pub fn save(
     let mut arrays = Weights::from([("mean/source".into(), source), ("mean/target".into(), target)]);
     for direction in [Direction::Forward, Direction::Backward] {
         let (name, way) = (stage_of(direction), bridge.way(direction));
-        let variances = (vec![way.step_variances.len()], way.step_variances.clone());
-        arrays.insert(format!("variances/{name}"), variances);
-        if let Some(drift) = &way.drift {
-            tensor_file::insert(&mut arrays, name, weights_of(drift));
+        let shape = vec![way.step_variances.len(), way.step_variances[0].len()];
+        arrays.insert(format!("variances/{name}"), (shape, way.step_variances.concat()));
+        if let Some(known) = &way.known {
+            tensor_file::insert(&mut arrays, &format!("known/{name}"), weights_of(known));
+        }
+        if let Some(learned) = &way.learned {
+            tensor_file::insert(&mut arrays, name, weights_of(learned));
         }
     }
     tensor_file::save(path, &arrays, &description)
@@ -109,20 +136,24 @@ pub fn load(path: &Path, device: &Device) -> Result<(NeuralBridge, usize)> {
     let reference = Brownian::with_epsilon(require_positive("epsilon", description.epsilon, path)?)?;
     let mut way = |direction: Direction| -> Result<Way> {
         let name = stage_of(direction);
-        let step_variances = match arrays.remove(&format!("variances/{name}")) {
-            Some((_, values)) if !values.is_empty() && values.iter().all(|v| v.is_finite() && *v >= 0.0) => {
-                values
-            }
-            _ => return Err(damaged(path, &format!("lacks the variances of the {name} steps"))),
+        let step_variances = arrays.remove(&format!("variances/{name}")).and_then(|array| rows(array, dim));
+        let step_variances = step_variances
+            .ok_or_else(|| damaged(path, &format!("lacks the variances of the {name} steps")))?;
+        let mut part = |name: &str| {
+            let weights = tensor_file::extract(&mut arrays, name);
+            (!weights.is_empty()).then_some(weights)
         };
-        let weights = tensor_file::extract(&mut arrays, name);
-        if weights.is_empty() {
-            return Ok(Way { drift: None, step_variances });
-        }
-        let drift =
-            description.module(dim, direction, &weights, device).and_then(|net| load_weights(net, weights));
-        let drift = drift.map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
-        Ok(Way { drift: Some(drift.valid()), step_variances })
+        let known = part(&format!("known/{name}")).map(|weights| known(dim, direction, weights, device));
+        let learned = part(name).map(|weights| {
+            let net = description.module(dim, direction, &weights, device)?;
+            Ok(load_weights(net, weights)?.valid())
+        });
+        let is_damaged = |e: sbridge::Error| RunError::folder(path, format!("is damaged: {e}"));
+        Ok(Way {
+            known: known.transpose().map_err(is_damaged)?,
+            learned: learned.transpose().map_err(is_damaged)?,
+            step_variances,
+        })
     };
     let (forward, backward) = (way(Direction::Forward)?, way(Direction::Backward)?);
     let bridge = NeuralBridge { frame: Frame { means, scale }, reference, forward, backward };
@@ -141,7 +172,13 @@ mod tests {
         let frame = Frame { means: [vec![0.1; 6], vec![-0.3; 6]], scale: 2.5 };
         let mut bridge = NeuralBridge::untrained(frame, Brownian::with_epsilon(0.3).unwrap(), 5);
         let drift = DriftNet::new(6, image, net, &mut Rng::new(4), &Device::flex());
-        bridge.backward = Way { drift: Some(drift), step_variances: vec![0.01, 0.02, 0.03, 0.04, 1.0 / 3.0] };
+        let ends = [5, 6].map(|seed| Rng::new(seed).normal([20, 6], &Device::flex()));
+        let known = GaussianDrift::between(ends.each_ref(), 0.3, Direction::Backward).unwrap();
+        bridge.backward = Way {
+            known: image.is_none().then_some(known),
+            learned: Some(drift),
+            step_variances: vec![vec![0.01, 1.0 / 3.0, 0.0, 0.1, 0.2, 0.3]; 5],
+        };
         bridge
     }
 

@@ -58,7 +58,6 @@ fn some(rows: &Tensor<2>, count: usize, rng: &Rng) -> Tensor<2> {
 
 /// W1 to the day left out, by [SF]²M and by means of LightSB's paths, days by number.
 fn by_number(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
-    let most = effort.pick(1000, usize::MAX);
     let mut study = Study {
         title: "W1 to the day left out, days equally spaced".into(),
         text: format!(
@@ -74,28 +73,13 @@ fn by_number(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
         ..Study::default()
     };
     let mut means = [0.0; 3];
-    for ([before, between, after], share, _) in GAPS {
-        let [x, truth, y] = [cells(folder, before)?, cells(folder, between)?, cells(folder, after)?];
-        let rng = rng.fork(&format!("day {between}"));
-        // σ = 1 for a day: two days to the one after.
-        let bridge = networks(&x, &y, 2.0, sized(sf2m(), effort), &rng)?;
-        let light_sb = mixtures(&x, &y, EPSILON_OF_MEANS, effort, &rng)?;
-        let count = [&x, &truth, &y].map(|rows| rows.dims()[0]).into_iter().fold(most, usize::min);
-        let [x, y, truth] = [&x, &y, &truth].map(|rows| some(rows, count, &rng));
-        let truth = points(&truth)?;
-        let w1 = |rows: &Tensor<2>| -> Result<f64> { Ok(wasserstein1(&points(rows)?, &truth)?) };
-        let matched = select_rows(&y, &optimal_matching(&points(&x)?, &points(&y)?)?.column_of_row);
-        let middles = w1(&(x.clone() * (1.0 - share) + matched * share))?;
-        let nearest = w1(&x)?.min(w1(&y)?);
-        let ways = [
-            ("simulated", carried(bridge.as_ref(), &x, share, &rng)),
-            ("flow", carried(&Flow::new(bridge), &x, share, &rng)),
-            ("means of paths", mean_state(light_sb.as_ref(), Direction::Forward, share, &x)),
-        ];
-        for ((name, cells), mean) in ways.into_iter().zip(&mut means) {
-            let found = w1(&cells)?;
+    for (days, share, _) in GAPS {
+        let day = days[1];
+        let Distances { count, middles, nearest, ways } =
+            distances(folder, days, share, effort, &rng.fork(&format!("day {day}")))?;
+        for ((name, found), mean) in WAYS.iter().zip(ways).zip(&mut means) {
             let quantity =
-                format!("day {between}, {count} cells: {name} (middles of matched cells {middles:.2})");
+                format!("day {day}, {count} cells: {name} (middles of matched cells {middles:.2})");
             study.checks.push(Check::at_most(quantity, found, nearest));
             *mean += found / GAPS.len() as f64;
         }
@@ -108,6 +92,51 @@ fn by_number(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
     }
     study.checks.push(Check::at_most("mean of both days, flow", means[1], means[0]));
     Ok(study)
+}
+
+/// What cells are carried along, half of the way.
+const WAYS: [&str; 3] = ["simulated", "flow", "means of paths"];
+
+/// W1 to a day left out.
+struct Distances {
+    /// Cells compared.
+    count: usize,
+    /// Of the middles of exactly matched cells.
+    middles: f64,
+    /// Of the nearer of the days about it.
+    nearest: f64,
+    /// Of cells carried in each of [`WAYS`].
+    ways: [f64; 3],
+}
+
+/// W1 to the middle one of three days from the two others, `share` of the way.
+fn distances(
+    folder: &Path,
+    [before, between, after]: [u32; 3],
+    share: f64,
+    effort: Effort,
+    rng: &Rng,
+) -> Result<Distances> {
+    let [x, truth, y] = [cells(folder, before)?, cells(folder, between)?, cells(folder, after)?];
+    // σ = 1 for a day: two days to the one after.
+    let bridge = networks(&x, &y, 2.0, sized(sf2m(), effort), rng)?;
+    let light_sb = mixtures(&x, &y, EPSILON_OF_MEANS, effort, rng)?;
+    let most = effort.pick(1000, usize::MAX);
+    let count = [&x, &truth, &y].map(|rows| rows.dims()[0]).into_iter().fold(most, usize::min);
+    let [x, y, truth] = [&x, &y, &truth].map(|rows| some(rows, count, rng));
+    let truth = points(&truth)?;
+    let w1 = |rows: &Tensor<2>| -> Result<f64> { Ok(wasserstein1(&points(rows)?, &truth)?) };
+    let matched = select_rows(&y, &optimal_matching(&points(&x)?, &points(&y)?)?.column_of_row);
+    Ok(Distances {
+        count,
+        middles: w1(&(x.clone() * (1.0 - share) + matched * share))?,
+        nearest: w1(&x)?.min(w1(&y)?),
+        ways: [
+            w1(&carried(bridge.as_ref(), &x, share, rng))?,
+            w1(&carried(&Flow::new(bridge), &x, share, rng))?,
+            w1(&mean_state(light_sb.as_ref(), Direction::Forward, share, &x))?,
+        ],
+    })
 }
 
 /// Published energy distances, means of both days.

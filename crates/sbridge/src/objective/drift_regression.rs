@@ -1,14 +1,15 @@
-//! Regression of a drift: E w(t) ‖v_θ(t, x) − y‖² over examples (t, x, y) that come in generations.
+//! Regression of a drift: E w(t) ‖k(t, x) + v_θ(t, x) − y‖² over examples (t, x, y) that come in generations, k what is
+//! known of it.
 //!
 //! Whatever is simulated to make examples is simulated once for a generation. A generation is a function of the
 //! seed and its number alone, so a resumed run makes the same ones again.
 
 use std::ops::Range;
 
-use crate::net::DriftNet;
+use crate::net::{DriftNet, GaussianDrift};
 use crate::objective::Objective;
 use crate::rng::Rng;
-use crate::tensor::{Tensor, column};
+use crate::tensor::{Tensor, column, to_vec_f64};
 
 /// Examples to regress on.
 #[derive(Clone, Debug)]
@@ -32,9 +33,10 @@ pub struct Transition {
     pub bridge_variance: f64,
 }
 
-/// Rows of so many values that show the variance of a step, out of `count`: its estimate is off by a hundredth or two.
+/// Rows of so many values that show the variances of a step, out of `count`: an estimate is off by a fiftieth, of
+/// images by a sixteenth.
 pub(super) fn rows_of_transition(count: usize, dim: usize) -> usize {
-    (20_000 / dim).clamp(100, 5000).min(count)
+    (400_000 / dim).clamp(500, 5000).min(count)
 }
 
 /// Where examples come from.
@@ -56,28 +58,46 @@ pub trait Examples: Send + Sync {
 /// The regression of a drift on [`Examples`].
 pub struct DriftRegression {
     examples: Box<dyn Examples>,
+    known: Option<GaussianDrift>,
     rng: Rng,
     generation: Option<usize>,
 }
 
 impl DriftRegression {
-    /// On `examples` made with randomness from `rng`.
-    pub fn new(examples: Box<dyn Examples>, rng: Rng) -> Self {
-        Self { examples, rng, generation: None }
+    /// On `examples` made with randomness from `rng`, of what a drift is more than `known`.
+    pub fn new(examples: Box<dyn Examples>, known: Option<GaussianDrift>, rng: Rng) -> Self {
+        Self { examples, known, rng, generation: None }
     }
 
-    /// The variance of every one of `steps` steps, given that `drift` was learned: what the bridge between state and
-    /// target leaves, and how the target varies about its mean, which is what the drift is.
-    pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<f64> {
+    /// The same, for what is to be learned.
+    fn beyond_known(&self, examples: Regression) -> Regression {
+        match &self.known {
+            Some(known) => {
+                let drift = known.forward(examples.t.clone(), examples.x.clone());
+                Regression { target: examples.target - drift, ..examples }
+            }
+            None => examples,
+        }
+    }
+
+    /// The variances of every one of `steps` steps, along the axes of what is known or the coordinates, given that
+    /// `drift` was learned: what the bridge between state and target leaves, and how the target varies about its mean,
+    /// which is what the drift is.
+    pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<Vec<f64>> {
         self.examples.renew(&mut self.rng.fork("transitions"));
         self.generation = None;
         let mut rng = self.rng.fork("residuals");
         (0..steps)
             .map(|step| {
                 let Transition { examples, bridge_variance } = self.examples.transition(step, &mut rng);
+                let examples = self.beyond_known(examples);
                 let residual = drift.forward(examples.t, examples.x) - examples.target;
-                let residual = f64::from(residual.powi_scalar(2).mean().into_scalar::<f32>());
-                bridge_variance + residual / (steps * steps) as f64
+                let residual = match &self.known {
+                    Some(known) => known.along_axes(residual),
+                    None => residual,
+                };
+                let of_target = to_vec_f64(residual.powi_scalar(2).mean_dim(0));
+                of_target.into_iter().map(|q| bridge_variance + q / (steps * steps) as f64).collect()
             })
             .collect()
     }
@@ -96,7 +116,8 @@ impl Objective for DriftRegression {
 
     fn loss(&self, model: &DriftNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
         let first = rows.start % self.examples.count();
-        let Regression { t, x, target, weight } = self.examples.regression(first..first + rows.len(), rng);
+        let examples = self.examples.regression(first..first + rows.len(), rng);
+        let Regression { t, x, target, weight } = self.beyond_known(examples);
         let error = model.forward(t.autodiff(), x.autodiff()) - target.autodiff();
         (error.clone() * error * column(weight).autodiff()).mean()
     }

@@ -15,7 +15,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bridge::{Direction, PairBridge};
+use crate::bridge::{Direction, PairBridge, StepNoise};
 use crate::coupling::drawn;
 use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
@@ -61,7 +61,7 @@ impl PathMatching {
         target: StepTarget,
         count: usize,
     ) -> Self {
-        let steps = chain.step_variances(direction).len();
+        let steps = chain.step_noise(direction).steps();
         Self { chain, direction, starts, target, count, steps, generation: None }
     }
 
@@ -87,11 +87,11 @@ impl PathMatching {
     }
 
     /// Paths from `starts`, time after time, and the means of their steps carried over.
-    fn paths_and_means(&self, starts: &Tensor<2>, variances: &[f64], rng: &mut Rng) -> [Tensor<2>; 2] {
+    fn paths_and_means(&self, starts: &Tensor<2>, noise: &StepNoise, rng: &mut Rng) -> [Tensor<2>; 2] {
         let (chain, direction) = (self.chain.as_ref(), self.direction);
         let blocks = in_blocks(starts, rng, |block, rng| {
             let (mut states, mut targets) = (vec![block.clone()], Vec::new());
-            walk(chain, direction, block, variances, rng, &mut |Step { t, noise, end, .. }| {
+            walk(chain, direction, block, noise, rng, &mut |Step { t, noise, end, .. }| {
                 let carried = chain.drift(direction, per_row(t, end), end.clone());
                 targets.push(-(noise.clone() * self.steps as f64 + carried));
                 states.push(end.clone());
@@ -117,13 +117,13 @@ impl Examples for PathMatching {
 
     fn renew(&mut self, rng: &mut Rng) {
         let starts = drawn(&self.starts, self.count, rng);
-        let variances = self.chain.step_variances(self.direction);
+        let noise = self.chain.step_noise(self.direction);
         let (states, targets) = match self.target {
             StepTarget::State => {
-                (Tensor::cat(paths(self.chain.as_ref(), self.direction, &starts, &variances, rng), 0), None)
+                (Tensor::cat(paths(self.chain.as_ref(), self.direction, &starts, &noise, rng), 0), None)
             }
             StepTarget::Mean => {
-                let [states, targets] = self.paths_and_means(&starts, &variances, rng);
+                let [states, targets] = self.paths_and_means(&starts, &noise, rng);
                 (states, Some(targets))
             }
         };

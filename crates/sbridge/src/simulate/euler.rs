@@ -1,10 +1,10 @@
 //! Euler–Maruyama along a bridge: X += h v(t, X) + √qₖ ξ on equal steps, in the clock of the direction.
 //!
-//! The variance q of a step is that of the reference, g²h, or what a bridge says it is.
+//! The variance q of a step is that of the reference, g²h, or what a bridge says it is along its axes.
 
 use rayon::prelude::*;
 
-use crate::bridge::{Bridge, Direction};
+use crate::bridge::{Bridge, Direction, StepNoise};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, per_row, row_blocks};
 
@@ -20,8 +20,7 @@ pub struct Step<'a> {
     pub end: &'a Tensor<2>,
 }
 
-/// Carries `start` along `bridge` with noise of `variances`, one for each of as many equal steps, showing every step to
-/// `observe`.
+/// Carries `start` along `bridge` in as many equal steps as `noise` has, showing every step to `observe`.
 ///
 /// # Shapes
 /// `start: [batch, dim]`, result the same.
@@ -29,16 +28,16 @@ pub fn walk(
     bridge: &dyn Bridge,
     direction: Direction,
     start: Tensor<2>,
-    variances: &[f64],
+    noise: &StepNoise,
     rng: &mut Rng,
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Tensor<2> {
-    let steps = variances.len();
+    let steps = noise.steps();
     let time = |k: usize| direction.time(k as f64 / steps as f64);
     let mut x = start;
-    for (k, variance) in variances.iter().enumerate() {
+    for k in 0..steps {
         let drift = bridge.drift(direction, per_row(time(k), &x), x.clone());
-        let noise = rng.normal_like(&x) * variance.sqrt();
+        let noise = noise.draw(k, &x, rng);
         x = x + drift.clone() * (1.0 / steps as f64) + noise.clone();
         observe(Step { t: time(k), drift: &drift, noise: &noise, end: &x });
     }
@@ -50,11 +49,10 @@ pub fn ends_of_walks(
     bridge: &dyn Bridge,
     direction: Direction,
     start: &Tensor<2>,
-    variances: &[f64],
+    noise: &StepNoise,
     rng: &mut Rng,
 ) -> Tensor<2> {
-    let ends =
-        in_blocks(start, rng, |block, rng| walk(bridge, direction, block, variances, rng, &mut |_| {}));
+    let ends = in_blocks(start, rng, |block, rng| walk(bridge, direction, block, noise, rng, &mut |_| {}));
     Tensor::cat(ends, 0)
 }
 
@@ -63,12 +61,12 @@ pub fn paths(
     bridge: &dyn Bridge,
     direction: Direction,
     start: &Tensor<2>,
-    variances: &[f64],
+    noise: &StepNoise,
     rng: &mut Rng,
 ) -> Vec<Tensor<2>> {
     let blocks = in_blocks(start, rng, |block, rng| {
         let mut states = vec![block.clone()];
-        walk(bridge, direction, block, variances, rng, &mut |step| states.push(step.end.clone()));
+        walk(bridge, direction, block, noise, rng, &mut |step| states.push(step.end.clone()));
         states
     });
     side_by_side(blocks)
@@ -112,14 +110,14 @@ mod tests {
             (Direction::Forward, Convolved::new(law.clone(), epsilon).sample(count, &mut rng), 0.25),
             (Direction::Backward, law.sample(count, &mut rng), 1.25),
         ] {
-            let variances = vec![epsilon / 200.0; 200];
+            let noise = StepNoise::brownian(epsilon, 200);
             let mut times = Vec::new();
             let out =
-                walk(&bridge, direction, start.clone(), &variances, &mut rng, &mut |step| times.push(step.t));
+                walk(&bridge, direction, start.clone(), &noise, &mut rng, &mut |step| times.push(step.t));
             assert!((var(&out) - end).abs() < allowed(end), "{direction:?}: {}", var(&out));
             assert_eq!([times[0], times[100]], [direction.time(0.0), 0.5]);
             assert_eq!(times.len(), 200);
-            let states = paths(&bridge, direction, &start, &variances, &mut rng);
+            let states = paths(&bridge, direction, &start, &noise, &mut rng);
             assert_eq!(to_vec_f64(states[0].clone()), to_vec_f64(start));
             assert!((var(&states[200]) - end).abs() < allowed(end), "{direction:?}: {}", var(&states[200]));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::bridge::{Bridge, Direction, PairBridge};
+use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::rng::Rng;
 use crate::simulate::{ends_of_walks, paths};
 use crate::tensor::Tensor;
@@ -19,7 +19,7 @@ impl Flow {
     }
 
     fn steps(&self, direction: Direction) -> usize {
-        self.bridge.step_variances(direction).len()
+        self.bridge.step_noise(direction).steps()
     }
 }
 
@@ -47,14 +47,14 @@ impl PairBridge for Flow {
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_variances(direction), rng)
+        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
-        paths(self, direction, x, &self.step_variances(direction), rng)
+        paths(self, direction, x, &self.step_noise(direction), rng)
     }
 
-    fn step_variances(&self, direction: Direction) -> Vec<f64> {
-        vec![0.0; self.steps(direction)]
+    fn step_noise(&self, direction: Direction) -> StepNoise {
+        StepNoise::brownian(0.0, self.steps(direction))
     }
 }

@@ -1,7 +1,7 @@
 //! A bridge whose drifts are networks, walked in the steps it was learned for.
 
-use crate::bridge::{Bridge, Direction, PairBridge};
-use crate::net::DriftNet;
+use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
+use crate::net::{DriftNet, GaussianDrift};
 use crate::reference::{Brownian, Reference as _};
 use crate::rng::Rng;
 use crate::simulate::{ends_of_walks, paths};
@@ -11,16 +11,33 @@ use crate::tensor::{DType, Tensor};
 /// One direction: a drift, and the noise of its steps.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// The drift in units of the frame; none is that of Brownian motion, zero.
-    pub drift: Option<DriftNet>,
-    /// Variance of the noise in every step, in units of the frame.
-    pub step_variances: Vec<f32>,
+    /// The part of the drift that is known, in units of the frame.
+    pub known: Option<GaussianDrift>,
+    /// The part that was learned; without both, the drift is that of Brownian motion, zero.
+    pub learned: Option<DriftNet>,
+    /// Variances of the noise in step after step, in units of the frame: along the axes of what is known, or the
+    /// coordinates; one number where they are equal.
+    pub step_variances: Vec<Vec<f32>>,
 }
 
 impl Way {
     /// Brownian motion, in `steps` steps.
     pub(super) fn untrained(reference: &Brownian, steps: usize) -> Self {
-        Self { drift: None, step_variances: vec![(reference.epsilon() / steps as f64) as f32; steps] }
+        let step_variances = vec![vec![(reference.epsilon() / steps as f64) as f32]; steps];
+        Self { known: None, learned: None, step_variances }
+    }
+
+    /// The drift in units of the frame.
+    ///
+    /// # Shapes
+    /// `t: [batch]`, `x: [batch, dim]`, result `[batch, dim]`.
+    fn drift(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let known = self.known.as_ref().map(|known| known.forward(t.clone(), x.clone()));
+        let learned = self.learned.as_ref().map(|net| net.forward(t, x.clone()));
+        match (known, learned) {
+            (Some(known), Some(learned)) => known + learned,
+            (drift, None) | (None, drift) => drift.unwrap_or_else(|| x.zeros_like()),
+        }
     }
 }
 
@@ -70,10 +87,7 @@ impl Bridge for NeuralBridge {
         let dtype = x.dtype();
         // Networks compute in f32, whatever they are asked in.
         let inside = self.frame.apply_rows(&t, x).cast(DType::F32);
-        let drift = match &self.way(direction).drift {
-            Some(net) => net.forward(t.cast(DType::F32), inside),
-            None => inside.zeros_like(),
-        };
+        let drift = self.way(direction).drift(t.cast(DType::F32), inside);
         self.frame.undo_drift(direction, drift.cast(dtype))
     }
 
@@ -89,15 +103,18 @@ impl PairBridge for NeuralBridge {
 
     /// Along simulated paths.
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_variances(direction), rng)
+        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
-        paths(self, direction, x, &self.step_variances(direction), rng)
+        paths(self, direction, x, &self.step_noise(direction), rng)
     }
 
-    fn step_variances(&self, direction: Direction) -> Vec<f64> {
+    fn step_noise(&self, direction: Direction) -> StepNoise {
+        let Way { known, step_variances, .. } = self.way(direction);
         let unit = self.frame.scale.powi(2);
-        self.way(direction).step_variances.iter().map(|variance| f64::from(*variance) * unit).collect()
+        let of_step = |variances: &Vec<f32>| variances.iter().map(|q| f64::from(*q) * unit).collect();
+        let axes = known.as_ref().map(GaussianDrift::axes);
+        StepNoise::along(axes, step_variances.iter().map(of_step).collect())
     }
 }

@@ -11,6 +11,9 @@
 //! | [`light_sb_m`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
 //! | [`sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
+//! What a network learns is what the drift has beyond that between Gaussians of the same covariances, which is known in
+//! closed form: straight from pixels, and beside mixtures, it learns all of it.
+//!
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
 //! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
 //!
@@ -32,13 +35,16 @@ use crate::coupling::{Coupling, Entropic, Independent, Simulated};
 use crate::error::{Error, Result};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
-use crate::net::{DriftNet, MixtureDrift, MixtureSettings};
+use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
 use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
 use crate::reference::Brownian;
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::solver::neural::{NeuralBridge, Way};
 use crate::tensor::{DType, Tensor, per_row, select_rows, to_vec_f64};
+
+/// Coordinates up to which the axes of Gaussians are found: the time goes as their cube, and is seconds at as many.
+const MOST_AXES: usize = 1000;
 
 /// One half-bridge: which, and in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +126,16 @@ impl Alternation {
         self.learned = learned;
     }
 
+    /// What is known of the drift of `direction`: that between Gaussians of the same covariances.
+    fn known(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
+        let dim = self.ends[0].dims()[1];
+        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MOST_AXES {
+            return Ok(None);
+        }
+        let epsilon = self.bridge.reference.epsilon();
+        GaussianDrift::between(self.ends.each_ref(), epsilon, direction).map(Some)
+    }
+
     /// A module of the settings' size for `direction`, with weights from `rng`.
     fn module(&self, direction: Direction, rng: &mut Rng) -> DriftNet {
         let device = self.ends[0].device();
@@ -146,18 +162,19 @@ impl Alternation {
     ) -> std::result::Result<(), E> {
         let half = self.next().expect("asked only while one is left");
         let rng = self.rng.fork(&format!("half-bridge {}", half.number));
-        let mut regression = DriftRegression::new(self.examples(half)?, rng.fork("examples"));
-        let net = match &self.bridge.way(half.direction).drift {
-            Some(net) => net.clone(),
-            None => self.module(half.direction, &mut rng.fork("init")),
+        let (known, net) = match self.bridge.way(half.direction) {
+            Way { known, learned: Some(net), .. } => (known.clone(), net.clone()),
+            _ => (self.known(half.direction)?, self.module(half.direction, &mut rng.fork("init"))),
         };
-        let drift = train(half, net, &mut regression, &rng.fork("fit"))?;
+        let mut regression = DriftRegression::new(self.examples(half)?, known.clone(), rng.fork("examples"));
+        let learned = train(half, net, &mut regression, &rng.fork("fit"))?;
         let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
         if self.settings.step_variance == StepVariance::Matched {
-            let matched = regression.step_variances(&drift, self.settings.steps);
-            way.step_variances = matched.into_iter().map(|q| q as f32).collect();
+            let matched = regression.step_variances(&learned, self.settings.steps);
+            let of_step = |variances: Vec<f64>| variances.into_iter().map(|q| q as f32).collect();
+            way.step_variances = matched.into_iter().map(of_step).collect();
         }
-        self.bridge.set_way(half.direction, Way { drift: Some(drift), ..way });
+        self.bridge.set_way(half.direction, Way { known, learned: Some(learned), ..way });
         self.learned += 1;
         Ok(())
     }

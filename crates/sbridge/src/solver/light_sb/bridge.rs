@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::potential::LightPotential;
 use super::training::{LightSbSettings, PointSource, fit};
-use crate::bridge::{Bridge, Direction, PairBridge};
+use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
@@ -128,8 +128,8 @@ impl PairBridge for LightSb {
         vec![x.clone(), self.transport(direction, x, rng)]
     }
 
-    fn step_variances(&self, _direction: Direction) -> Vec<f64> {
-        vec![self.epsilon() / WALK_STEPS as f64; WALK_STEPS]
+    fn step_noise(&self, _direction: Direction) -> StepNoise {
+        StepNoise::brownian(self.epsilon(), WALK_STEPS)
     }
 }
 
