@@ -268,11 +268,11 @@ impl fmt::Display for PairEvaluation {
             for (name, _, q) in end.rows() {
                 writeln!(
                     f,
-                    "{name:24} {:>10.4} {:>10.4} {:>10.4} {:>10.4} {:>10}",
-                    q.w1,
-                    q.w2,
-                    q.sliced_w2,
-                    q.energy,
+                    "{name:24} {:>10} {:>10} {:>10} {:>10} {:>10}",
+                    digits(q.w1),
+                    digits(q.w2),
+                    digits(q.sliced_w2),
+                    digits(q.energy),
                     q.shown_mmd2()
                 )?;
             }
@@ -282,10 +282,11 @@ impl fmt::Display for PairEvaluation {
         writeln!(f, "epsilon {}", digits(self.epsilon))?;
         writeln!(
             f,
-            "coupling cost ½E|x − y|² {:.4}; of the entropic plan {:.4}{note}",
-            self.coupling_cost, self.entropic_cost
+            "coupling cost ½E|x − y|² {}; of the entropic plan {}{note}",
+            digits(self.coupling_cost),
+            digits(self.entropic_cost)
         )?;
-        write!(f, "path energy E∫½|v|²dt {:.4}", self.path_energy)?;
+        write!(f, "path energy E∫½|v|²dt {}", digits(self.path_energy))?;
         self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
     }
 }

@@ -166,11 +166,7 @@ fn paths_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
 fn ends_section(evaluation: &PairEvaluation) -> Section {
     let row = |label: &str, q: &Distances, emphasis: Emphasis| Row {
         label: label.into(),
-        cells: [q.w1, q.w2, q.sliced_w2, q.energy]
-            .map(|x| format!("{x:.4}"))
-            .into_iter()
-            .chain([q.shown_mmd2()])
-            .collect(),
+        cells: [q.w1, q.w2, q.sliced_w2, q.energy].map(digits).into_iter().chain([q.shown_mmd2()]).collect(),
         emphasis,
     };
     let table = |end: &End| {
@@ -186,9 +182,11 @@ fn ends_section(evaluation: &PairEvaluation) -> Section {
         title: "Both ends".into(),
         text: format!(
             "Distances to held-out samples of the end: of what arrives, of training data (nothing can be closer), and \
-             of the other set as it is.\n\nThe coupling costs ½E|x − y|² = {:.4}; the entropic plan between the samples \
-             costs {:.4}{converged}. Energy of the paths, E∫½|v|²dt: {:.4}.",
-            evaluation.coupling_cost, evaluation.entropic_cost, evaluation.path_energy
+             of the other set as it is.\n\nThe coupling costs ½E|x − y|² = {}; the entropic plan between the samples \
+             costs {}{converged}. Energy of the paths, E∫½|v|²dt: {}.",
+            digits(evaluation.coupling_cost),
+            digits(evaluation.entropic_cost),
+            digits(evaluation.path_energy)
         ),
         blocks: evaluation.ends.iter().map(table).collect(),
     }

@@ -1,8 +1,12 @@
 //! Numbers for people.
 
-/// Four decimals, or an exponent for what is very small.
+/// Four decimals, or an exponent for what is very small or very large.
 pub(crate) fn digits(x: f64) -> String {
-    if x != 0.0 && x.abs() < 1e-3 { format!("{x:.2e}") } else { format!("{x:.4}") }
+    match x.abs() {
+        size if size != 0.0 && size < 1e-3 => format!("{x:.2e}"),
+        size if size >= 1e7 => format!("{x:.4e}"),
+        _ => format!("{x:.4}"),
+    }
 }
 
 #[cfg(test)]
@@ -10,10 +14,18 @@ mod tests {
     use super::digits;
 
     #[test]
-    fn small_numbers_keep_their_digits() {
+    fn small_and_large_numbers_keep_their_digits() {
         assert_eq!(
-            ["0.0000", "0.0010", "9.99e-4", "-1.00e-6", "12.3457"],
-            [digits(0.0), digits(1e-3), digits(9.99e-4), digits(-1e-6), digits(12.345_67),]
+            ["0.0000", "0.0010", "9.99e-4", "-1.00e-6", "12.3457", "-1234567.8000", "1.2346e7"],
+            [
+                digits(0.0),
+                digits(1e-3),
+                digits(9.99e-4),
+                digits(-1e-6),
+                digits(12.345_67),
+                digits(-1_234_567.8),
+                digits(12_345_678.9),
+            ]
         );
     }
 }

@@ -17,6 +17,7 @@ use crate::data;
 use crate::error::Result;
 use crate::pair_config::Snapshot;
 use crate::report::Emphasis;
+use crate::shown::digits;
 use crate::transport::{OpenPair, state_at};
 
 /// Samples compared at a held-out time, at most: exact matching grows with the cube.
@@ -158,10 +159,10 @@ impl fmt::Display for ChainEvaluation {
             writeln!(f, "held-out time {}, {} samples", held_out.time, held_out.count)?;
             writeln!(f, "{:26} {:>10} {:>10}", "", "W1", "energy")?;
             for (name, _, distance) in held_out.rows() {
-                writeln!(f, "{name:26} {:>10.4} {:>10.4}", distance.w1, distance.energy)?;
+                writeln!(f, "{name:26} {:>10} {:>10}", digits(distance.w1), digits(distance.energy))?;
             }
             writeln!(f)?;
         }
-        write!(f, "epsilon {} for a unit of time", crate::shown::digits(self.epsilon))
+        write!(f, "epsilon {} for a unit of time", digits(self.epsilon))
     }
 }

@@ -88,7 +88,7 @@ fn held_out_section(evaluation: &ChainEvaluation) -> Section {
     let table = |held_out: &super::HeldOut| {
         let rows = held_out.rows().into_iter().map(|(label, emphasis, distance)| Row {
             label: label.into(),
-            cells: vec![format!("{:.4}", distance.w1), format!("{:.4}", distance.energy)],
+            cells: vec![digits(distance.w1), digits(distance.energy)],
             emphasis,
         });
         Block::Table(Table {
