@@ -119,9 +119,12 @@ impl AlternationSettings {
         self.held(2 * dim, self.fit.batch_size)
     }
 
-    /// Paths held at a time, with all their states: a multiple of the batch, so that their steps are one.
+    /// Paths held at a time, with all their states: a multiple of the batch, so that their steps are one, and no more
+    /// than a half-bridge uses.
     pub(super) fn paths(&self, dim: usize) -> usize {
-        self.held(self.values_of_path(dim), self.fit.batch_size)
+        let batch = self.fit.batch_size;
+        let used = (self.fit.steps * batch).div_ceil(self.steps).next_multiple_of(batch);
+        self.held(self.values_of_path(dim), batch).min(used)
     }
 
     /// What is kept of a path: its states, and the targets of its steps where they are not states.
