@@ -327,6 +327,9 @@ pub(crate) struct BenchEot {
     /// Samples of either law that a solver learns from
     #[arg(long, default_value_t = 400_000)]
     pub(crate) samples: usize,
+    /// Source points at which plans are compared, by a thousand draws at each where a plan's moments are not known
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) points: usize,
     /// A setting of the solvers, for example light_sb.steps=20000; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -411,7 +414,7 @@ pub(crate) struct Ot {
     /// The other
     pub(crate) target: String,
     /// Regularisation for the cost ½|x − y|²: a variance in data units, or auto
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", allow_negative_numbers = true)]
     pub(crate) epsilon: EpsilonChoice,
     /// Match as many points exactly as can be matched (10000, see --limit), however long it takes
     #[arg(long)]
@@ -459,6 +462,12 @@ impl FromStr for EpsilonChoice {
     }
 }
 
+/// A finite number.
+fn finite(text: &str) -> Result<f64, String> {
+    let value = text.trim().parse().ok().filter(|value: &f64| value.is_finite());
+    value.ok_or_else(|| "must be a finite number".into())
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct FitPair {
     /// Where paths start: .npy, .npz#key, .csv, IDX(.gz), a folder of images, or builtin:NAME
@@ -468,19 +477,27 @@ pub(crate) struct FitPair {
     #[arg(long, value_name = "DATA", conflicts_with = "resume")]
     pub(crate) target: Option<String>,
     /// Keep only source samples with these labels, for example 5-9 or 1,3
-    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    #[arg(long, value_name = "LABELS", conflicts_with_all = ["resume", "snapshots"])]
     pub(crate) source_labels: Option<String>,
     /// Keep only target samples with these labels
-    #[arg(long, value_name = "LABELS", conflicts_with = "resume")]
+    #[arg(long, value_name = "LABELS", conflicts_with_all = ["resume", "snapshots"])]
     pub(crate) target_labels: Option<String>,
     /// Data at several times, instead of source and target: DATA@TIME,DATA@TIME,…
     #[arg(long, value_name = "LIST", conflicts_with_all = ["resume", "source", "target"])]
     pub(crate) snapshots: Option<String>,
     /// Times of snapshots to keep from the fit and judge it by, separated by commas
-    #[arg(long, value_name = "TIMES", requires = "snapshots", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "TIMES",
+        requires = "snapshots",
+        conflicts_with_all = ["resume", "source", "target"],
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        value_parser = finite
+    )]
     pub(crate) hold_out: Vec<f64>,
     /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto; with snapshots, for a unit of time
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long, conflicts_with = "resume", allow_negative_numbers = true)]
     pub(crate) epsilon: Option<EpsilonChoice>,
     /// Join codes of N values by an encoder and decoder trained on both sets; ε is then in units of the codes' variance
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "snapshots"], value_parser = clap::value_parser!(u32).range(1..))]
@@ -508,7 +525,7 @@ pub(crate) struct Transport {
     /// The snapshot the input belongs to, by its time; the first, or the last if backward
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub(crate) from: Option<f64>,
-    /// Simulate paths and write their states at every step: .npy of [times, count, dim]
+    /// Simulate paths and write their states: .npy of [times, count, dim], at equally spaced times, leg by leg through snapshots
     #[arg(long, value_name = "FILE")]
     pub(crate) paths: Option<PathBuf>,
     /// Follow the probability flow: the laws of the bridge at every time, without noise
@@ -518,7 +535,7 @@ pub(crate) struct Transport {
     #[arg(long, conflicts_with_all = ["draws", "flow", "paths"])]
     pub(crate) mean: bool,
     /// Draws for every sample: all samples once, then again
-    #[arg(long, value_name = "K", default_value_t = 1)]
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
     pub(crate) draws: usize,
     /// Seed of the noise; the run's own if not given
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use sbridge::Direction;
 use sbridge_run::chain::OpenChain;
 use sbridge_run::config::DataConfig;
-use sbridge_run::eot_benchmark::{self, EotTable, Potential};
+use sbridge_run::eot_benchmark::{self, EotTable, Potential, Protocol};
 use sbridge_run::finish::{self, OpenRun};
 use sbridge_run::fit_pair;
 use sbridge_run::forecast::{self, ForecastConfig, OpenForecast};
@@ -175,7 +175,7 @@ fn pair_assignments(fit: &FitPair) -> Result<Vec<String>> {
         ("snapshots", fit.snapshots.as_deref().map(snapshots).transpose()?),
         ("hold_out", (!fit.hold_out.is_empty()).then(|| format!("{:?}", fit.hold_out))),
         ("autoencoder.net.latent_dim", fit.latent.map(|n| n.to_string())),
-        ("epsilon", fit.epsilon.map(|epsilon| epsilon.value().unwrap_or(0.0).to_string())),
+        ("epsilon", fit.epsilon.map(|epsilon| format!("{:?}", epsilon.value().unwrap_or(0.0)))),
     ]))
 }
 
@@ -210,6 +210,7 @@ fn snapshots(text: &str) -> Result<String> {
     let one = |part: &str| {
         let found =
             part.rsplit_once('@').and_then(|(data, time)| Some((data, time.trim().parse::<f64>().ok()?)));
+        let found = found.filter(|(_, time)| time.is_finite());
         let (data, time) = found.ok_or_else(|| {
             RunError::Input(format!("snapshots are DATA@TIME, separated by commas, got {part:?}"))
         })?;
@@ -405,7 +406,8 @@ fn benchmark_entropic_transport(args: &BenchEot) -> Result<()> {
         PotentialChoice::Boxes => Potential::Boxes,
     };
     let instances = (args.dim.as_slice(), args.epsilon.as_slice());
-    let cells = eot_benchmark::run(potential, instances, &solvers, &args.set, (args.samples, args.seed))?;
+    let protocol = Protocol { samples: args.samples, points: args.points, seed: args.seed };
+    let cells = eot_benchmark::run(potential, instances, &solvers, &args.set, protocol)?;
     print(&EotTable(cells), args.json);
     Ok(())
 }

@@ -33,6 +33,7 @@ fn the_plan_of_an_entropic_benchmark_is_found() {
 fn networks_are_judged_by_the_same_plan() {
     let mut command = sbridge();
     command.args(["bench", "eot", "--dim", "2", "--epsilon", "1", "--solver", "light-sb-m,sf2m", "--json"]);
+    command.args(["--points", "100"]);
     for set in ["fit.steps=300", "fit.batch_size=128", "steps=20"] {
         command.args(["--set", &format!("networks.{set}")]);
     }
@@ -53,6 +54,9 @@ fn dimensions_and_epsilons_that_cannot_be_are_refused() {
     refused(&["--dim", "two"], "invalid value 'two' for '--dim");
     refused(&["--solver", "magic"], "there is light-sb, light-sb-m, dsbm");
     refused(&["--dim", "2", "--set", "networks.steps=3"], "there is no setting networks.steps");
+    let both = ["--solver", "light-sb,dsbm", "--dim", "2", "--set", "light_sb.k=3"];
+    refused(&both, "there is no setting light_sb.k");
+    refused(&["--dim", "2", "--samples", "100000000000"], "lower --samples or --dim");
     refused(&["--dim", "2", "--epsilon", "0,1"], "epsilon");
 }
 
@@ -69,6 +73,8 @@ fn a_solver_that_is_no_better_than_no_coupling_is_told_why() {
             "10",
             "--samples",
             "5000",
+            "--points",
+            "50",
             "--solver",
             solver,
         ]);

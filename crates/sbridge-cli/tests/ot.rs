@@ -85,6 +85,7 @@ fn what_cannot_be_compared_is_refused() {
     refused(&["builtin:moons", "missing.npy"], "missing.npy");
     refused(&["builtin:moons", "builtin:moons", "--epsilon=-1"], "finite number > 0, or auto");
     refused(&["builtin:moons", "builtin:moons", "--epsilon", "nan"], "finite number > 0, or auto");
+    refused(&["builtin:moons", "builtin:moons", "--epsilon", "1e-20"], "a trillionth of the largest cost");
     refused(&["builtin:moons", "builtin:moons", "--limit", "0"], "at least 1");
     refused(&["builtin:moons", "builtin:moons", "--plan", "plan.csv"], "must end in .npz");
 }

@@ -202,6 +202,13 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     refused(&["--source", "builtin:moons?n=10", "--target", TARGET], "at least 16 are needed");
     refused(&["--source", "builtin:moons?n=60", "--target", TARGET], "only 6 samples of builtin:moons?n=60");
     refused(&["--source", SOURCE, "--target", TARGET, "--epsilon", "0"], "finite number > 0, or auto");
+    let both = |rest: &[&'static str]| [&["--source", SOURCE, "--target", TARGET], rest].concat();
+    refused(&both(&["--epsilon", "-1"]), "finite number > 0, or auto");
+    refused(&both(&["--epsilon", "1e300"]), "which is no bridge at all");
+    refused(&both(&["--epsilon", "1e-300"]), "which is exact transport to all digits");
+    refused(&both(&["--hold-out", "3"]), "cannot be used with");
+    refused(&both(&["--set", "light_sb.batch_size=100000000000"]), "in 1 to 1048576");
+    refused(&both(&["--set", "light_sb.components=5.5"]), "expected a whole number");
     refused(
         &["--source", SOURCE, "--target", TARGET, "--set", "light_sb.k=3"],
         "there is no setting light_sb.k",
@@ -213,13 +220,89 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn networks_larger_than_memory_and_settings_of_other_methods_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |method: &str, setting: &str, message: &str| {
+        let mut command = sbridge();
+        command.args(["fit", method, "--source", SOURCE, "--target", TARGET, "--set", setting, "--out"]);
+        command.arg(folder.path().join("run")).assert().code(2).stderr(contains(message));
+    };
+    refused("dsbm", "networks.net.mlp.width=10000000", "width × width × layers is at most");
+    refused("dsbm", "networks.fit.batch_size=1000000000000", "at most 1048576");
+    refused("dsbm", "networks.fit.patience=3", "networks.fit.patience must be 0");
+    refused("dsb", "networks.start=\"entropic\"", "\"reference\" with this target");
+}
+
+#[test]
+fn proportional_fitting_in_too_few_half_bridges_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = sbridge();
+    command.args(["fit", "dsb", "--source", SOURCE, "--target", TARGET, "--epsilon", "0.5"]).args(FEW_STEPS);
+    command.arg("--out").arg(folder.path().join("run"));
+    command.assert().success().stderr(contains("is small for proportional fitting in 2 half-bridges"));
+}
+
+#[test]
+fn a_bridge_of_one_step_is_a_bridge() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fit(&run).args(["--set", "light_sb.steps=1"]).assert().success();
+    carry(&run, &folder.path().join("x.npy")).assert().success();
+}
+
+#[test]
+fn without_samples_set_aside_halves_of_the_training_samples_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fit(&run)
+        .args(["--set", "output.held_out=0"])
+        .assert()
+        .success()
+        .stdout(contains("forward, 150 training samples"));
+    let found: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("evaluation.json")).unwrap()).unwrap();
+    assert!(found["ends"][0]["floor"]["w2"].as_f64().unwrap() > 0.1, "{found}");
+}
+
+#[test]
+fn a_fit_that_did_not_end_carries_nothing_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
+    fit(&run).assert().success();
+    let path = run.join("manifest.json");
+    let with_status = |status: &str| {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+        manifest["status"] = serde_json::from_str(status).unwrap();
+        fs::write(&path, manifest.to_string()).unwrap();
+        carry(&run, &out).assert()
+    };
+    let finished = serde_json::from_str::<serde_json::Value>(&fs::read_to_string(&path).unwrap()).unwrap();
+    let interrupted = finished["status"].to_string().replace("finished", "interrupted");
+    with_status(&interrupted).code(2).stderr(contains("fit light-sb --resume"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn draws_beyond_memory_and_one_name_for_two_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
+    fit(&run).assert().success();
+    carry(&run, &out).args(["--draws", "100000000000"]).assert().code(2).stderr(contains("lower --draws"));
+    carry(&run, &out).arg("--paths").arg(&out).assert().code(2).stderr(contains("choose another name"));
+}
+
+#[test]
 fn runs_of_one_method_are_not_read_as_another() {
     let folder = tempfile::tempdir().unwrap();
     let (pair, latent) = (folder.path().join("pair"), folder.path().join("latent"));
     fit(&pair).assert().success();
     let mut sample = sbridge();
     sample.arg("sample").arg(&pair).arg("--out").arg(folder.path().join("x.npy"));
-    sample.assert().code(2).stderr(contains("is a run of method \"light-sb\", not latent"));
+    sample
+        .assert()
+        .code(2)
+        .stderr(contains("is a run of method \"light-sb\", not latent (sbridge transport"));
     common::fit_moons(&latent).assert().success();
     carry(&latent, &folder.path().join("y.npy"))
         .assert()

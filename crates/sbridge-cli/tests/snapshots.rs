@@ -107,6 +107,13 @@ fn a_chain_goes_on_from_the_legs_that_are_finished() {
     let leg = |name: &str| fs::read(run.join("legs").join(name).join("bridge.safetensors")).unwrap();
     let before = [leg("1-2"), leg("2-4"), leg("4-5")];
     fs::remove_dir_all(run.join("legs/4-5")).unwrap();
+    let last = folder.path().join("cloud-5.npy");
+    let as_it_was = fs::read(&last).unwrap();
+    write_cloud(&last, 7.0, 9);
+    let mut resumed = sbridge();
+    resumed.args(["fit", "light-sb", "--resume"]).arg(&run);
+    resumed.assert().code(2).stderr(contains("changed"));
+    fs::write(&last, as_it_was).unwrap();
     sbridge()
         .args(["fit", "light-sb", "--resume"])
         .arg(&run)
@@ -137,4 +144,10 @@ fn snapshots_that_make_no_chain_are_refused_and_nothing_is_written() {
     refused(&["--snapshots", &list, "--hold-out", "3"], "--hold-out 3 is not the time of a snapshot");
     refused(&["--snapshots", &list, "--hold-out", "5"], "--hold-out 5 lies outside the others");
     refused(&["--snapshots", &list, "--hold-out", "1,2,4,5"], "all are held out");
+    refused(&["--snapshots", &list, "--hold-out", "nan"], "must be a finite number");
+    refused(&["--snapshots", "builtin:moons@nan,builtin:circles@1"], "snapshots are DATA@TIME");
+    let one = folder.path().join("one.npy");
+    sbridge_data::write_npy(&one, &[0.0, 0.0], &[1, 2]).unwrap();
+    let with_one = format!("{list},{}@3", one.display());
+    refused(&["--snapshots", &with_one, "--hold-out", "3"], "has 1 samples, and 10 are needed to judge by");
 }

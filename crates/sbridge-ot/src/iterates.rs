@@ -1,11 +1,12 @@
-//! What iterative fitting does between unit Gaussians on the line, step by step, in closed form.
+//! What iterative fitting does between Gaussians on the line, step by step, in closed form.
 //!
 //! Proportional fitting starts from Brownian motion out of one end and restarts from the other end and back. A half
-//! iteration leaves the cross-precision alone, so with g_n the covariance of both ends and V_n the variance of the free one
+//! iteration leaves the cross-precision 1/ε alone, so with s_n the variance of the end it is held to, and r_n that of the
+//! free end given the other,
 //!
-//! g₀ = 1,   g_{n+1} = 1/(g_n + ε),   V_n = g_n (g_n + ε)
+//! r₀ = ε,   r_{n+1} = s_n r_n / V_n,   V_n = r_n + r_n² s_n / ε²,   covariance r_n s_n / ε,
 //!
-//! Markovian fitting takes the coupling c to that of its Markov projection,
+//! V_n being the variance of the free end. Between unit Gaussians, Markovian fitting takes the coupling c to that of its Markov projection,
 //!
 //! c ← exp(−½ ε I(2 − 2c − ε)),   I(β) = ∫₀¹ dt/(1 − β t(1 − t))
 //!
@@ -21,10 +22,20 @@ pub struct ProportionalIterate {
     pub free_variance: f64,
 }
 
-/// The iterates of proportional fitting between unit Gaussians for `epsilon`, the reference first.
-pub fn proportional_fitting(epsilon: f64) -> impl Iterator<Item = ProportionalIterate> {
-    let slopes = std::iter::successors(Some(1.0), move |g| Some(1.0 / (g + epsilon)));
-    slopes.map(move |g| ProportionalIterate { covariance: g, free_variance: g * (g + epsilon) })
+/// The iterates of proportional fitting between Gaussians of variances `source` and `target` for `epsilon`, the reference
+/// out of the source first.
+pub fn proportional_fitting(
+    [source, target]: [f64; 2],
+    epsilon: f64,
+) -> impl Iterator<Item = ProportionalIterate> {
+    let free_variance = move |left: f64, held: f64| left + (left / epsilon).powi(2) * held;
+    let halves = std::iter::successors(Some((epsilon, [source, target])), move |&(left, [held, free])| {
+        Some((held * left / free_variance(left, held), [free, held]))
+    });
+    halves.map(move |(left, [held, _])| ProportionalIterate {
+        covariance: left * held / epsilon,
+        free_variance: free_variance(left, held),
+    })
 }
 
 /// The covariances of both ends in Markovian fitting between unit Gaussians for `epsilon`, from `start` on.
@@ -48,6 +59,7 @@ fn occupation(beta: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Gaussian, GaussianBridge};
 
     /// Tables are printed to six digits.
     const TABLE: f64 = 6e-7;
@@ -63,9 +75,24 @@ mod tests {
             (0.615385, 0.994083),
             (0.619048, 1.002268),
         ];
-        for (found, (covariance, free_variance)) in proportional_fitting(1.0).zip(table) {
+        for (found, (covariance, free_variance)) in proportional_fitting([1.0; 2], 1.0).zip(table) {
             assert!((found.covariance - covariance).abs() < TABLE, "{found:?}");
             assert!((found.free_variance - free_variance).abs() < TABLE, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn proportional_fitting_between_other_variances_ends_in_their_bridge() {
+        let (source, target, epsilon) = (0.3, 2.0, 0.4);
+        let laws = [source, target].map(|variance| Gaussian::isotropic(vec![0.0], variance));
+        let [x, y] = laws.map(|law| law.expect("positive variances"));
+        let bridge = GaussianBridge::new(&x, &y, epsilon).expect("one dimension");
+        let covariance = bridge.cross_covariance()[(0, 0)];
+        for (n, free) in [(200, target), (201, source)] {
+            let found = proportional_fitting([source, target], epsilon).nth(n).expect("it has no end");
+            // Fixed points are met to rounding after so many contractions.
+            assert!((found.covariance - covariance).abs() < 1e-12, "{found:?}");
+            assert!((found.free_variance - free).abs() < 1e-12, "{found:?}");
         }
     }
 
@@ -88,7 +115,8 @@ mod tests {
     fn both_end_in_the_schroedinger_bridge() {
         for epsilon in [0.3, 1.0, 4.0] {
             let limit = 0.5 * ((4.0f64 + epsilon * epsilon).sqrt() - epsilon);
-            let proportional = proportional_fitting(epsilon).nth(200).map(|iterate| iterate.covariance);
+            let proportional =
+                proportional_fitting([1.0; 2], epsilon).nth(200).map(|iterate| iterate.covariance);
             let markovian = markovian_fitting(epsilon, 0.0).nth(200);
             for found in [proportional, markovian] {
                 // Fixed points are met to rounding after so many contractions.

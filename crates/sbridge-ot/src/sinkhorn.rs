@@ -30,6 +30,9 @@ const COARSE: usize = 1000;
 const COARSE_TOLERANCE: f64 = 1e-3;
 const COARSE_SWEEPS: usize = 200;
 
+/// The largest cost in units of ε: potentials are of its size, and known to a few units in the sixteenth digit.
+const MOST_EPSILONS: f64 = 1e12;
+
 /// When to stop, and the problem's one parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SinkhornSettings {
@@ -87,7 +90,7 @@ impl SinkhornPlan<'_> {
 /// Not converging within `max_iterations` is no error: see [`SinkhornPlan::converged`].
 ///
 /// # Errors
-/// If the dimensions differ or a setting is out of range.
+/// If the dimensions differ or a setting is out of range; also if ε is too small beside the costs to compute with.
 pub fn sinkhorn<'a>(x: &'a Points, y: &'a Points, settings: &SinkhornSettings) -> Result<SinkhornPlan<'a>> {
     let uniform = |points: &Points| vec![1.0 / points.len() as f64; points.len()];
     sinkhorn_weighted(x, y, &uniform(x), &uniform(y), settings)
@@ -128,6 +131,14 @@ pub(crate) fn check(x: &Points, y: &Points, settings: &SinkhornSettings) -> Resu
             requirement: "at least 1",
             value: 0.0,
             fix: "",
+        });
+    }
+    if largest_cost(x, y) > MOST_EPSILONS * settings.epsilon {
+        return Err(OtError::Setting {
+            name: "epsilon",
+            requirement: "at least a trillionth of the largest cost, or rounding hides the plan",
+            value: settings.epsilon,
+            fix: " (for less, optimal_matching is as good)",
         });
     }
     Ok(())

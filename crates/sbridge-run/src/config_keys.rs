@@ -85,6 +85,11 @@ impl Refusal {
     /// A value of the wrong type; the error ends with the key.
     pub(crate) fn of_toml(error: toml::de::Error) -> Self {
         let text = error.to_string();
+        let whole = ["usize", "u64", "u32"];
+        let text = whole
+            .iter()
+            .fold(text, |text, name| text.replace(&format!("expected {name}"), "expected a whole number"));
+        let text = text.replace("expected f64", "expected a number");
         let text = text.trim_end();
         match text.strip_suffix('`').and_then(|text| text.rsplit_once("\nin `")) {
             Some((problem, key)) => Self { key: key.into(), problem: format!("{key}: {problem}") },

@@ -173,7 +173,7 @@ pub(crate) fn common_scaling(sets: [&Dataset; 2], train: &Tensor<2>) -> DataScal
 }
 
 /// Black and white of an image format, or the observed range where the format has none.
-fn image_range(data: &Dataset) -> (f64, f64) {
+pub(crate) fn image_range(data: &Dataset) -> (f64, f64) {
     let (low, high) = data.value_range();
     match data.dtype() {
         ElementType::U8 => (0.0, 255.0),

@@ -28,15 +28,20 @@ const INDEPENDENT: &str = "independent";
 /// Samples of either law, at least.
 const LEAST_SAMPLES: usize = 1000;
 
-/// Points at which plans are compared by their moments.
-const COMPARED: usize = 1000;
+/// Values of the samples of a law, at most: they are held three times, in 17 GB together.
+const MOST_VALUES: usize = 1 << 29;
 
-/// Points at which plans are compared by draws, and draws at each.
-const DRAWN_AT: usize = 50;
+/// Draws at each where the moments of a plan are not known.
 const DRAWS: usize = 1000;
 
-/// The same for the exact drift, whose walks cost more than all else.
-const WALKED_AT: usize = 10;
+/// Points at which plans are compared, at most.
+const MOST_POINTS: usize = 100_000;
+
+/// Dimension up to which draws are made at all points; beyond, at as many fewer as each is more expensive.
+const DRAWN_IN_FULL: usize = 16;
+
+/// So many times fewer for the exact drift, whose walks cost more than all else.
+const SHARE_WALKED: usize = 20;
 
 /// Draws whose law is compared with the target.
 const CARRIED: usize = 10_000;
@@ -76,8 +81,18 @@ pub struct Cell {
     pub scores: Vec<Score>,
 }
 
-/// Solves every instance of `dims` × `epsilons` from `samples` samples of either law with all `solvers`, with their settings
-/// changed by `assignments`.
+/// What solvers are given, and how they are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// Samples of either law that a solver learns from.
+    pub samples: usize,
+    /// Points of the source at which plans are compared: errors gather where a plan divides, so few points say little.
+    pub points: usize,
+    /// Seed of data, fits and draws.
+    pub seed: u64,
+}
+
+/// Solves every instance of `dims` × `epsilons` with all `solvers`, with their settings changed by `assignments`.
 ///
 /// # Errors
 /// [`RunError`] for a dimension, ε or setting out of range, or a fit that diverges.
@@ -86,35 +101,62 @@ pub fn run(
     (dims, epsilons): (&[usize], &[f64]),
     solvers: &[PairMethod],
     assignments: &[String],
-    (samples, seed): (usize, u64),
+    protocol: Protocol,
 ) -> Result<Vec<Cell>> {
+    let Protocol { samples, points, seed } = protocol;
+    if !(1..=MOST_POINTS).contains(&points) {
+        let problem = format!("--points must be in 1 to {MOST_POINTS}, got {points} (1000 is the default)");
+        return Err(RunError::Input(problem));
+    }
     if samples < LEAST_SAMPLES {
         let found = format!("{samples} samples of either law are too few to learn from");
         return Err(RunError::Input(format!(
             "{found}, at least {LEAST_SAMPLES} are needed (400000 is the default)"
         )));
     }
+    if let Some(dim) = dims.iter().find(|dim| dim.saturating_mul(samples) > MOST_VALUES) {
+        return Err(RunError::Input(format!(
+            "{samples} samples of {dim} values are more than the {MOST_VALUES} values of a law that are held in memory \
+             (lower --samples or --dim)"
+        )));
+    }
     let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
     let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e, potential));
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
-    let settings = |method: &PairMethod| Ok((*method, PairConfig::from_toml(*method, "", assignments)?));
-    let solvers = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
-    let mut progress = Progress::new("benchmark", 0, benchmarks.len() * solvers.len());
+    let settings = |method: &PairMethod| {
+        Ok((*method, PairConfig::from_toml(*method, "", &assignments_of(*method, solvers, assignments))?))
+    };
+    let configs = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
+    let mut progress = Progress::new("benchmark", 0, benchmarks.len() * configs.len());
     let mut cells = Vec::new();
     for benchmark in &benchmarks {
         let name = format!("d = {}, ε = {}", benchmark.dim(), benchmark.epsilon());
-        let judge = Judge::new(benchmark, samples, &Rng::new(seed).fork(&name))?;
+        let judge = Judge::new(benchmark, (samples, points), &Rng::new(seed).fork(&name))?;
         let mut scores = Vec::new();
-        for (method, config) in &solvers {
-            progress.show(cells.len() * solvers.len() + scores.len(), &format!("{name}, {}", method.name()));
+        for (method, config) in &configs {
+            progress.show(cells.len() * configs.len() + scores.len(), &format!("{name}, {}", method.name()));
             scores.push(judge.solver(*method, config)?);
         }
+        progress.show(cells.len() * configs.len() + scores.len(), &format!("{name}, comparisons"));
         scores.extend(judge.comparisons()?);
         cells.push(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), scores });
     }
-    progress.show(benchmarks.len() * solvers.len(), "");
+    progress.show(benchmarks.len() * configs.len(), "");
     progress.finish();
     Ok(cells)
+}
+
+/// Those of `assignments` that are for `method`: settings of the other kind of solver are for the others, if there are any.
+fn assignments_of(method: PairMethod, solvers: &[PairMethod], assignments: &[String]) -> Vec<String> {
+    let section = |method: PairMethod| match PairConfig::of(method).light_sb {
+        Some(_) => "light_sb",
+        None => "networks",
+    };
+    let is_meant = |assignment: &&String| {
+        let meant = |other: PairMethod| assignment.trim_start().starts_with(&format!("{}.", section(other)));
+        meant(method) || !solvers.iter().any(|other| meant(*other))
+    };
+    assignments.iter().filter(is_meant).cloned().collect()
 }
 
 /// An instance with samples of its laws, and what scores are measured by.
@@ -129,12 +171,12 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(benchmark: &'a EntropicBenchmark, samples: usize, rng: &Rng) -> Result<Self> {
+    fn new(benchmark: &'a EntropicBenchmark, (samples, points): (usize, usize), rng: &Rng) -> Result<Self> {
         let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
         let source = benchmark.sample_source(samples, &mut stream)?;
         // Independent of the source: a solver sees no pairs.
         let target = benchmark.sample_target(&benchmark.sample_source(samples, &mut stream)?, &mut stream)?;
-        let x = benchmark.sample_source(COMPARED, &mut stream)?;
+        let x = benchmark.sample_source(points, &mut stream)?;
         let whole = Gaussian::fit(&target)?;
         Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })
     }
@@ -160,30 +202,44 @@ impl<'a> Judge<'a> {
                 Gaussian::new(mean, covariance)
             })?;
             // It is drawn in one shot: no step leaves noise.
-            let score = self.score(method.name(), &fitted, DRAWN_AT, Some(seconds))?;
-            return Ok(Score { conditional, last_step: None, ..score });
+            let score = self.score(method.name(), &fitted, conditional, Some(seconds))?;
+            return Ok(Score { last_step: None, ..score });
         }
         let settings = config.networks.clone().expect("a method has settings of one kind");
         let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;
-        self.score(method.name(), &fitted, DRAWN_AT, Some(started.elapsed().as_secs_f64()))
+        let seconds = started.elapsed().as_secs_f64();
+        self.score(
+            method.name(),
+            &fitted,
+            self.conditional_by_draws(&fitted, &self.drawn_at()?)?,
+            Some(seconds),
+        )
     }
 
-    /// A bridge by what it makes of samples, compared by draws at so many points.
-    fn score(
-        &self,
-        name: &str,
-        bridge: &dyn PairBridge,
-        drawn_at: usize,
-        seconds: Option<f64>,
-    ) -> Result<Score> {
-        let few = self.x.subset(&(0..drawn_at).collect::<Vec<_>>())?;
-        let draws = |k: usize, x: &[f64]| {
+    /// The points at which plans are compared by draws.
+    fn drawn_at(&self) -> Result<Points> {
+        let count = self.x.len() * DRAWN_IN_FULL / self.benchmark.dim().max(DRAWN_IN_FULL);
+        Ok(self.x.subset(&(0..count.max(1)).collect::<Vec<_>>())?)
+    }
+
+    /// cBW-UVP of draws from `bridge` at the points `x`.
+    fn conditional_by_draws(&self, bridge: &dyn PairBridge, x: &Points) -> Result<f64> {
+        self.benchmark.conditional_uvp(x, self.variance(), |k, x| {
             let mut rng = self.rng.fork(&format!("draws {k}"));
             let same = rows(&Points::new(x.repeat(DRAWS), x.len())?);
             let drawn = bridge.transport(Direction::Forward, &same, &mut rng);
             Ok::<_, RunError>(Gaussian::fit(&points(&drawn)?)?)
-        };
-        let conditional = self.benchmark.conditional_uvp(&few, self.variance(), draws)?;
+        })
+    }
+
+    /// A bridge, whose plan errs by `conditional`, by what it makes of samples.
+    fn score(
+        &self,
+        name: &str,
+        bridge: &dyn PairBridge,
+        conditional: f64,
+        seconds: Option<f64>,
+    ) -> Result<Score> {
         let start = rows(&self.benchmark.sample_source(CARRIED, &mut self.stream("carried"))?);
         let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
         let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
@@ -223,8 +279,8 @@ impl<'a> Judge<'a> {
 
     /// What no solver beats, and what every solver should.
     fn comparisons(&self) -> Result<Vec<Score>> {
-        let few = self.x.subset(&(0..DRAWN_AT).collect::<Vec<_>>())?;
-        let floor = self.benchmark.conditional_uvp(&few, self.variance(), |k, x| {
+        let at = self.drawn_at()?;
+        let floor = self.benchmark.conditional_uvp(&at, self.variance(), |k, x| {
             let same = Points::new(x.repeat(DRAWS), x.len())?;
             Gaussian::fit(&self.benchmark.sample_target(&same, &mut self.stream(&format!("floor {k}")))?)
         })?;
@@ -241,8 +297,11 @@ impl<'a> Judge<'a> {
             last_step: None,
             seconds: None,
         };
+        let exact = Exact(self.benchmark);
+        let walked_at = at.subset(&(0..at.len().div_ceil(SHARE_WALKED)).collect::<Vec<_>>())?;
+        let walked = self.conditional_by_draws(&exact, &walked_at)?;
         Ok(vec![
-            self.score("exact drift", &Exact(self.benchmark), WALKED_AT, None)?,
+            self.score("exact drift", &exact, walked, None)?,
             plain("exact sampler", floor),
             plain(INDEPENDENT, of(&self.whole)?),
             plain("constant map", of(&constant)?),

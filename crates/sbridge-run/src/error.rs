@@ -89,6 +89,17 @@ pub enum RunError {
         /// Of how many.
         count: usize,
     },
+    /// Samples carried along a bridge left the finite numbers.
+    #[error(
+        "{diverged} of {count} samples were carried to no finite place, so nothing was written (the usual reason is \
+         values far outside of those the bridge was fitted to)"
+    )]
+    CarriedNowhere {
+        /// How many.
+        diverged: usize,
+        /// Of how many.
+        count: usize,
+    },
     /// The user stopped the run; a checkpoint was kept.
     #[error("interrupted; continue with: sbridge {command} --resume {folder}", folder = .folder.display())]
     Interrupted {
@@ -123,6 +134,7 @@ impl RunError {
         match self {
             Self::Diverged { .. }
             | Self::PathsDiverged { .. }
+            | Self::CarriedNowhere { .. }
             | Self::Checks { .. }
             | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,

@@ -24,7 +24,9 @@ use crate::pair_config::{PairConfig, PairMethod};
 use crate::pair_evaluation::MIN_COMPARED;
 use crate::stage::Stage;
 use crate::watch::{self, Progress};
-use crate::{atomic, chain, checkpoint, metrics, pair_estimate, pair_evaluation, pair_file, shown::digits};
+use crate::{
+    atomic, chain, checkpoint, metrics, pair_doubts, pair_estimate, pair_evaluation, pair_file, shown::digits,
+};
 
 /// Both data sets of a run, each in a part to train on and a part to judge by.
 pub struct Pair {
@@ -92,13 +94,13 @@ impl Pair {
         for (set, split) in [(&self.source, &self.of_source), (&self.target, &self.of_target)] {
             let left = split.train.dims()[0];
             if left < MIN_SAMPLES {
-                let problem = format!(
-                    "{} has {left} training samples; at least {MIN_SAMPLES} are needed",
-                    set.source()
-                );
-                return Err(RunError::Input(problem));
+                let (what, held_out) = (set.source(), set.len() - left);
+                return Err(RunError::Input(format!(
+                    "training samples of {what}: {left}, with {held_out} held out; at least {MIN_SAMPLES} are needed \
+                     (bring more data, or lower output.held_out)"
+                )));
             }
-            let aside = split.held_out.as_ref().map_or(left, |rows| rows.dims()[0]);
+            let aside = split.held_out.as_ref().map_or(left / 2, |rows| rows.dims()[0]);
             if aside < MIN_COMPARED {
                 return Err(RunError::Input(format!(
                     "only {aside} samples of {} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
@@ -124,7 +126,8 @@ impl Pair {
     fn epsilon(&self, config: &PairConfig) -> Result<f64> {
         let spread = self.cost_spread(config)?;
         if config.epsilon > 0.0 {
-            if let Some(doubt) = doubt(config.epsilon / spread) {
+            pair_doubts::require_computable(config.epsilon, spread)?;
+            if let Some(doubt) = pair_doubts::of_epsilon(config.epsilon / spread) {
                 tracing::warn!(
                     "epsilon {} {doubt} (auto would take {})",
                     digits(config.epsilon),
@@ -140,20 +143,6 @@ impl Pair {
             digits(auto.sqrt())
         );
         Ok(auto)
-    }
-}
-
-/// What speaks against an ε of so many standard deviations of the cost, in words.
-fn doubt(share: f64) -> Option<&'static str> {
-    match share {
-        s if s < 1e-3 => Some(
-            "is tiny beside the spread of the cost: the bridge is all but exact transport, which a smooth potential \
-             cannot follow; expect ends off their floor",
-        ),
-        s if s > 10.0 && s.is_finite() => {
-            Some("is large beside the spread of the cost: paths forget where they started")
-        }
-        _ => None,
     }
 }
 
@@ -309,6 +298,10 @@ impl PairRun {
         if self.bridge_file().exists() {
             let (bridge, learned) = pair_file::neural::load(&self.bridge_file(), &device)?;
             alternation.continue_from(bridge, learned);
+        } else if let Some(doubt) =
+            pair_doubts::of_half_bridges(settings, [source, target], self.config.epsilon)
+        {
+            tracing::warn!("{doubt}");
         }
         while let Some(half) = alternation.next() {
             let name = name_of(half);
@@ -355,17 +348,5 @@ pub fn stage_of(direction: Direction) -> &'static str {
     match direction {
         Direction::Forward => "forward",
         Direction::Backward => "backward",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_epsilon_far_from_the_spread_of_the_cost_is_doubted() {
-        assert!(doubt(1e-4).is_some_and(|words| words.contains("tiny")));
-        assert!(doubt(20.0).is_some_and(|words| words.contains("forget")));
-        assert!(doubt(0.05).is_none() && doubt(f64::INFINITY).is_none());
     }
 }

@@ -117,7 +117,17 @@ impl RunFolder {
         if found == method {
             return Ok(());
         }
-        Err(RunError::folder(&self.path, format!("is a run of method {found:?}, not {method}")))
+        let uses = match found.as_str() {
+            "latent" | "vsdm" => format!("sbridge sample {}", self.path.display()),
+            "forecast" => format!("sbridge forecast predict {}", self.path.display()),
+            _ => format!("sbridge transport {} --input DATA", self.path.display()),
+        };
+        Err(RunError::folder(
+            &self.path,
+            format!(
+                "is a run of method {found:?}, not {method} ({uses} uses it, --resume continues it by its own method)"
+            ),
+        ))
     }
 
     /// The folder.

@@ -22,6 +22,7 @@ pub(crate) mod metrics;
 pub mod model_file;
 pub mod ot;
 pub mod pair_config;
+pub(crate) mod pair_doubts;
 pub(crate) mod pair_estimate;
 pub mod pair_evaluation;
 pub mod pair_file;

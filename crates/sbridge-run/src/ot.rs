@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::error::{Result, RunError};
 use crate::evaluate::require_same_shape;
 use crate::sample::require_ending;
+use crate::shown::digits;
 
 /// How two data sets are compared.
 #[derive(Clone, Debug)]
@@ -196,11 +197,11 @@ impl OtReport {
             format!(
                 "not converged: after {} sweeps the marginals are wrong by {:.1e} in total, so the entropic numbers \
                  are rough. ε is {:.1e} of the cost's spread; a larger one converges faster, for example \
-                 --epsilon {:.3}",
+                 --epsilon {}",
                 self.sweeps,
                 self.marginal_error,
                 self.epsilon / self.cost_spread,
-                (4.0 * self.epsilon).max(AUTO_SHARE * self.cost_spread)
+                digits((4.0 * self.epsilon).max(AUTO_SHARE * self.cost_spread))
             )
         })
     }
@@ -213,13 +214,16 @@ impl fmt::Display for OtReport {
             writeln!(f, "{name:22} {source}: {count} samples of {} values{part}", self.dim)?;
         }
         let line = |f: &mut fmt::Formatter<'_>, name: &str, value: f64, note: &str| {
-            writeln!(f, "{name:22} {value:<12.6} {note}")
+            let size = value.abs();
+            let is_plain = size == 0.0 || (1e-3..1e7).contains(&size);
+            let shown = if is_plain { format!("{value:.6}") } else { format!("{value:.6e}") };
+            writeln!(f, "{name:22} {shown:<12} {note}")
         };
         line(f, "exact W2", self.exact_w2, &format!("{} points of each, matched", self.matched))?;
         let chosen = if self.epsilon_is_auto {
-            format!("chosen: {AUTO_SHARE} of the cost's standard deviation {:.4}", self.cost_spread)
+            format!("chosen: {AUTO_SHARE} of the cost's standard deviation {}", digits(self.cost_spread))
         } else {
-            format!("given; the cost's standard deviation is {:.4}", self.cost_spread)
+            format!("given; the cost's standard deviation is {}", digits(self.cost_spread))
         };
         line(f, "epsilon", self.epsilon, &chosen)?;
         line(f, "Sinkhorn divergence", self.sinkhorn_divergence, "½ W2² as ε → 0, zero for equal sets")?;

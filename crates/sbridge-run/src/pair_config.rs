@@ -240,7 +240,7 @@ mod tests {
         let light_sb = |text: &str, set: &[&str]| refused(PairMethod::LightSb, text, set);
         assert!(light_sb("\nepsilon = -1", &[]).starts_with("line 2 of the settings: epsilon must be"));
         assert!(light_sb("", &["light_sb.component=3"]).contains("nearest setting is light_sb.components"));
-        assert!(light_sb("", &["light_sb.steps=0"]).contains("light_sb.steps must be at least 1"));
+        assert!(light_sb("", &["light_sb.steps=0"]).contains("light_sb.steps must be in 1 to"));
         assert!(light_sb("", &["output.held_out=0.7"]).contains("output.held_out must be in [0, 0.5]"));
         assert!(light_sb("", &["networks.steps=10"]).contains("there is no setting networks.steps"));
         let dsbm = |set: &str| refused(PairMethod::Dsbm, "", &[set]);

@@ -60,7 +60,7 @@ impl Joined {
         Self { ends: few.map(codes), image: None }
     }
 
-    /// Trial steps of the second half-bridge, which walks along a network, and trial paths.
+    /// Trial steps of the first half-bridge, and trial paths along what it learned.
     fn seconds(&self, settings: &AlternationSettings, epsilon: f64) -> Result<f64> {
         let [source, target] = &self.ends;
         let mut trial = settings.clone();

@@ -72,7 +72,7 @@ pub struct End {
     pub count: usize,
     /// Held-out samples of the other side, carried here.
     pub carried: Distances,
-    /// Training samples of this side: what nothing can beat.
+    /// Training samples of this side, or others of them: what nothing can beat.
     pub floor: Distances,
     /// The other side as it is: what doing nothing gives.
     pub untouched: Distances,
@@ -100,6 +100,9 @@ impl End {
 pub struct PairEvaluation {
     /// ε in data units.
     pub epsilon: f64,
+    /// What kind of samples it is judged by: `held-out`, or `training` where none were set aside.
+    #[serde(default = "held_out")]
+    pub judged_by: String,
     /// Both ends.
     pub ends: Vec<End>,
     /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes.
@@ -122,32 +125,33 @@ const FAR_FROM_PLAN: f64 = 0.1;
 /// Change of the coupling's cost from one iteration to the next that is remarked on.
 const STILL_MOVING: f64 = 0.05;
 
-/// Judges the bridge of `run` by the samples that were set aside, or by all where none were.
+/// Judges the bridge of `run` by the samples that were set aside, or by half of all where none were.
 ///
 /// # Errors
 /// [`RunError`](crate::RunError) for samples that are not finite.
 pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
     let rng = Rng::new(run.config.seed).fork("evaluation");
-    let held_out = |split: &Split| split.held_out.clone().unwrap_or_else(|| split.train.clone());
-    let (x, y) = (held_out(&pair.of_source), held_out(&pair.of_target));
-    let count = [&x, &y, &pair.of_source.train, &pair.of_target.train].map(|rows| rows.dims()[0]);
-    let count = count.into_iter().min().map_or(0, |count| count.min(MAX_COMPARED));
+    let sides = [&pair.of_source, &pair.of_target].map(judges_and_others);
+    let count = sides.iter().flatten().map(|rows| rows.dims()[0]).min().map_or(0, |n| n.min(MAX_COMPARED));
     let first = |rows: &Tensor<2>| head(rows, count);
-    let sides = [(&x, &pair.of_source.train), (&y, &pair.of_target.train)];
     let end = |direction: Direction| -> Result<(End, [Tensor<2>; 2])> {
-        let [from, to] = direction.along(sides);
-        let start = first(from.0);
+        let [from, to] = direction.along(sides.each_ref());
+        let start = first(&from[0]);
         let codes = run.encode(&start);
         let moved = run.bridge.transport(direction, &codes, &mut rng.fork(stage_of(direction)));
-        let reference = points(&first(to.0))?;
+        let reference = points(&first(&to[0]))?;
         let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
         let end = End {
             direction: stage_of(direction).into(),
             count,
             carried: of(&run.decode(&moved))?,
-            floor: of(&first(to.1))?,
+            floor: of(&first(&to[1]))?,
             untouched: of(&start)?,
-            restored: run.codec.is_some().then(|| of(&run.decode(&run.encode(&first(to.1))))).transpose()?,
+            restored: run
+                .codec
+                .is_some()
+                .then(|| of(&run.decode(&run.encode(&first(&to[1])))))
+                .transpose()?,
         };
         Ok((end, [codes, moved]))
     };
@@ -155,10 +159,11 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
     let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
     let epsilon = run.bridge.epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
-    let (from, to) = (points(&start)?, points(&run.encode(&first(&y)))?);
+    let (from, to) = (points(&start)?, points(&run.encode(&first(&sides[1][0])))?);
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = PairEvaluation {
         epsilon,
+        judged_by: if pair.of_target.held_out.is_some() { held_out() } else { "training".into() },
         ends: vec![forward, backward],
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,
@@ -167,6 +172,21 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
         remarks: Vec::new(),
     };
     Ok(PairEvaluation { remarks: remarks(&evaluation, run), ..evaluation })
+}
+
+fn held_out() -> String {
+    "held-out".into()
+}
+
+/// Samples to judge by, and others to judge them by: those set aside and those trained on, or where none were set aside,
+/// halves of these.
+fn judges_and_others(split: &Split) -> [Tensor<2>; 2] {
+    if let Some(held_out) = &split.held_out {
+        return [held_out.clone(), split.train.clone()];
+    }
+    let [count, _] = split.train.dims();
+    let judges = head(&split.train, count / 2);
+    [judges, split.train.clone().narrow(0, count / 2, count - count / 2)]
 }
 
 /// What is not as it should be, in words, with what to do about it.
@@ -190,7 +210,7 @@ fn remarks(found: &PairEvaluation, run: &OpenPair) -> Vec<String> {
             let direction = &end.direction;
             remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
         }
-        if best > FAR_FROM_FLOOR * end.floor.w2 {
+        if end.floor.w2 > 0.0 && best > FAR_FROM_FLOOR * end.floor.w2 {
             let direction = &end.direction;
             remarks.push(format!(
                 "{direction}: encoding and decoding alone puts samples {:.1} times as far as others lie (raise --latent \
@@ -263,7 +283,7 @@ impl fmt::Display for PairEvaluation {
         let head = ["W1", "W2", "sliced W2", "energy", "MMD²"];
         for end in &self.ends {
             let [a, b, c, d, e] = head;
-            writeln!(f, "{}, {} held-out samples", end.direction, end.count)?;
+            writeln!(f, "{}, {} {} samples", end.direction, end.count, self.judged_by)?;
             writeln!(f, "{:24} {a:>10} {b:>10} {c:>10} {d:>10} {e:>10}", "")?;
             for (name, _, q) in end.rows() {
                 writeln!(

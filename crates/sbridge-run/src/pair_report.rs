@@ -171,7 +171,10 @@ fn ends_section(evaluation: &PairEvaluation) -> Section {
     };
     let table = |end: &End| {
         Block::Table(Table {
-            caption: format!("{}: {} held-out samples, carried to the other side", end.direction, end.count),
+            caption: format!(
+                "{}: {} {} samples, carried to the other side",
+                end.direction, end.count, evaluation.judged_by
+            ),
             columns: ["W1", "W2", "sliced W2", "energy distance", "MMD²"].map(String::from).to_vec(),
             rows: end.rows().into_iter().map(|(name, kind, q)| row(name, &q, kind.into())).collect(),
             note: String::new(),
@@ -181,9 +184,10 @@ fn ends_section(evaluation: &PairEvaluation) -> Section {
     Section {
         title: "Both ends".into(),
         text: format!(
-            "Distances to held-out samples of the end: of what arrives, of training data (nothing can be closer), and \
+            "Distances to {} samples of the end: of what arrives, of training data (nothing can be closer), and \
              of the other set as it is.\n\nThe coupling costs ½E|x − y|² = {}; the entropic plan between the samples \
              costs {}{converged}. Energy of the paths, E∫½|v|²dt: {}.",
+            evaluation.judged_by,
             digits(evaluation.coupling_cost),
             digits(evaluation.entropic_cost),
             digits(evaluation.path_energy)

@@ -12,14 +12,16 @@ use sbridge::{Direction, PairBridge};
 use sbridge_data::SampleShape;
 
 use crate::chain::OpenChain;
-use crate::codec_file;
+use crate::data;
 use crate::error::{Result, RunError};
 use crate::fit_pair::CODEC_FILE;
 use crate::folder::RunFolder;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, RunStatus};
 use crate::pair_config::{PairConfig, PairMethod};
-use crate::pair_file;
-use crate::sample;
+use crate::{codec_file, pair_file, sample};
+
+/// Values carried at once, at most: 4 GB of them, several times.
+const MOST_VALUES: usize = 1 << 30;
 
 /// A finished bridge between two data sets, opened.
 pub struct OpenPair {
@@ -52,11 +54,8 @@ impl OpenPair {
         let manifest = folder.manifest()?;
         let method = method_of(&folder, &manifest)?;
         let config = PairConfig::from_toml(method, &folder.read("config.toml")?, &[])?;
+        require_finished(&folder, &manifest)?;
         let file = folder.file("bridge.safetensors");
-        if !file.exists() {
-            let problem = "holds no bridge: the fit did not get that far (continue it with --resume)";
-            return Err(RunError::folder(folder.path(), problem));
-        }
         let device = open_device(&config.device)?;
         let bridge = pair_file::load(&file, &device)?;
         let codec =
@@ -138,6 +137,11 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
     }
     if let Some(paths) = settings.paths {
         sample::require_ending("--paths", paths, "npy", "an array")?;
+        if paths == out {
+            let problem =
+                format!("--paths and --out are both {} (choose another name for one)", out.display());
+            return Err(RunError::Input(problem));
+        }
     }
     let opened = match OpenChain::of(folder)? {
         Ok(chain) if settings.course == Course::Flow => Ok(chain.along_flow()),
@@ -160,15 +164,50 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
         Ok(_) => rows,
         Err(pair) => pair.encode(&rows),
     };
+    let values = data.len().saturating_mul(size).saturating_mul(settings.draws);
+    if values > MOST_VALUES {
+        return Err(RunError::Input(format!(
+            "{} draws of {} samples are {values} values, more than the {MOST_VALUES} that are held in memory (lower \
+             --draws, or carry parts of the input)",
+            settings.draws,
+            data.len()
+        )));
+    }
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
     let mut rng = Rng::new(settings.seed).fork("transport");
     let moved = match &opened {
         Ok(chain) => along_chain(chain, settings, &rows, &mut rng)?,
         Err(pair) => pair.decode(&along_pair(pair, settings, &rows, &mut rng)?),
     };
-    let (low, high) = data.value_range();
-    sample::write(out, &moved, run.shape(), (f64::from(low), f64::from(high)))?;
+    require_finite(&moved)?;
+    sample::write(out, &moved, run.shape(), data::image_range(&data))?;
     Ok(moved.dims()[0])
+}
+
+/// Refuses a fit that did not come to its end: half of its bridge may be as it was before training.
+fn require_finished(folder: &RunFolder, manifest: &Manifest) -> Result<()> {
+    let problem = match &manifest.status {
+        RunStatus::Finished => return Ok(()),
+        RunStatus::Diverged { reason } => {
+            format!(
+                "diverged ({reason}); fit again into another --out, with a smaller learning rate or larger epsilon"
+            )
+        }
+        _ => {
+            let again = format!("sbridge {} --resume {}", manifest.fit_command(), folder.path().display());
+            format!("holds a bridge that is not finished (continue it with {again})")
+        }
+    };
+    Err(RunError::folder(folder.path(), problem))
+}
+
+fn require_finite(rows: &Tensor<2>) -> Result<()> {
+    let [count, size] = rows.dims();
+    let is_lost = |row: &&[f32]| row.iter().any(|x| !x.is_finite());
+    match to_vec(rows.clone()).chunks_exact(size).filter(is_lost).count() {
+        0 => Ok(()),
+        diverged => Err(RunError::CarriedNowhere { diverged, count }),
+    }
 }
 
 fn along_pair(
@@ -215,6 +254,11 @@ fn along_chain(
     let knots = chain.knots();
     let [start, end] = settings.direction.along([knots[0], knots[knots.len() - 1]]);
     let (from, to) = (settings.from.unwrap_or(start), settings.time.unwrap_or(end));
+    if settings.time.is_none() && from == end {
+        let problem =
+            format!("--from {from} is where the way ends (go the other --direction, or give a --time)");
+        return Err(RunError::Input(problem));
+    }
     if settings.course == Course::Mean {
         return chain.mean_state(from, to, rows);
     }

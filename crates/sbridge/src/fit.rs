@@ -42,6 +42,9 @@ pub struct FitSettings {
     pub patience: usize,
 }
 
+/// Samples in a step, at most.
+pub(crate) const MOST_IN_BATCH: usize = 1 << 20;
+
 /// Part batches whose gradients are computed side by side. A constant, so that results do not depend
 /// on the machine: kernels run on one thread each, so this is what uses two cores.
 const PARTS: usize = 2;
@@ -60,6 +63,10 @@ impl FitSettings {
             if value == 0 {
                 return Err(Error::setting(name, "at least 1", value, "raise it"));
             }
+        }
+        if self.batch_size > MOST_IN_BATCH {
+            let requirement = format!("at most {MOST_IN_BATCH}");
+            return Err(Error::setting("batch_size", requirement, self.batch_size, "128 to 4096 is usual"));
         }
         require_positive("learning_rate", self.learning_rate, "1e-4 to 2e-3 is usual")?;
         require_positive("clip_norm", self.clip_norm, "1 is usual")?;

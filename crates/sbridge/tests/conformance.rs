@@ -8,7 +8,7 @@ use common::{assert_close, device};
 use faer::mat;
 use sbridge::net::weights_of;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, StepVariance};
-use sbridge::solver::{NeuralBridge, dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
+use sbridge::solver::{NeuralBridge, Way, dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
 use sbridge::tensor::{Tensor, to_vec, to_vec_f64};
 use sbridge::{Direction, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, markovian_fitting, proportional_fitting};
@@ -114,7 +114,7 @@ fn iterates(settings: AlternationSettings) -> Vec<(f64, f64)> {
 fn half_bridges_follow_the_iterates_of_proportional_fitting() {
     let found = iterates(short(AlternationSettings { half_bridges: 4, ..sdsb() }));
     for (n, ((covariance, variance), exact)) in
-        found.into_iter().zip(proportional_fitting(1.0).skip(1)).enumerate()
+        found.into_iter().zip(proportional_fitting([1.0; 2], 1.0).skip(1)).enumerate()
     {
         // 4.5 standard errors of a variance of one from two samples, and training.
         let allowed = 2.0 * 4.5 * (2.0 / COUNT as f64).sqrt() * 0.5 + 0.02;
@@ -161,9 +161,12 @@ fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
         second.continue_from(first.bridge(), first.learned());
         let continued = second.run().unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
-            let weights = |bridge: &NeuralBridge| bridge.way(direction).learned.as_ref().map(weights_of);
-            assert_eq!(weights(&whole), weights(&continued));
-            assert_eq!(whole.way(direction).step_variances, continued.way(direction).step_variances);
+            let [of_whole, of_continued] = [&whole, &continued].map(|bridge| bridge.way(direction));
+            let learned = |way: &Way| way.learned.as_ref().map(weights_of);
+            let known = |way: &Way| way.known.as_ref().map(weights_of);
+            assert_eq!(learned(of_whole), learned(of_continued));
+            assert_eq!(known(of_whole), known(of_continued));
+            assert_eq!(of_whole.step_variances, of_continued.step_variances);
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::fit_pair::{self, Pair};
 use crate::folder::RunFolder;
 use crate::manifest::{DataRecord, Manifest, RunStatus};
 use crate::pair_config::{PairConfig, PairMethod, Snapshot};
+use crate::pair_evaluation::MIN_COMPARED;
 use crate::shown::digits;
 use crate::transport::{OpenPair, filled, method_of, state_at};
 use crate::{atomic, pair_report};
@@ -130,15 +131,27 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
 /// # Errors
 /// [`RunError`]; also if the data of a leg have changed since.
 pub fn resume(method: PairMethod, folder: RunFolder, config: &PairConfig) -> Result<RunFolder> {
+    let plan = Plan::of(config)?;
+    if let [first, .., last] = &plan.knots[..] {
+        Pair::load(&leg_config(config, first, last))?.require_same_data(&folder)?;
+    }
     let manifest = Manifest { status: RunStatus::Running, ..folder.manifest()? };
-    complete(method, config, &Plan::of(config)?, folder, manifest)
+    complete(method, config, &plan, folder, manifest)
 }
 
 /// Reads every snapshot and leg once, so that nothing is found out after hours; returns ε for a unit of time.
 fn check_data(config: &PairConfig, plan: &Plan) -> Result<f64> {
     let first = data::load(&of_snapshot(&plan.knots[0]))?;
     for snapshot in &plan.held_out {
-        require_same_shape(&first, &data::load(&of_snapshot(snapshot))?)?;
+        let held_out = data::load(&of_snapshot(snapshot))?;
+        require_same_shape(&first, &held_out)?;
+        if held_out.len() < MIN_COMPARED {
+            return Err(RunError::Input(format!(
+                "{} has {} samples, and {MIN_COMPARED} are needed to judge by (fit it instead of holding it out)",
+                held_out.source(),
+                held_out.len()
+            )));
+        }
     }
     let mut rates = Vec::new();
     for (a, b) in plan.legs() {

@@ -212,8 +212,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bridge.safetensors");
         let mut described = small();
-        described.mlp.width = 1 << 40;
+        described.mlp.width = 1 << 12;
         save(&path, ("dsbm", 1), &bridge(None, &small()), (None, &described)).unwrap();
         assert!(load(&path, &Device::flex()).unwrap_err().to_string().contains("weights are described"));
+    }
+
+    #[test]
+    fn a_known_drift_of_fewer_coordinates_than_the_bridge_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge.safetensors");
+        let mut other = bridge(None, &small());
+        other.backward.known = Some(GaussianDrift::zero(4, Direction::Backward, &Device::flex()));
+        save(&path, ("dsbm", 1), &other, (None, &small())).unwrap();
+        let message = load(&path, &Device::flex()).unwrap_err().to_string();
+        assert!(message.contains("6 axes are needed"), "{message}");
     }
 }

@@ -3,7 +3,7 @@
 //! The potential of the end is that of a Gaussian, ln φ₁(y) = −½ yᵀ(P/ε) y, and it diffuses: with s the share of the way
 //! that is behind,
 //!
-//! v(s, x) = ε ∇ ln φ_s(x) = −P (I + (1 − s) P)⁻¹ x,   P = (Cᵀ + εI) S⁻¹ − I > −I
+//! v(s, x) = ε ∇ ln φ_s(x) = −P (I + (1 − s) P)⁻¹ x,   P = (C + εI) S⁻¹ − I > −I
 //!
 //! for laws about zero, C the covariance of start and end, S that of the end: in the axes of P, one number each.
 

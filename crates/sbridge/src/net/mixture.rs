@@ -2,8 +2,10 @@
 //!
 //! With v(y) = Σ_k a_k N(y | r_k, ε S_k), S_k diagonal, and s the share of the way that is behind,
 //!
-//! drift = (Σ_k ω_k A_k⁻¹ c_k − x)/(1 − s),   A_k = s/(ε(1 − s)) + 1/(ε S_k),   c_k = x/(ε(1 − s)) + r_k/(ε S_k)
-//! ω = softmax_k[ ln a_k − ½ ln|S_k| − ½ ln|A_k| − ½ r_kᵀr_k/(ε S_k) + ½ c_kᵀA_k⁻¹c_k ]
+//! drift = Σ_k ω_k ((S_k − 1) x + r_k)/b_k,   b_k = 1 − s + s S_k
+//! ω = softmax_k[ ln a_k + Σ ((S_k − 1) x² + 2 r_k x − s r_k²)/(2 ε b_k) − ½ ln b_k ]
+//!
+//! which is the paper's drift with the common factors of all weights left out: nothing is divided by 1 − s.
 //!
 //! Tests: the drift of `solver/light_sb/potential.rs`, which is written in f64 and for full covariances.
 
@@ -77,23 +79,18 @@ impl MixtureDrift {
             Direction::Forward => t,
             Direction::Backward => -t + 1.0,
         };
-        let left = -behind.clone() + 1.0;
-        let per_row = |values: Tensor<1>| values.unsqueeze_dims::<3>(&[1, 2]);
-        let per_component = |values: Tensor<2>| values.unsqueeze_dim::<3>(0);
-        // 1/(ε S_k), `[1, components, dim]`.
-        let ln_variances = self.ln_variances.val();
-        let precision = (-ln_variances.clone()).exp() / self.epsilon;
-        let pull = self.centres.val() * precision.clone();
-        let a = per_row(behind / left.clone() / self.epsilon) + per_component(precision);
-        let c = x.clone().unsqueeze_dim::<3>(1) / per_row(left.clone() * self.epsilon)
-            + per_component(pull.clone());
-        let mean = c.clone() / a.clone();
-        let of_component = self.ln_weights.val()
-            - (ln_variances + self.centres.val() * pull).sum_dim(1).squeeze_dim(1) * 0.5;
-        let of_row = (c * mean.clone() - a.log()).sum_dim(2).squeeze_dim::<2>(2) * 0.5;
-        let weights = activation::softmax(of_row + of_component.unsqueeze_dim(0), 1);
-        let end = (mean * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1);
-        (end - x) / left.unsqueeze_dim(1)
+        let behind = behind.unsqueeze_dims::<3>(&[1, 2]);
+        let x = x.unsqueeze_dim::<3>(1);
+        // S_k and r_k, `[1, components, dim]`.
+        let variances = self.ln_variances.val().exp().unsqueeze_dim::<3>(0);
+        let centres = self.centres.val().unsqueeze_dim::<3>(0);
+        let b = behind.clone() * variances.clone() + (-behind.clone() + 1.0);
+        let pull = x.clone() * (variances - 1.0) + centres.clone();
+        let square = x * (pull.clone() + centres.clone()) - behind * centres.powi_scalar(2);
+        let of_row =
+            (square / b.clone() / self.epsilon - b.clone().log()).sum_dim(2).squeeze_dim::<2>(2) * 0.5;
+        let weights = activation::softmax(of_row + self.ln_weights.val().unsqueeze_dim(0), 1);
+        (pull / b * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1)
     }
 }
 
@@ -124,12 +121,12 @@ mod tests {
         )
         .unwrap();
         let x = [0.2, -0.4, 1.0, 2.0];
-        for behind in [0.0, 0.4, 0.97] {
+        for behind in [0.0, 0.4, 0.97, 1.0] {
             let rows = from_rows_f64(&x, 2, &device);
             let t = crate::tensor::per_row(1.0 - behind, &rows);
             let found = to_vec_f64(drift.forward(t, rows));
             for (a, b) in found.iter().zip(potential.drift(behind, &x)) {
-                assert!((a - b).abs() < 1e-9 / (1.0 - behind), "{a} {b}"); // rounding over the time left
+                assert!((a - b).abs() < 1e-11, "{a} {b}"); // rounding
             }
         }
     }

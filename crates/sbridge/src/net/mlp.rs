@@ -18,6 +18,9 @@ pub struct MlpSettings {
     pub layers: usize,
 }
 
+/// Weights of the hidden layers, at most: a gigabyte of them, and as much again for each of their moments.
+const MOST_WEIGHTS: usize = 1 << 28;
+
 impl Default for MlpSettings {
     fn default() -> Self {
         Self { width: 128, layers: 4 }
@@ -32,6 +35,12 @@ impl MlpSettings {
             if value == 0 {
                 return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
             }
+        }
+        let weights = self.width.saturating_mul(self.width).saturating_mul(self.layers);
+        if weights > MOST_WEIGHTS {
+            let requirement = format!("such that width × width × layers is at most {MOST_WEIGHTS}");
+            let fix = format!("with {} layers; 128 is usual", self.layers);
+            return Err(Error::setting("width", requirement, self.width, fix));
         }
         Ok(())
     }

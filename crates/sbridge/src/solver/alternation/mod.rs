@@ -122,7 +122,9 @@ impl Alternation {
 
     /// Continues from what [`bridge`](Self::bridge) was after `learned` half-bridges.
     pub fn continue_from(&mut self, bridge: NeuralBridge, learned: usize) {
-        self.bridge = NeuralBridge { frame: Frame::identity(self.ends[0].dims()[1]), ..bridge };
+        // Frame and reference follow from the data, to the last bit.
+        let (frame, reference) = (self.bridge.frame.clone(), self.bridge.reference);
+        self.bridge = NeuralBridge { frame, reference, ..bridge };
         self.learned = learned;
     }
 

@@ -110,6 +110,21 @@ impl AlternationSettings {
                 fix,
             ));
         }
+        if self.target != Target::Bridge && self.start != StartingPairs::Reference {
+            let fix =
+                "steps of paths are learned from the reference on; only target \"bridge\" has other pairs";
+            return Err(Error::setting(
+                "start",
+                "\"reference\" with this target",
+                format!("{:?}", self.start),
+                fix,
+            ));
+        }
+        if self.fit.patience > 0 {
+            let fix =
+                "a half-bridge is trained to its end: its loss on held-out paths says nothing of the bridge";
+            return Err(Error::setting("fit.patience", "0", self.fit.patience, fix));
+        }
         self.net.check()?;
         self.fit.check()
     }
@@ -148,10 +163,11 @@ impl AlternationSettings {
         values * size_of::<f32>()
     }
 
-    /// Paths that have to be walked for an example.
+    /// Paths along networks that have to be walked for an example.
     pub fn paths_per_example(&self) -> f64 {
+        let walked = if self.start == StartingPairs::Reference { 1 } else { 2 };
         match self.target {
-            Target::Bridge if self.half_bridges <= 2 && self.start != StartingPairs::Reference => 0.0,
+            _ if self.half_bridges <= walked => 0.0,
             Target::Bridge => 1.0 / self.cache.uses as f64,
             Target::Mean | Target::State => 1.0 / self.steps as f64,
         }

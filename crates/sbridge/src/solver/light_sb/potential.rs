@@ -158,13 +158,13 @@ impl LightPotential {
         (mean, covariance)
     }
 
-    /// v₊(t, x) = (Σ_k ω_k A_k⁻¹c_k − x)/(1 − t) at every row of `x`, with one time for all.
+    /// v₊(t, x) = ε∇ ln φ_t(x) at every row of `x`, with one time for all.
     ///
-    /// A_k = t/(ε(1−t)) I + S_k⁻¹/ε and c_k = x/(ε(1−t)) + S_k⁻¹r_k/ε; in the eigenbasis of S_k, eigenvalue s,
-    /// A⁻¹ = ε(1−t)s/(1−t+ts), so that nothing is divided by 1 − t but at the end.
+    /// φ_t is the mixture diffused to t; in the eigenbasis of S_k, eigenvalue s, component k has the drift
+    /// ((s − 1)x + r_k)/b with b = 1 − t + ts: that of the paper without its division by 1 − t.
     ///
     /// # Shapes
-    /// `t` in [0, 1); `x: [batch, dim]`, row-major, as the result.
+    /// `t` in [0, 1]; `x: [batch, dim]`, row-major, as the result.
     pub fn drift(&self, t: f64, x: &[f64]) -> Vec<f64> {
         let bases = self.bases.get_or_init(|| self.components.iter().map(Basis::of).collect());
         let blocks = x.par_chunks(BLOCK * self.dim()).map(|x| self.block_drift(bases, t, x));
@@ -175,15 +175,14 @@ impl LightPotential {
         let dim = self.dim();
         let rows = x.len() / dim;
         let states = MatRef::from_column_major_slice(x, dim, rows);
-        let ends: Vec<(Vec<f64>, Mat<f64>)> =
-            bases.iter().map(|basis| basis.ends(self.epsilon, t, states)).collect();
+        let drifts: Vec<(Vec<f64>, Mat<f64>)> =
+            bases.iter().map(|basis| basis.drifts(self.epsilon, t, states)).collect();
         let mut drift = vec![0.0; x.len()];
         for (i, out) in drift.chunks_exact_mut(dim).enumerate() {
-            let weights = softmax(&ends.iter().map(|(ln_weights, _)| ln_weights[i]).collect::<Vec<_>>());
-            for (w, (_, means)) in weights.iter().zip(&ends) {
-                out.iter_mut().zip(means.col(i).iter()).for_each(|(out, mean)| *out += w * mean);
+            let weights = softmax(&drifts.iter().map(|(ln_weights, _)| ln_weights[i]).collect::<Vec<_>>());
+            for (w, (_, drifts)) in weights.iter().zip(&drifts) {
+                out.iter_mut().zip(drifts.col(i).iter()).for_each(|(out, drift)| *out += w * drift);
             }
-            out.iter_mut().zip(&x[i * dim..]).for_each(|(out, x)| *out = (*out - x) / (1.0 - t));
         }
         drift
     }
@@ -211,26 +210,23 @@ impl Basis {
         }
     }
 
-    /// For every state at time t: the logarithm of this component's weight, and the mean end E[X₁ | X_t, k].
-    fn ends(&self, epsilon: f64, t: f64, states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    /// For every state at time t: the logarithm of this component's weight, and its drift.
+    fn drifts(&self, epsilon: f64, t: f64, states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
         let (dim, rows) = states.shape();
         let turned = times(self.vectors.transpose(), states);
-        // Posterior variance over ε, and what both factors add up to along each axis.
-        let gain: Vec<f64> = self.values.iter().map(|s| (1.0 - t) * s / (1.0 - t + t * s)).collect();
-        let constant: f64 = self.values.iter().map(|s| -0.5 * ((1.0 - t + t * s) / (1.0 - t)).ln()).sum();
+        let b: Vec<f64> = self.values.iter().map(|s| 1.0 - t + t * s).collect();
+        let constant: f64 = b.iter().map(|b| -0.5 * b.ln()).sum();
         let mut ln_weights = vec![self.ln_weight + constant; rows];
-        let mut ends = Mat::<f64>::zeros(dim, rows);
+        let mut drifts = Mat::<f64>::zeros(dim, rows);
         for (i, ln_weight) in ln_weights.iter_mut().enumerate() {
             for j in 0..dim {
                 let (s, r, x) = (self.values[j], self.centre[j], turned[(j, i)]);
-                let pull = x / (1.0 - t) + r / s;
-                ends[(j, i)] = gain[j] * pull;
-                // ½ cᵀA⁻¹c − ½ r²/(εs), without the difference of two large numbers that a small s makes of it.
-                let sum = 1.0 - t + t * s;
-                *ln_weight += (s * x * x / (1.0 - t) + 2.0 * r * x - t * r * r) / (2.0 * epsilon * sum);
+                let pull = (s - 1.0) * x + r;
+                drifts[(j, i)] = pull / b[j];
+                *ln_weight += (x * (pull + r) - t * r * r) / (2.0 * epsilon * b[j]);
             }
         }
-        (ln_weights, times(self.vectors.as_ref(), ends.as_ref()))
+        (ln_weights, times(self.vectors.as_ref(), drifts.as_ref()))
     }
 }
 

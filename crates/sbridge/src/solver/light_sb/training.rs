@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::potential::{Component, LightPotential, softmax};
 use crate::error::{Error, Result, require_positive};
+use crate::fit::MOST_IN_BATCH;
 use crate::rng::Rng;
 
 /// How the potential is fitted.
@@ -39,18 +40,13 @@ impl LightSbSettings {
     /// # Errors
     /// [`Error::Setting`] for a value outside its range.
     pub fn check(&self) -> Result<()> {
-        for (name, value, most) in [
-            ("components", self.components, 500),
-            ("steps", self.steps, usize::MAX),
-            ("batch_size", self.batch_size, usize::MAX),
+        for (name, value, most, usual) in [
+            ("components", self.components, 500, "10 is a good start"),
+            ("steps", self.steps, 1_000_000_000, "4000 is usual"),
+            ("batch_size", self.batch_size, MOST_IN_BATCH, "256 is usual"),
         ] {
             if !(1..=most).contains(&value) {
-                return Err(Error::setting(
-                    name,
-                    "at least 1, and at most 500 components",
-                    value,
-                    "10 is a good start",
-                ));
+                return Err(Error::setting(name, format!("in 1 to {most}"), value, usual));
             }
         }
         require_positive("learning_rate", self.learning_rate, "1e-3 to 1e-2 is usual")
@@ -63,7 +59,7 @@ impl LightSbSettings {
 
     /// Whether the mean is taken over what comes after this step.
     fn is_averaged(&self, step: usize) -> bool {
-        2 * step >= self.steps
+        2 * step + 1 >= self.steps
     }
 }
 
@@ -141,7 +137,8 @@ fn initial(
     let centre = means_of_groups(&drawn, vec![vec![0.0; source.dim()]]);
     let [s, g] =
         [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(LEAST_VARIANCE));
-    let variance = (-epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt()) / (2.0 * s);
+    // The root in the form that does not cancel where ε is large.
+    let variance = 2.0 * g / (epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt());
     let dim = target.dim();
     let component = |centre| Component {
         ln_weight: -(count as f64).ln(),

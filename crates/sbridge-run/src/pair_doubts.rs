@@ -1,0 +1,145 @@
+//! What speaks against the settings of a bridge between two sets, said in words before it is fitted.
+
+use sbridge::solver::alternation::{AlternationSettings, StartingPairs, Target};
+use sbridge::tensor::{Tensor, to_vec_f64};
+use sbridge_ot::proportional_fitting;
+
+use crate::error::{Result, RunError};
+use crate::ot::AUTO_SHARE;
+use crate::shown::digits;
+
+/// Share of the variance that proportional fitting may be off by without a word, and what is asked for then.
+const LEFT_SILENTLY: f64 = 0.1;
+const ASKED_FOR: f64 = 0.05;
+
+/// Half-bridges among which enough are looked for.
+const MOST_HALF_BRIDGES: usize = 200;
+
+/// ε and the standard deviation of the cost, each in units of the other, at most: beyond, rounding is all there is.
+const MOST_APART: f64 = 1e6;
+
+/// Refuses an ε that cannot be told from zero, or from infinity, beside the spread of the cost.
+///
+/// # Errors
+/// [`RunError::Input`] for one.
+pub(crate) fn require_computable(epsilon: f64, spread: f64) -> Result<()> {
+    let share = epsilon / spread;
+    let limit = match share {
+        s if s < 1.0 / MOST_APART => "exact transport to all digits: sbridge ot --exact finds it",
+        s if s > MOST_APART && s.is_finite() => {
+            "no bridge at all: ends are drawn without regard to each other"
+        }
+        _ => return Ok(()),
+    };
+    Err(RunError::Input(format!(
+        "epsilon {} is {} of the cost's standard deviation, which is {limit} (take {} to {}; {} is usual)",
+        digits(epsilon),
+        digits(share),
+        digits(spread / MOST_APART),
+        digits(spread * MOST_APART),
+        digits(AUTO_SHARE * spread)
+    )))
+}
+
+/// An ε of so many standard deviations of the cost.
+pub(crate) fn of_epsilon(share: f64) -> Option<&'static str> {
+    match share {
+        s if s < 1e-3 => Some(
+            "is tiny beside the spread of the cost: the bridge is all but exact transport, which a smooth potential \
+             cannot follow; expect ends off their floor",
+        ),
+        s if s > 10.0 && s.is_finite() => {
+            Some("is large beside the spread of the cost: paths forget where they started")
+        }
+        _ => None,
+    }
+}
+
+/// Fewer half-bridges than proportional fitting needs between `ends`, `[count, dim]` each, for `epsilon`.
+pub(crate) fn of_half_bridges(
+    settings: &AlternationSettings,
+    ends: [&Tensor<2>; 2],
+    epsilon: f64,
+) -> Option<String> {
+    let is_proportional = settings.target != Target::Bridge || settings.start == StartingPairs::Reference;
+    // One alone is the score-based model, which is not fitted to the other end.
+    if !is_proportional || settings.half_bridges < 2 {
+        return None;
+    }
+    let [source, target] = ends.map(|rows| to_vec_f64(rows.clone().var(0)));
+    haste(&source, &target, epsilon, settings.half_bridges)
+}
+
+/// That even perfect proportional fitting between Gaussians of these variances is not at its end after `half_bridges`.
+fn haste(source: &[f64], target: &[f64], epsilon: f64, half_bridges: usize) -> Option<String> {
+    let left = variance_left(source, target, epsilon, half_bridges);
+    if left <= LEFT_SILENTLY {
+        return None;
+    }
+    let is_enough = |n: &usize| variance_left(source, target, epsilon, *n) < ASKED_FOR;
+    let fix = match (half_bridges..=MOST_HALF_BRIDGES).step_by(2).find(is_enough) {
+        Some(enough) => format!(
+            "{enough} leave {} % (--set networks.half_bridges={enough}, with fewer networks.fit.steps in each)",
+            digits(100.0 * variance_left(source, target, epsilon, enough))
+        ),
+        None => format!("{} are too few (take a larger --epsilon)", half_bridges.max(MOST_HALF_BRIDGES)),
+    };
+    Some(format!(
+        "epsilon {} is small for proportional fitting in {half_bridges} half-bridges: between Gaussians of these variances \
+         even a perfect one is off by {} % of the variance; {fix}; dsbm starts nearer",
+        digits(epsilon),
+        digits(100.0 * left),
+    ))
+}
+
+/// Error of the variance of the free end after `n` half-bridges, coordinate by coordinate, as a share of all variance.
+fn variance_left(source: &[f64], target: &[f64], epsilon: f64, n: usize) -> f64 {
+    let free = |[source, target]: [f64; 2]| if n.is_multiple_of(2) { target } else { source };
+    let (mut errors, mut total) = (0.0, 0.0);
+    for (&source, &target) in source.iter().zip(target) {
+        let wanted = free([source, target]);
+        // Where there is no variance, there is nothing to fit.
+        let reached =
+            proportional_fitting([source, target], epsilon).nth(n).map(|iterate| iterate.free_variance);
+        errors += reached.filter(|v| v.is_finite()).map_or(0.0, |reached| (reached - wanted).abs());
+        total += wanted;
+    }
+    errors / total.max(f64::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epsilon_far_from_the_spread_of_the_cost_is_doubted() {
+        assert!(of_epsilon(1e-4).is_some_and(|words| words.contains("tiny")));
+        assert!(of_epsilon(20.0).is_some_and(|words| words.contains("forget")));
+        assert!(of_epsilon(0.05).is_none() && of_epsilon(f64::INFINITY).is_none());
+    }
+
+    #[test]
+    fn an_epsilon_that_rounds_to_nothing_or_everything_is_refused_with_what_to_take() {
+        let refusal =
+            |epsilon| require_computable(epsilon, 2.0).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(refusal(1e-300).contains("exact transport") && refusal(1e-300).contains("0.1000 is usual"));
+        assert!(refusal(1e300).contains("no bridge"));
+        assert!(require_computable(1e-5, 2.0).is_ok() && require_computable(1.0, 0.0).is_ok());
+    }
+
+    #[test]
+    fn half_bridges_too_few_for_proportional_fitting_are_doubted_with_a_number_that_is_not() {
+        let words = haste(&[1.0, 1.0], &[2.0, 0.5], 0.1, 10).unwrap_or_default();
+        let enough = words.split("half_bridges=").nth(1).and_then(|rest| rest.split(',').next());
+        let enough: usize = enough.and_then(|number| number.parse().ok()).unwrap_or_default();
+        assert!(enough > 10, "{words}");
+        assert_eq!(haste(&[1.0, 1.0], &[2.0, 0.5], 0.1, enough), None);
+        assert_eq!(haste(&[1.0, 1.0], &[2.0, 0.5], 1.0, 10), None);
+    }
+
+    #[test]
+    fn a_constant_coordinate_does_not_silence_the_others() {
+        assert!(haste(&[1.0, 0.0], &[2.0, 0.0], 0.1, 10).is_some());
+        assert!(haste(&[0.0], &[0.0], 0.1, 10).is_none());
+    }
+}
