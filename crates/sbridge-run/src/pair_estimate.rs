@@ -5,6 +5,7 @@ use std::time::Instant;
 use sbridge::fit::Trainer;
 use sbridge::rng::Rng;
 use sbridge::solver::alternation::{Alternation, AlternationSettings};
+use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, head, open_device};
 use sbridge::{Direction, PairBridge as _};
 
@@ -15,6 +16,9 @@ use crate::pair_config::PairConfig;
 
 /// Samples walked along a path to time it.
 const TRIAL_PATHS: usize = 500;
+
+/// Seconds of training below which nothing is said.
+const WORTH_SAYING: f64 = 5.0;
 
 /// Takes a few trial steps and prints the expected time and memory; nothing where all takes seconds.
 ///
@@ -31,7 +35,12 @@ pub(crate) fn announce(config: &PairConfig, pair: &Pair) -> Result<()> {
         seconds += joined.seconds(settings, config.epsilon)?;
         bytes = bytes.max(memory_of_sets(pair) + joined.memory(settings));
     }
-    if seconds > 0.0 {
+    if let Some(settings) = &config.light_sb {
+        let joined = Joined::of(config, pair);
+        seconds += joined.seconds_of_potentials(settings, config.epsilon)?;
+        bytes = bytes.max(memory_of_sets(pair) + joined.memory_of_potential(settings));
+    }
+    if seconds >= WORTH_SAYING {
         eprintln!("about {} of training and {:.1} GB of memory", human_time(seconds), bytes as f64 / 1e9);
     }
     Ok(())
@@ -41,6 +50,11 @@ pub(crate) fn announce(config: &PairConfig, pair: &Pair) -> Result<()> {
 fn memory_of_sets(pair: &Pair) -> usize {
     let values = (pair.source.len() + pair.target.len()) * pair.target.shape().size();
     BASE_BYTES + 3 * values * size_of::<f32>()
+}
+
+/// ε, which of codes is not known yet, and no matter.
+fn or_one(epsilon: f64) -> f64 {
+    if epsilon > 0.0 { epsilon } else { 1.0 }
 }
 
 /// What the bridge joins: a few samples of each end, or where there are no codes yet, something of their size.
@@ -66,8 +80,7 @@ impl Joined {
         let mut trial = settings.clone();
         trial.fit.steps = TRIAL_STEPS;
         trial.cache.rows = 1;
-        // Of codes ε is not known yet, and no matter.
-        let epsilon = if epsilon > 0.0 { epsilon } else { 1.0 };
+        let epsilon = or_one(epsilon);
         let mut alternation =
             Alternation::new(source, target, self.image, epsilon, trial.clone(), Rng::new(0))?;
         let mut of_steps = 0.0;
@@ -85,6 +98,27 @@ impl Joined {
         let fit = &settings.fit;
         let steps = (fit.steps * settings.half_bridges) as f64;
         Ok(steps * (of_steps + of_path * fit.batch_size as f64 * settings.paths_per_example()))
+    }
+
+    /// Two trial steps each way, of which the second is timed.
+    fn seconds_of_potentials(&self, settings: &LightSbSettings, epsilon: f64) -> Result<f64> {
+        let [source, target] = &self.ends;
+        let trial = LightSbSettings { steps: 2, ..settings.clone() };
+        let (mut last, mut of_steps) = (Instant::now(), 0.0);
+        let mut watch = |_, step, _| {
+            if step == 2 {
+                of_steps += last.elapsed().as_secs_f64();
+            }
+            last = Instant::now();
+        };
+        LightSb::fit(source, target, or_one(epsilon), &trial, &Rng::new(0), &mut watch)?;
+        Ok(of_steps * settings.steps as f64)
+    }
+
+    /// Bytes of a potential, its gradient, their moments and mean, and of the components in their eigenbases.
+    fn memory_of_potential(&self, settings: &LightSbSettings) -> usize {
+        let dim = self.ends[0].dims()[1];
+        8 * settings.components * dim * dim * size_of::<f64>()
     }
 
     /// Bytes held at the widest moment, beside the samples.
