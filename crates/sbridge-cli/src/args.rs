@@ -327,7 +327,8 @@ pub(crate) struct BenchEot {
     /// Samples of either law that a solver learns from
     #[arg(long, default_value_t = 400_000)]
     pub(crate) samples: usize,
-    /// Source points at which plans are compared, by a thousand draws at each where a plan's moments are not known
+    /// Source points at which plans are compared, by a thousand draws at each where a plan's moments are not known; fewer
+    /// are drawn at beyond 16 dimensions
     #[arg(long, default_value_t = 1000)]
     pub(crate) points: usize,
     /// A setting of the solvers, for example light_sb.steps=20000; may be repeated
@@ -489,10 +490,9 @@ pub(crate) struct FitPair {
     #[arg(
         long,
         value_name = "TIMES",
-        requires = "snapshots",
         conflicts_with_all = ["resume", "source", "target"],
         value_delimiter = ',',
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
         value_parser = finite
     )]
     pub(crate) hold_out: Vec<f64>,

@@ -107,6 +107,7 @@ fn a_chain_goes_on_from_the_legs_that_are_finished() {
     let leg = |name: &str| fs::read(run.join("legs").join(name).join("bridge.safetensors")).unwrap();
     let before = [leg("1-2"), leg("2-4"), leg("4-5")];
     fs::remove_dir_all(run.join("legs/4-5")).unwrap();
+    sbridge().arg("eval").arg(&run).assert().code(2);
     let last = folder.path().join("cloud-5.npy");
     let as_it_was = fs::read(&last).unwrap();
     write_cloud(&last, 7.0, 9);
@@ -144,10 +145,14 @@ fn snapshots_that_make_no_chain_are_refused_and_nothing_is_written() {
     refused(&["--snapshots", &list, "--hold-out", "3"], "--hold-out 3 is not the time of a snapshot");
     refused(&["--snapshots", &list, "--hold-out", "5"], "--hold-out 5 lies outside the others");
     refused(&["--snapshots", &list, "--hold-out", "1,2,4,5"], "all are held out");
+    refused(&["--snapshots", &list, "--hold-out", "-1,2"], "--hold-out -1 is not the time of a snapshot");
+    refused(&["--snapshots", &list, "--epsilon", "1e300"], "which is no bridge at all");
+    refused(&["--set", "hold_out=[2.0]"], "hold_out holds out times of snapshots, and there are none");
+    refused(&["--snapshots", &list, "--set", "source.limit=5"], "give --snapshots, or --source and --target");
     refused(&["--snapshots", &list, "--hold-out", "nan"], "must be a finite number");
     refused(&["--snapshots", "builtin:moons@nan,builtin:circles@1"], "snapshots are DATA@TIME");
     let one = folder.path().join("one.npy");
     sbridge_data::write_npy(&one, &[0.0, 0.0], &[1, 2]).unwrap();
     let with_one = format!("{list},{}@3", one.display());
-    refused(&["--snapshots", &with_one, "--hold-out", "3"], "has 1 samples, and 10 are needed to judge by");
+    refused(&["--snapshots", &with_one, "--hold-out", "3"], "one.npy: 1; 10 are needed to judge by");
 }

@@ -153,7 +153,7 @@ pub enum OtError {
         what: &'static str,
     },
     /// A setting out of range.
-    #[error("{name} must be {requirement}, got {value}{fix}")]
+    #[error("{name} must be {requirement}, got {}{fix}", plain(*value))]
     Setting {
         /// Name of the setting.
         name: &'static str,
@@ -191,4 +191,10 @@ pub(crate) fn require_same_dim(left: usize, right: usize) -> Result<()> {
         return Ok(());
     }
     Err(OtError::DimMismatch { left, right })
+}
+
+/// A number, with an exponent where it would be mostly zeros.
+fn plain(value: f64) -> String {
+    let is_plain = value == 0.0 || !value.is_finite() || (1e-4..1e15).contains(&value.abs());
+    if is_plain { value.to_string() } else { format!("{value:e}") }
 }

@@ -1,16 +1,16 @@
 //! What iterative fitting does between Gaussians on the line, step by step, in closed form.
 //!
 //! Proportional fitting starts from Brownian motion out of one end and restarts from the other end and back. A half
-//! iteration leaves the cross-precision 1/ε alone, so with s_n the variance of the end it is held to, and r_n that of the
-//! free end given the other,
+//! iteration leaves the cross-precision 1/ε alone, so with s_n the variance of the end it is held to, r_n that of the free
+//! end given the other, and V_n that of the free end,
 //!
-//! r₀ = ε,   r_{n+1} = s_n r_n / V_n,   V_n = r_n + r_n² s_n / ε²,   covariance r_n s_n / ε,
+//! r₀ = ε,   r_{n+1} = s_n r_n / V_n,   V_n = r_n + r_n² s_n / ε²,   covariance r_n s_n / ε.
 //!
-//! V_n being the variance of the free end. Between unit Gaussians, Markovian fitting takes the coupling c to that of its Markov projection,
+//! Between unit Gaussians, Markovian fitting takes the coupling c to that of its Markov projection,
 //!
-//! c ← exp(−½ ε I(2 − 2c − ε)),   I(β) = ∫₀¹ dt/(1 − β t(1 − t))
+//! c ← exp(−½ ε I(2 − 2c − ε)),   I(β) = ∫₀¹ dt/(1 − β t(1 − t)),
 //!
-//! Both tend to the Schrödinger bridge, ½(√(4 + ε²) − ε).
+//! and both tend to the Schrödinger bridge, ½(√(4 + ε²) − ε).
 //! Tests: tabulated values; the limit; quadrature for I.
 
 /// A half iteration of proportional fitting.

@@ -138,7 +138,7 @@ pub(crate) fn check(x: &Points, y: &Points, settings: &SinkhornSettings) -> Resu
             name: "epsilon",
             requirement: "at least a trillionth of the largest cost, or rounding hides the plan",
             value: settings.epsilon,
-            fix: " (for less, optimal_matching is as good)",
+            fix: " (smaller is exact transport, which sbridge ot --exact and optimal_matching find)",
         });
     }
     Ok(())

@@ -86,9 +86,9 @@ impl Refusal {
     pub(crate) fn of_toml(error: toml::de::Error) -> Self {
         let text = error.to_string();
         let whole = ["usize", "u64", "u32"];
-        let text = whole
-            .iter()
-            .fold(text, |text, name| text.replace(&format!("expected {name}"), "expected a whole number"));
+        let text = whole.iter().fold(text, |text, name| {
+            text.replace(&format!("expected {name}"), "expected a whole number from 0 on")
+        });
         let text = text.replace("expected f64", "expected a number");
         let text = text.trim_end();
         match text.strip_suffix('`').and_then(|text| text.rsplit_once("\nin `")) {

@@ -28,7 +28,7 @@ const INDEPENDENT: &str = "independent";
 /// Samples of either law, at least.
 const LEAST_SAMPLES: usize = 1000;
 
-/// Values of the samples of a law, at most: they are held three times, in 17 GB together.
+/// Values of the samples of a law, at most: each takes 8 bytes, and both laws are held once and by the solver.
 const MOST_VALUES: usize = 1 << 29;
 
 /// Draws at each where the moments of a plan are not known.

@@ -100,13 +100,21 @@ impl Pair {
                      (bring more data, or lower output.held_out)"
                 )));
             }
-            let aside = split.held_out.as_ref().map_or(left / 2, |rows| rows.dims()[0]);
-            if aside < MIN_COMPARED {
-                return Err(RunError::Input(format!(
-                    "only {aside} samples of {} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
-                     output.held_out, or set it to 0 to judge by training samples)",
-                    set.source()
-                )));
+            let source = set.source();
+            match split.held_out.as_ref().map(|rows| rows.dims()[0]) {
+                Some(aside) if aside < MIN_COMPARED => {
+                    return Err(RunError::Input(format!(
+                        "only {aside} samples of {source} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
+                         output.held_out, or set it to 0 to judge by training samples)"
+                    )));
+                }
+                None if left < 2 * MIN_COMPARED => {
+                    return Err(RunError::Input(format!(
+                        "samples of {source}: {left}; halves of them are compared, so {} are needed (bring more data)",
+                        2 * MIN_COMPARED
+                    )));
+                }
+                _ => (),
             }
         }
         Ok(())
@@ -117,7 +125,7 @@ impl Pair {
         auto_epsilon(self.cost_spread(config)?)
     }
 
-    fn cost_spread(&self, config: &PairConfig) -> Result<f64> {
+    pub(crate) fn cost_spread(&self, config: &PairConfig) -> Result<f64> {
         let (x, y) = (points(&self.of_source.train)?, points(&self.of_target.train)?);
         Ok(cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon")))
     }
@@ -170,6 +178,10 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
     let pair = Pair::load(&config)?;
     if !config.is_latent() {
         config.epsilon = pair.epsilon(&config)?;
+    } else if config.epsilon > 0.0 {
+        // Of the cost ½|x − y|² between codes of unit variance.
+        let spread = (2.0 * config.autoencoder.net.latent_dim as f64).sqrt();
+        pair_doubts::require_computable(config.epsilon, spread)?;
     }
     pair_estimate::announce(&config, &pair)?;
     let folder = RunFolder::create(out)?;
@@ -183,7 +195,7 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
 }
 
 /// Continues the run in `path`, which must be of `method`, from its last half-bridge and checkpoint. A method without
-/// networks takes seconds and starts anew.
+/// networks starts anew.
 ///
 /// # Errors
 /// [`RunError`]; also if the data have changed since.

@@ -198,6 +198,17 @@ impl PairConfig {
             let problem = "has settings, and there is no encoder (give --latent N)";
             return Err(Refusal::new("autoencoder", problem));
         }
+        if !self.snapshots.is_empty()
+            && [&self.source, &self.target].iter().any(|set| **set != DataConfig::default())
+        {
+            let problem =
+                "stand beside settings of source or target (give --snapshots, or --source and --target)";
+            return Err(Refusal::new("snapshots", problem));
+        }
+        if self.snapshots.is_empty() && !self.hold_out.is_empty() {
+            let problem = "holds out times of snapshots, and there are none (give --snapshots)";
+            return Err(Refusal::new("hold_out", problem));
+        }
         if self.is_latent() && !self.snapshots.is_empty() {
             let problem = "cannot be given: legs would have codes of their own (encode the snapshots first)";
             return Err(Refusal::new("autoencoder.net.latent_dim", problem));

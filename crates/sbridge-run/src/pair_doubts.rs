@@ -1,6 +1,6 @@
 //! What speaks against the settings of a bridge between two sets, said in words before it is fitted.
 
-use sbridge::solver::alternation::{AlternationSettings, StartingPairs, Target};
+use sbridge::solver::alternation::{AlternationSettings, StartingPairs};
 use sbridge::tensor::{Tensor, to_vec_f64};
 use sbridge_ot::proportional_fitting;
 
@@ -41,6 +41,9 @@ pub(crate) fn require_computable(epsilon: f64, spread: f64) -> Result<()> {
     )))
 }
 
+/// Half-bridges after which there is nothing left to fit; even.
+const END_OF_FITTING: usize = 10_000;
+
 /// An ε of so many standard deviations of the cost.
 pub(crate) fn of_epsilon(share: f64) -> Option<&'static str> {
     match share {
@@ -61,9 +64,8 @@ pub(crate) fn of_half_bridges(
     ends: [&Tensor<2>; 2],
     epsilon: f64,
 ) -> Option<String> {
-    let is_proportional = settings.target != Target::Bridge || settings.start == StartingPairs::Reference;
     // One alone is the score-based model, which is not fitted to the other end.
-    if !is_proportional || settings.half_bridges < 2 {
+    if settings.start != StartingPairs::Reference || settings.half_bridges < 2 {
         return None;
     }
     let [source, target] = ends.map(|rows| to_vec_f64(rows.clone().var(0)));
@@ -80,20 +82,22 @@ fn haste(source: &[f64], target: &[f64], epsilon: f64, half_bridges: usize) -> O
     let fix = match (half_bridges..=MOST_HALF_BRIDGES).step_by(2).find(is_enough) {
         Some(enough) => format!(
             "{enough} leave {} % (--set networks.half_bridges={enough}, with fewer networks.fit.steps in each)",
-            digits(100.0 * variance_left(source, target, epsilon, enough))
+            (100.0 * variance_left(source, target, epsilon, enough)).ceil()
         ),
         None => format!("{} are too few (take a larger --epsilon)", half_bridges.max(MOST_HALF_BRIDGES)),
     };
     Some(format!(
         "epsilon {} is small for proportional fitting in {half_bridges} half-bridges: between Gaussians of these variances \
-         even a perfect one is off by {} % of the variance; {fix}; dsbm starts nearer",
+         even a perfect one is off by {} % of the variance; {fix}; dsbm with its own start needs fewer",
         digits(epsilon),
-        digits(100.0 * left),
+        (100.0 * left).round(),
     ))
 }
 
 /// Error of the variance of the free end after `n` half-bridges, coordinate by coordinate, as a share of all variance.
 fn variance_left(source: &[f64], target: &[f64], epsilon: f64, n: usize) -> f64 {
+    // More do nothing more.
+    let n = n.min(END_OF_FITTING + n % 2);
     let free = |[source, target]: [f64; 2]| if n.is_multiple_of(2) { target } else { source };
     let (mut errors, mut total) = (0.0, 0.0);
     for (&source, &target) in source.iter().zip(target) {

@@ -17,7 +17,7 @@ use crate::pair_config::PairConfig;
 /// Samples walked along a path to time it.
 const TRIAL_PATHS: usize = 500;
 
-/// Seconds of training below which nothing is said.
+/// Seconds of training without networks below which nothing is said.
 const WORTH_SAYING: f64 = 5.0;
 
 /// Takes a few trial steps and prints the expected time and memory; nothing where all takes seconds.
@@ -40,7 +40,7 @@ pub(crate) fn announce(config: &PairConfig, pair: &Pair) -> Result<()> {
         seconds += joined.seconds_of_potentials(settings, config.epsilon)?;
         bytes = bytes.max(memory_of_sets(pair) + joined.memory_of_potential(settings));
     }
-    if seconds >= WORTH_SAYING {
+    if config.networks.is_some() || seconds >= WORTH_SAYING {
         eprintln!("about {} of training and {:.1} GB of memory", human_time(seconds), bytes as f64 / 1e9);
     }
     Ok(())
@@ -115,10 +115,11 @@ impl Joined {
         Ok(of_steps * settings.steps as f64)
     }
 
-    /// Bytes of a potential, its gradient, their moments and mean, and of the components in their eigenbases.
+    /// Bytes of a potential, its gradient, their moments and mean, of the components in their eigenbases, and of what
+    /// becomes of a batch in each component.
     fn memory_of_potential(&self, settings: &LightSbSettings) -> usize {
         let dim = self.ends[0].dims()[1];
-        8 * settings.components * dim * dim * size_of::<f64>()
+        settings.components * dim * (8 * dim + 4 * settings.batch_size) * size_of::<f64>()
     }
 
     /// Bytes held at the widest moment, beside the samples.

@@ -140,18 +140,15 @@ pub fn evaluate(run: &OpenPair, pair: &Pair) -> Result<PairEvaluation> {
         let codes = run.encode(&start);
         let moved = run.bridge.transport(direction, &codes, &mut rng.fork(stage_of(direction)));
         let reference = points(&first(&to[0]))?;
+        let others = first(&to[1]);
         let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
         let end = End {
             direction: stage_of(direction).into(),
             count,
             carried: of(&run.decode(&moved))?,
-            floor: of(&first(&to[1]))?,
+            floor: of(&others)?,
             untouched: of(&start)?,
-            restored: run
-                .codec
-                .is_some()
-                .then(|| of(&run.decode(&run.encode(&first(&to[1])))))
-                .transpose()?,
+            restored: run.codec.is_some().then(|| of(&run.decode(&run.encode(&others)))).transpose()?,
         };
         Ok((end, [codes, moved]))
     };

@@ -123,7 +123,7 @@ fn pictures_section(run: &OpenPair, pair: &Pair) -> Result<Section> {
         let file = run.folder.file(&format!("{}.png", stage_of(direction)));
         sbridge_data::write_png_grid(&file, &values, run.shape(), start.dims()[0], 2)?;
         let png = std::fs::read(&file).map_err(|e| RunError::disk("read", &file, e))?;
-        let caption = format!("{}: held-out images on their way, at times {TIMES:?}", stage_of(direction));
+        let caption = format!("{}: images on their way, at times {TIMES:?}", stage_of(direction));
         blocks.push(Block::Picture(Picture { alt: caption.clone(), caption, png }));
     }
     Ok(Section { title: "Images".into(), text: String::new(), blocks })
@@ -237,7 +237,7 @@ fn training_section(run: &OpenPair) -> Section {
     Section {
         title: "Training".into(),
         text: "Losses of a half-bridge are errors of a regression, whose targets are noisy: they level off above zero. \
-               What counts is below: the coupling's cost, by held-out samples that every half-bridge carries, and how \
+               What counts is below: the coupling's cost, by samples that every half-bridge carries, and how \
                far they end from those of the other side. When both level off, more half-bridges do nothing."
             .into(),
         blocks: vec![

@@ -130,7 +130,8 @@ pub struct Transport<'a> {
 /// then again. Returns how many were written.
 ///
 /// # Errors
-/// [`RunError`] for an input of another shape, a time outside, or a file name that says no format.
+/// [`RunError`] for an input of another shape or too large, a time outside, a file name that says no format or is used
+/// twice, or samples that are carried to no finite place.
 pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: &Path) -> Result<usize> {
     if settings.draws == 0 {
         return Err(RunError::Input("--draws must be at least 1, got 0".into()));
@@ -164,11 +165,15 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
         Ok(_) => rows,
         Err(pair) => pair.encode(&rows),
     };
-    let values = data.len().saturating_mul(size).saturating_mul(settings.draws);
+    let states = match (settings.paths, settings.time) {
+        (None, None) => 1,
+        _ => run.bridge.step_noise(settings.direction).steps() + 1,
+    };
+    let values = [size, settings.draws, states].into_iter().fold(data.len(), usize::saturating_mul);
     if values > MOST_VALUES {
         return Err(RunError::Input(format!(
-            "{} draws of {} samples are {values} values, more than the {MOST_VALUES} that are held in memory (lower \
-             --draws, or carry parts of the input)",
+            "{} draws of {} samples in {states} states are {values} values, more than the {MOST_VALUES} that are held \
+             in memory (lower --draws, leave --paths out, or carry parts of the input)",
             settings.draws,
             data.len()
         )));
@@ -185,7 +190,7 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
 }
 
 /// Refuses a fit that did not come to its end: half of its bridge may be as it was before training.
-fn require_finished(folder: &RunFolder, manifest: &Manifest) -> Result<()> {
+pub(crate) fn require_finished(folder: &RunFolder, manifest: &Manifest) -> Result<()> {
     let problem = match &manifest.status {
         RunStatus::Finished => return Ok(()),
         RunStatus::Diverged { reason } => {
@@ -309,6 +314,7 @@ pub(crate) fn filled(
 
 /// Writes the states of paths, `[times, count, dim]`.
 fn write_paths(path: &Path, states: &[Tensor<2>]) -> Result<()> {
+    states.iter().try_for_each(require_finite)?;
     let [count, dim] = states[0].dims();
     let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
     Ok(sbridge_data::write_npy(path, &values, &[states.len(), count, dim])?)

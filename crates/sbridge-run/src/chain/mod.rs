@@ -26,8 +26,8 @@ use crate::manifest::{DataRecord, Manifest, RunStatus};
 use crate::pair_config::{PairConfig, PairMethod, Snapshot};
 use crate::pair_evaluation::MIN_COMPARED;
 use crate::shown::digits;
-use crate::transport::{OpenPair, filled, method_of, state_at};
-use crate::{atomic, pair_report};
+use crate::transport::{OpenPair, filled, method_of, require_finished, state_at};
+use crate::{atomic, pair_doubts, pair_report};
 
 /// The snapshots of a chain in the order of their times, apart by what they are for.
 struct Plan {
@@ -40,9 +40,6 @@ struct Plan {
 impl Plan {
     fn of(config: &PairConfig) -> Result<Self> {
         let input = |problem: String| Err(RunError::Input(problem));
-        if !config.source.source.is_empty() || !config.target.source.is_empty() {
-            return input("give --snapshots, or --source and --target, not both".into());
-        }
         let mut snapshots = config.snapshots.clone();
         if let Some(odd) = snapshots.iter().find(|snapshot| !snapshot.time.is_finite()) {
             return input(format!("the time of {} must be a finite number, got {}", odd.source, odd.time));
@@ -81,6 +78,11 @@ impl Plan {
         Ok(Self { knots, held_out })
     }
 
+    /// The first and the last snapshot the bridge goes through.
+    fn ends(&self) -> (&Snapshot, &Snapshot) {
+        (&self.knots[0], &self.knots[self.knots.len() - 1])
+    }
+
     /// Neighbours the bridge goes between.
     fn legs(&self) -> impl Iterator<Item = (&Snapshot, &Snapshot)> {
         self.knots.windows(2).map(|pair| (&pair[0], &pair[1]))
@@ -111,11 +113,8 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
     RunFolder::check_free(out)?;
     let plan = Plan::of(&config)?;
     config.epsilon = check_data(&config, &plan)?;
-    let (source, target) = (plan.knots.first(), plan.knots.last());
-    let record = |snapshot: Option<&Snapshot>| {
-        let snapshot = snapshot.expect("a plan has two knots");
-        Ok::<_, RunError>(DataRecord::of(&data::load(&of_snapshot(snapshot))?))
-    };
+    let (source, target) = plan.ends();
+    let record = |snapshot| Ok::<_, RunError>(DataRecord::of(&data::load(&of_snapshot(snapshot))?));
     let manifest = Manifest {
         device: config.device.clone(),
         source: Some(record(source)?),
@@ -132,9 +131,8 @@ pub fn start(method: PairMethod, mut config: PairConfig, out: &Path) -> Result<R
 /// [`RunError`]; also if the data of a leg have changed since.
 pub fn resume(method: PairMethod, folder: RunFolder, config: &PairConfig) -> Result<RunFolder> {
     let plan = Plan::of(config)?;
-    if let [first, .., last] = &plan.knots[..] {
-        Pair::load(&leg_config(config, first, last))?.require_same_data(&folder)?;
-    }
+    let (first, last) = plan.ends();
+    Pair::load(&leg_config(config, first, last))?.require_same_data(&folder)?;
     let manifest = Manifest { status: RunStatus::Running, ..folder.manifest()? };
     complete(method, config, &plan, folder, manifest)
 }
@@ -147,7 +145,7 @@ fn check_data(config: &PairConfig, plan: &Plan) -> Result<f64> {
         require_same_shape(&first, &held_out)?;
         if held_out.len() < MIN_COMPARED {
             return Err(RunError::Input(format!(
-                "{} has {} samples, and {MIN_COMPARED} are needed to judge by (fit it instead of holding it out)",
+                "samples of {}: {}; {MIN_COMPARED} are needed to judge by (do not hold it out)",
                 held_out.source(),
                 held_out.len()
             )));
@@ -157,7 +155,9 @@ fn check_data(config: &PairConfig, plan: &Plan) -> Result<f64> {
     for (a, b) in plan.legs() {
         let leg = leg_config(config, a, b);
         let pair = Pair::load(&leg)?;
-        if config.epsilon == 0.0 {
+        if config.epsilon > 0.0 {
+            pair_doubts::require_computable(leg.epsilon, pair.cost_spread(&leg)?)?;
+        } else {
             rates.push(pair.suggested_epsilon(&leg)? / (b.time - a.time));
         }
     }
@@ -219,7 +219,7 @@ impl OpenChain {
     /// Opens the chain in `folder`, or says that it holds a bridge between two sets.
     ///
     /// # Errors
-    /// [`RunError::Folder`] if it holds neither, or a leg was not finished.
+    /// [`RunError::Folder`] if it holds neither, or was not finished.
     pub fn of(folder: RunFolder) -> Result<std::result::Result<Self, OpenPair>> {
         let manifest = folder.manifest()?;
         let method = method_of(&folder, &manifest)?;
@@ -227,6 +227,7 @@ impl OpenChain {
         if config.snapshots.is_empty() {
             return OpenPair::of(folder).map(Err);
         }
+        require_finished(&folder, &manifest)?;
         let plan = Plan::of(&config)?;
         let legs =
             plan.legs().map(|(a, b)| OpenPair::open(&folder.leg(a.time, b.time))).collect::<Result<_>>()?;

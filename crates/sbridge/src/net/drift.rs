@@ -40,8 +40,8 @@ impl DriftNetSettings {
     /// # Errors
     /// [`Error::Setting`] for a size of zero.
     pub fn check(&self) -> Result<()> {
-        if self.unet.width == 0 {
-            return Err(Error::setting("unet.width", "at least 1", 0, "32 is usual"));
+        if !(1..=1024).contains(&self.unet.width) {
+            return Err(Error::setting("unet.width", "in 1 to 1024", self.unet.width, "32 is usual"));
         }
         if let Some(mixture) = &self.mixture {
             mixture.check()?;

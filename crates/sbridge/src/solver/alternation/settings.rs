@@ -111,12 +111,11 @@ impl AlternationSettings {
             ));
         }
         if self.target != Target::Bridge && self.start != StartingPairs::Reference {
-            let fix =
-                "steps of paths are learned from the reference on; only target \"bridge\" has other pairs";
+            let fix = "leave it out, or take dsbm: steps of paths are learned from the reference on";
             return Err(Error::setting(
                 "start",
                 "\"reference\" with this target",
-                format!("{:?}", self.start),
+                format!("{:?}", format!("{:?}", self.start).to_lowercase()),
                 fix,
             ));
         }
