@@ -107,7 +107,10 @@ fn a_chain_goes_on_from_the_legs_that_are_finished() {
     let leg = |name: &str| fs::read(run.join("legs").join(name).join("bridge.safetensors")).unwrap();
     let before = [leg("1-2"), leg("2-4"), leg("4-5")];
     fs::remove_dir_all(run.join("legs/4-5")).unwrap();
-    sbridge().arg("eval").arg(&run).assert().code(2);
+    let mut judged = sbridge();
+    judged.arg("eval").arg(&run).assert().code(2).stderr(contains("4-5"));
+    common::interrupt(&run);
+    judged.assert().code(2).stderr(contains(format!("--resume {}", run.display())));
     let last = folder.path().join("cloud-5.npy");
     let as_it_was = fs::read(&last).unwrap();
     write_cloud(&last, 7.0, 9);

@@ -11,7 +11,8 @@
 //! c ← exp(−½ ε I(2 − 2c − ε)),   I(β) = ∫₀¹ dt/(1 − β t(1 − t)),
 //!
 //! and both tend to the Schrödinger bridge, ½(√(4 + ε²) − ε).
-//! Tests: tabulated values; the limit; quadrature for I.
+//!
+//! Tests: tabulated values; the limits, also of other variances; quadrature for I.
 
 /// A half iteration of proportional fitting.
 #[derive(Clone, Copy, Debug, PartialEq)]

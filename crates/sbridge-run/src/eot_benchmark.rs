@@ -103,7 +103,7 @@ pub fn run(
     assignments: &[String],
     protocol: Protocol,
 ) -> Result<Vec<Cell>> {
-    let Protocol { samples, points, seed } = protocol;
+    let Protocol { samples, points, .. } = protocol;
     if !(1..=MOST_POINTS).contains(&points) {
         let problem = format!("--points must be in 1 to {MOST_POINTS}, got {points} (1000 is the default)");
         return Err(RunError::Input(problem));
@@ -131,7 +131,7 @@ pub fn run(
     let mut cells = Vec::new();
     for benchmark in &benchmarks {
         let name = format!("d = {}, ε = {}", benchmark.dim(), benchmark.epsilon());
-        let judge = Judge::new(benchmark, (samples, points), &Rng::new(seed).fork(&name))?;
+        let judge = Judge::new(benchmark, protocol, &Rng::new(protocol.seed).fork(&name))?;
         let mut scores = Vec::new();
         for (method, config) in &configs {
             progress.show(cells.len() * configs.len() + scores.len(), &format!("{name}, {}", method.name()));
@@ -171,7 +171,8 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(benchmark: &'a EntropicBenchmark, (samples, points): (usize, usize), rng: &Rng) -> Result<Self> {
+    fn new(benchmark: &'a EntropicBenchmark, protocol: Protocol, rng: &Rng) -> Result<Self> {
+        let Protocol { samples, points, .. } = protocol;
         let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
         let source = benchmark.sample_source(samples, &mut stream)?;
         // Independent of the source: a solver sees no pairs.

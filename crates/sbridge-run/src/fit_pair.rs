@@ -92,15 +92,14 @@ impl Pair {
 
     fn check(&self) -> Result<()> {
         for (set, split) in [(&self.source, &self.of_source), (&self.target, &self.of_target)] {
-            let left = split.train.dims()[0];
+            let (source, left) = (set.source(), split.train.dims()[0]);
             if left < MIN_SAMPLES {
-                let (what, held_out) = (set.source(), set.len() - left);
+                let held_out = set.len() - left;
                 return Err(RunError::Input(format!(
-                    "training samples of {what}: {left}, with {held_out} held out; at least {MIN_SAMPLES} are needed \
+                    "training samples of {source}: {left}, with {held_out} held out; at least {MIN_SAMPLES} are needed \
                      (bring more data, or lower output.held_out)"
                 )));
             }
-            let source = set.source();
             match split.held_out.as_ref().map(|rows| rows.dims()[0]) {
                 Some(aside) if aside < MIN_COMPARED => {
                     return Err(RunError::Input(format!(

@@ -70,9 +70,9 @@ pub struct End {
     pub direction: String,
     /// Samples compared.
     pub count: usize,
-    /// Held-out samples of the other side, carried here.
+    /// Samples of the other side, carried here.
     pub carried: Distances,
-    /// Training samples of this side, or others of them: what nothing can beat.
+    /// Other samples of this side, of those trained on: what nothing can beat.
     pub floor: Distances,
     /// The other side as it is: what doing nothing gives.
     pub untouched: Distances,

@@ -160,11 +160,6 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
             run.shape()
         )));
     }
-    let rows = from_rows(data.values(), size, &open_device(&run.config.device)?);
-    let rows = match &opened {
-        Ok(_) => rows,
-        Err(pair) => pair.encode(&rows),
-    };
     let states = match (settings.paths, settings.time) {
         (None, None) => 1,
         _ => run.bridge.step_noise(settings.direction).steps() + 1,
@@ -178,6 +173,11 @@ pub fn transport(folder: RunFolder, input: &str, settings: &Transport<'_>, out: 
             data.len()
         )));
     }
+    let rows = from_rows(data.values(), size, &open_device(&run.config.device)?);
+    let rows = match &opened {
+        Ok(_) => rows,
+        Err(pair) => pair.encode(&rows),
+    };
     let rows = Tensor::cat(vec![rows; settings.draws], 0);
     let mut rng = Rng::new(settings.seed).fork("transport");
     let moved = match &opened {

@@ -38,6 +38,15 @@ pub const TINY: &[&str] = &[
     "output.held_out=0.2",
 ];
 
+/// Makes the finished run in `run` one that was stopped.
+pub fn interrupt(run: &Path) {
+    let path = run.join("manifest.json");
+    let finished = std::fs::read_to_string(&path).unwrap();
+    let interrupted = finished.replace("\"finished\"", "\"interrupted\"");
+    assert_ne!(finished, interrupted);
+    std::fs::write(path, interrupted).unwrap();
+}
+
 /// A small run on built-in vectors.
 pub fn fit_moons(out: &Path) -> Command {
     let mut command = sbridge();

@@ -38,7 +38,7 @@ impl Default for UNetSettings {
 
 impl DriftNetSettings {
     /// # Errors
-    /// [`Error::Setting`] for a size of zero.
+    /// [`Error::Setting`] for a size out of range.
     pub fn check(&self) -> Result<()> {
         if !(1..=1024).contains(&self.unet.width) {
             return Err(Error::setting("unet.width", "in 1 to 1024", self.unet.width, "32 is usual"));

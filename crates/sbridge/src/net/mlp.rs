@@ -29,7 +29,7 @@ impl Default for MlpSettings {
 
 impl MlpSettings {
     /// # Errors
-    /// [`Error::Setting`] for a size of zero.
+    /// [`Error::Setting`] for a size of zero, or more weights than can be held.
     pub fn check(&self) -> Result<()> {
         for (name, value, usual) in [("width", self.width, "128"), ("layers", self.layers, "4")] {
             if value == 0 {
