@@ -2,15 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sbridge_run::forecast::ForecastConfig;
-use sbridge_run::vsdm::VsdmConfig;
-use sbridge_run::{Config, PairConfig, PairMethod};
+use sbridge_run::Given;
+use sbridge_run::models::bridge::{PairConfig, PairMethod};
+use sbridge_run::settings::Settings as _;
+use sbridge_run::tasks::{forecast, latent, variational};
 
 fuzz_target!(|text: &str| {
-    let _ = Config::from_toml(text, &[]);
-    let _ = VsdmConfig::from_toml(text, &[]);
-    let _ = ForecastConfig::from_toml(text, &[]);
+    let given = Given { text: text.into(), assignments: Vec::new() };
+    let _ = latent::LatentConfig::given(latent::METHOD, &given);
+    let _ = variational::VariationalConfig::given(variational::METHOD, &given);
+    let _ = forecast::ForecastConfig::given(forecast::METHOD, &given);
     for method in PairMethod::ALL {
-        let _ = PairConfig::from_toml(method, text, &[]);
+        let _ = PairConfig::given(method.name(), &given);
     }
 });

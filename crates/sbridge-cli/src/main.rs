@@ -1,32 +1,37 @@
 //! The command `sbridge`: arguments in, exit code out.
 
-mod args;
 mod commands;
+mod options;
+mod session;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use session::Session;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).without_time().init();
+    let arguments = commands::Arguments::parse();
+    let session = Session::default();
     // In training the first Ctrl-C asks for a checkpoint; any other ends the process.
-    let handler = ctrlc::set_handler(|| {
-        if !sbridge_run::watch::request_stop() {
+    let cancel = session.context.cancel.clone();
+    let handler = ctrlc::set_handler(move || {
+        if !cancel.request() {
             std::process::exit(130);
         }
     });
     if let Err(e) = handler {
-        tracing::warn!("Ctrl-C will not leave a checkpoint: {e}");
+        session.context.warn(&format!("Ctrl-C will not leave a checkpoint: {e}"));
     }
-    match commands::run(arguments) {
+    match commands::run(arguments, &session) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
         }
     }
 }

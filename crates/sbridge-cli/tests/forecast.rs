@@ -129,7 +129,7 @@ fn waves_are_learned_forecast_and_judged() {
         .arg(&run)
         .assert()
         .code(2)
-        .stderr(contains("the digest of the series"));
+        .stderr(contains("the digest of the target"));
 }
 
 #[test]

@@ -291,15 +291,20 @@ fn runs_of_one_method_are_not_read_as_another() {
     fit(&pair).assert().success();
     let mut sample = sbridge();
     sample.arg("sample").arg(&pair).arg("--out").arg(folder.path().join("x.npy"));
-    sample
-        .assert()
-        .code(2)
-        .stderr(contains("is a run of method \"light-sb\", not latent (sbridge transport"));
+    sample.assert().code(2).stderr(contains(
+        "is a run of method \"light-sb\", which does not generate samples (use sbridge transport",
+    ));
     common::fit_moons(&latent).assert().success();
     carry(&latent, &folder.path().join("y.npy"))
         .assert()
         .code(2)
-        .stderr(contains("not a bridge between two data sets"));
+        .stderr(contains("which does not carry samples (use sbridge sample"));
+    let mut predict = sbridge();
+    predict.args(["forecast", "predict"]).arg(&pair).arg("--out").arg(folder.path().join("y.csv"));
+    predict.assert().code(2).stderr(contains("which does not forecast (use sbridge transport"));
+    let mut resume = sbridge();
+    resume.args(["fit", "latent", "--resume"]).arg(&pair);
+    resume.assert().code(2).stderr(contains("not latent (continue it with: sbridge fit light-sb --resume"));
     let wrong = folder.path().join("y.txt");
     carry(&pair, &wrong).assert().code(2).stderr(contains(".npy, .csv or .png"));
     let mut other = sbridge();

@@ -147,7 +147,7 @@ fn forward_scores_of_every_kind_are_learned() {
     for (k, kind) in kinds.into_iter().enumerate() {
         let sets: Vec<&str> = kind.iter().flat_map(|set| ["--set", *set]).collect();
         let run = folder.path().join(k.to_string());
-        fit(&run, &sets).assert().success().stderr(contains("of training and about"));
+        fit(&run, &sets).assert().success().stderr(contains("of training and"));
         let report = fs::read_to_string(run.join("report.html")).unwrap();
         assert!(report.contains("eigenvalues of D"), "{kind:?}");
     }

@@ -44,6 +44,12 @@ impl Dataset {
         Ok(Self::assemble(Contents::new(shape, values, ElementType::F32), name, SourceKind::Memory, sha256))
     }
 
+    /// The same under another name in place of its source.
+    #[must_use]
+    pub fn named(self, source: &str) -> Self {
+        Self { source: source.to_owned(), ..self }
+    }
+
     /// Joins what a reader found with where it found it.
     pub(crate) fn assemble(contents: Contents, source: &str, kind: SourceKind, sha256: String) -> Self {
         Self {

@@ -58,12 +58,6 @@ pub enum RunError {
         /// The run folder.
         folder: PathBuf,
     },
-    /// A repeated experiment did not come out as it is known to.
-    #[error("{failed} checks failed; the report says which (another --seed tells chance from a fault)")]
-    Checks {
-        /// How many.
-        failed: usize,
-    },
     /// A checkpoint could not be written.
     #[error(
         "{reason}. What was trained before is kept; make room, then continue with: sbridge {command} \
@@ -100,7 +94,7 @@ pub enum RunError {
         /// Of how many.
         count: usize,
     },
-    /// The user stopped the run; a checkpoint was kept.
+    /// Whoever may stop the run did; a checkpoint was kept.
     #[error("interrupted; continue with: sbridge {command} --resume {folder}", folder = .folder.display())]
     Interrupted {
         /// What fits such a run.
@@ -111,14 +105,6 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The run at `path` cannot go on: the digest of `what` is another than it was.
-    pub(crate) fn other_data(path: &std::path::Path, what: &str) -> Self {
-        let problem = format!(
-            "was made from other data: the digest of {what} has changed (restore the data, or start a new run)"
-        );
-        Self::folder(path, problem)
-    }
-
     /// A problem with the disk.
     pub fn disk(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Disk { action, path: path.into(), source }
@@ -135,7 +121,6 @@ impl RunError {
             Self::Diverged { .. }
             | Self::PathsDiverged { .. }
             | Self::CarriedNowhere { .. }
-            | Self::Checks { .. }
             | Self::Library(sbridge::Error::Diverged(_)) => 3,
             Self::Interrupted { .. } => 130,
             Self::Disk { .. }

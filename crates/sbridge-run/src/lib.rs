@@ -1,46 +1,39 @@
-//! One run: settings, run folder, checkpoints, observers and report.
+//! Runs: settings and data in, a folder with what was learned, how good it is, and a report out.
+//!
+//! A [`Task`](task::Task) is a kind of question. A [`Run`](task::Run) is a task's settings, data and what was learned, in
+//! a folder. What is true of every run is written once, in [`run`]; what is a task's own lies in its folder in [`tasks`];
+//! and the [`Registry`] is the one place that knows which tasks there are.
+//!
+//! # Layers
+//!
+//! Modules use only what stands above them: `error`, `watch`, `settings`, `sources`, `context`, `folder`, `data`,
+//! `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
+//! `registry`, `runs`, `compare`.
 
-pub mod atomic;
-pub mod chain;
-pub mod checkpoint;
-mod codec_file;
-pub mod config;
-mod config_keys;
+mod carry;
+pub mod compare;
+pub mod context;
 pub mod data;
-pub mod eot_benchmark;
+pub mod epsilon;
 pub mod error;
-pub mod estimate;
-pub mod evaluate;
-pub mod finish;
-pub mod fit_latent;
-pub mod fit_pair;
 pub mod folder;
-pub mod forecast;
-pub mod lock;
-pub mod manifest;
-pub(crate) mod metrics;
-pub mod model_file;
-pub mod ot;
-pub mod pair_config;
-pub(crate) mod pair_doubts;
-pub(crate) mod pair_estimate;
-pub mod pair_evaluation;
-pub mod pair_file;
-pub mod pair_report;
-mod plane;
-pub mod report;
-pub mod reproduce;
-pub mod run_report;
-pub mod sample;
-mod shown;
-mod stage;
-pub mod tensor_file;
-pub mod tensorboard;
-pub mod transport;
-pub mod vsdm;
+pub mod forecasts;
+pub mod models;
+mod page;
+pub mod quality;
+pub mod registry;
+pub mod run;
+pub mod runs;
+pub mod samples;
+pub mod settings;
+pub mod sources;
+pub mod task;
+pub mod tasks;
+pub mod training;
 pub mod watch;
 
-pub use config::Config;
+pub use context::Context;
 pub use error::{Result, RunError};
-pub use folder::RunFolder;
-pub use pair_config::{PairConfig, PairMethod};
+pub use registry::{AnyRun, Registry};
+pub use settings::Given;
+pub use sources::Sources;

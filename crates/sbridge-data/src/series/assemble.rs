@@ -147,7 +147,7 @@ impl Series {
     }
 
     /// Refuses what cannot be learned from; notes what is missing.
-    fn checked(mut self, reading: &Reading) -> Result<Self> {
+    pub(super) fn checked(mut self, reading: &Reading) -> Result<Self> {
         let dim = self.dim();
         if let Some(at) = self.values.iter().position(|x| x.is_infinite()) {
             return Err(reading.malformed(

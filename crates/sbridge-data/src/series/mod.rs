@@ -17,10 +17,11 @@ pub use clock::{CALENDAR, Clock, Step};
 
 use std::path::Path;
 
+use crate::dataset::digest_of_bytes;
 use crate::file::read_file;
 use crate::reading::Reading;
 use crate::source::not_found;
-use crate::{Limits, Result};
+use crate::{DataError, Limits, Result};
 
 /// How a file holds series; what is not said is seen in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,33 @@ pub struct Series {
 }
 
 impl Series {
+    /// Series called `names` from values already in memory, `[times, series]` row by row, NaN where missing, at times
+    /// one `step` apart from `start` on, a date or a date with a time as files have them.
+    ///
+    /// # Errors
+    /// A [`DataError`] for a start that is no date, values that are not rows of all series, infinite ones, or a series
+    /// without any.
+    pub fn from_values(names: Vec<String>, start: &str, step: Step, values: Vec<f64>) -> Result<Self> {
+        let wrong = |what: String, fix: &str| DataError::Argument { what, fix: fix.into() };
+        let stamp = clock::parse_date(start)
+            .ok_or_else(|| wrong(format!("{start:?} is not a date"), "write it as 2024-01-31"))?;
+        if names.is_empty() || values.is_empty() || !values.len().is_multiple_of(names.len()) {
+            let found = format!("{} values are not rows of {} series", values.len(), names.len());
+            return Err(wrong(found, "give times × series values, at least one row"));
+        }
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let (source, sha256) = ("memory".into(), digest_of_bytes(&bytes));
+        let series =
+            Self { source, sha256, names, clock: Clock::new(stamp, step), values, notes: Vec::new() };
+        series.checked(&Reading { source: "memory", limits: &Limits::default() })
+    }
+
+    /// The same under another name in place of its source.
+    #[must_use]
+    pub fn named(self, source: &str) -> Self {
+        Self { source: source.to_owned(), ..self }
+    }
+
     /// As the user typed it.
     pub fn source(&self) -> &str {
         &self.source

@@ -1,0 +1,105 @@
+//! `sbridge transport`: samples carried along a bridge.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use sbridge::Direction;
+use sbridge::tensor::{Tensor, to_vec};
+use sbridge_run::RunError;
+use sbridge_run::data::image_range;
+use sbridge_run::samples::{self, SampleFormat};
+use sbridge_run::task::{Course, Route};
+
+use crate::session::{Result, Session};
+
+#[derive(Args, Debug)]
+pub(crate) struct Transport {
+    /// Folder of a finished bridge between two data sets
+    pub(crate) run: PathBuf,
+    /// What to carry
+    #[arg(long, value_name = "DATA")]
+    pub(crate) input: String,
+    /// From source to target, or back
+    #[arg(long, value_enum, default_value = "forward")]
+    pub(crate) direction: DirectionChoice,
+    /// Where to write the ends: .npy, .csv, or .png for a grid of images
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Stop on the way: 0 is the source, 1 the target; with snapshots, a time of theirs
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub(crate) time: Option<f64>,
+    /// The snapshot the input belongs to, by its time; the first, or the last if backward
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub(crate) from: Option<f64>,
+    /// Simulate paths and write their states: .npy of [times, count, dim], at equally spaced times, leg by leg through snapshots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) paths: Option<PathBuf>,
+    /// Follow the probability flow: the laws of the bridge at every time, without noise
+    #[arg(long, conflicts_with = "draws")]
+    pub(crate) flow: bool,
+    /// Write the mean of all paths from each sample: the best guess in the mean square, of less spread than the samples
+    #[arg(long, conflicts_with_all = ["draws", "flow", "paths"])]
+    pub(crate) mean: bool,
+    /// Draws for every sample: all samples once, then again
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) draws: usize,
+    /// Seed of the noise; the run's own if not given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DirectionChoice {
+    Forward,
+    Backward,
+}
+
+impl Transport {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        self.check_files()?;
+        let run = session.registry.open(&self.run, &session.context)?;
+        let carrier = run.carrier()?;
+        SampleFormat::of_path(&self.out, carrier.shape())?;
+        let input = sbridge_data::load(&self.input)?;
+        let carried = run.carry(&input, &self.route(self.seed.unwrap_or(carrier.seed())))?;
+        if let (Some(path), Some(states)) = (&self.paths, &carried.paths) {
+            write_paths(path, states)?;
+        }
+        samples::write(&self.out, &carried.ends, carrier.shape(), Some(image_range(&input)))?;
+        println!("{} samples: {}", carried.ends.dims()[0], self.out.display());
+        Ok(())
+    }
+
+    fn check_files(&self) -> Result {
+        self.route(0).check()?;
+        let Some(paths) = &self.paths else { return Ok(()) };
+        samples::require_ending("--paths", paths, "npy", "an array")?;
+        if *paths == self.out {
+            let problem =
+                format!("--paths and --out are both {} (choose another name for one)", self.out.display());
+            return Err(RunError::Input(problem).into());
+        }
+        Ok(())
+    }
+
+    fn route(&self, seed: u64) -> Route {
+        let direction = match self.direction {
+            DirectionChoice::Forward => Direction::Forward,
+            DirectionChoice::Backward => Direction::Backward,
+        };
+        let course = match (self.flow, self.mean) {
+            (true, _) => Course::Flow,
+            (_, true) => Course::Mean,
+            _ => Course::Path,
+        };
+        let (time, from, draws) = (self.time, self.from, self.draws);
+        Route { direction, time, from, course, draws, keeps_paths: self.paths.is_some(), seed }
+    }
+}
+
+/// Writes the states of paths, `[times, count, dim]`.
+fn write_paths(path: &Path, states: &[Tensor<2>]) -> Result {
+    let [count, dim] = states[0].dims();
+    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
+    Ok(sbridge_data::write_npy(path, &values, &[states.len(), count, dim])?)
+}

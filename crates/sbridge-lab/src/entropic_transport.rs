@@ -1,0 +1,421 @@
+//! Solvers on the entropic transport benchmark, where the plan is known exactly.
+
+use std::fmt;
+use std::time::Instant;
+
+use faer::Mat;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use sbridge::rng::Rng;
+use sbridge::simulate::ends_of_walks;
+use sbridge::solver::alternation::Alternation;
+use sbridge::solver::light_sb::LightSb;
+use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
+use sbridge::{Bridge, Direction, PairBridge, StepNoise};
+pub use sbridge_ot::Potential;
+use sbridge_ot::matrix::symmetric_eigen;
+use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
+use serde::Serialize;
+
+use sbridge_report::digits;
+use sbridge_run::models::bridge::{PairConfig, PairMethod};
+use sbridge_run::settings::Settings as _;
+use sbridge_run::{Context, Given};
+use sbridge_run::{Result, RunError};
+
+/// Ends drawn without regard to each other.
+const INDEPENDENT: &str = "independent";
+
+/// Samples of either law, at least.
+const LEAST_SAMPLES: usize = 1000;
+
+/// Values of the samples of a law, at most: each takes 8 bytes, and both laws are held once and by the solver.
+const MOST_VALUES: usize = 1 << 29;
+
+/// Draws at each where the moments of a plan are not known.
+const DRAWS: usize = 1000;
+
+/// Points at which plans are compared, at most.
+const MOST_POINTS: usize = 100_000;
+
+/// Dimension up to which draws are made at all points; beyond, at as many fewer as each is more expensive.
+const DRAWN_IN_FULL: usize = 16;
+
+/// So many times fewer for the exact drift, whose walks cost more than all else.
+const SHARE_WALKED: usize = 20;
+
+/// Draws whose law is compared with the target.
+const CARRIED: usize = 10_000;
+
+/// Times and paths at which drifts are compared.
+const TIMES: usize = 20;
+const PATHS: usize = 500;
+
+/// Steps along the exact drift.
+const EXACT_STEPS: usize = 200;
+
+/// What a solver, or something to compare it with, made of an instance. Percentages; nothing where it makes no sense.
+#[derive(Clone, Debug, Serialize)]
+pub struct Score {
+    /// What.
+    pub name: String,
+    /// cBW-UVP: conditional moments beside those of the plan.
+    pub conditional: f64,
+    /// BW-UVP: moments of what arrives beside those of the target.
+    pub target: Option<f64>,
+    /// KL of the exact paths from the model's, from their drifts.
+    pub path_kl: Option<f64>,
+    /// cBW-UVP that the noise of its last step alone would cost.
+    pub last_step: Option<f64>,
+    /// Seconds of the fit.
+    pub seconds: Option<f64>,
+}
+
+/// One instance of the benchmark.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cell {
+    /// Dimension.
+    pub dim: usize,
+    /// ε.
+    pub epsilon: f64,
+    /// Solvers first, then what to compare them with.
+    pub scores: Vec<Score>,
+}
+
+/// What solvers are given, and how they are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// Samples of either law that a solver learns from.
+    pub samples: usize,
+    /// Points of the source at which plans are compared: errors gather where a plan divides, so few points say little.
+    pub points: usize,
+    /// Seed of data, fits and draws.
+    pub seed: u64,
+}
+
+/// Solves every instance of `dims` × `epsilons` with all `solvers`, with their settings changed by `assignments`.
+///
+/// # Errors
+/// [`RunError`] for a dimension, ε or setting out of range, or a fit that diverges.
+pub fn run(
+    potential: Potential,
+    (dims, epsilons): (&[usize], &[f64]),
+    solvers: &[PairMethod],
+    assignments: &[String],
+    protocol: Protocol,
+    context: &Context,
+) -> Result<Vec<Cell>> {
+    let Protocol { samples, points, .. } = protocol;
+    if !(1..=MOST_POINTS).contains(&points) {
+        let problem = format!("--points must be in 1 to {MOST_POINTS}, got {points} (1000 is the default)");
+        return Err(RunError::Input(problem));
+    }
+    if samples < LEAST_SAMPLES {
+        let found = format!("{samples} samples of either law are too few to learn from");
+        return Err(RunError::Input(format!(
+            "{found}, at least {LEAST_SAMPLES} are needed (400000 is the default)"
+        )));
+    }
+    if let Some(dim) = dims.iter().find(|dim| dim.saturating_mul(samples) > MOST_VALUES) {
+        return Err(RunError::Input(format!(
+            "{samples} samples of {dim} values are more than the {MOST_VALUES} values of a law that are held in memory \
+             (lower --samples or --dim)"
+        )));
+    }
+    let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
+    let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e, potential));
+    let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
+    let settings = |method: &PairMethod| {
+        let assignments = assignments_of(*method, solvers, assignments);
+        Ok((*method, PairConfig::given(method.name(), &Given { text: String::new(), assignments })?))
+    };
+    let configs = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
+    let progress = context.progress("benchmark", 0, benchmarks.len() * configs.len());
+    let mut cells = Vec::new();
+    for benchmark in &benchmarks {
+        let name = format!("d = {}, ε = {}", benchmark.dim(), benchmark.epsilon());
+        let judge = Judge::new(benchmark, protocol, &Rng::new(protocol.seed).fork(&name))?;
+        let mut scores = Vec::new();
+        for (method, config) in &configs {
+            progress.at(cells.len() * configs.len() + scores.len(), &format!("{name}, {}", method.name()));
+            scores.push(judge.solver(*method, config)?);
+        }
+        progress.at(cells.len() * configs.len() + scores.len(), &format!("{name}, comparisons"));
+        scores.extend(judge.comparisons()?);
+        cells.push(Cell { dim: benchmark.dim(), epsilon: benchmark.epsilon(), scores });
+    }
+    progress.at(benchmarks.len() * configs.len(), "");
+    Ok(cells)
+}
+
+/// Those of `assignments` that are for `method`: settings of the other kind of solver are for the others, if there are any.
+fn assignments_of(method: PairMethod, solvers: &[PairMethod], assignments: &[String]) -> Vec<String> {
+    let section = |method: PairMethod| match PairConfig::of(method).light_sb {
+        Some(_) => "light_sb",
+        None => "networks",
+    };
+    let is_meant = |assignment: &&String| {
+        let meant = |other: PairMethod| assignment.trim_start().starts_with(&format!("{}.", section(other)));
+        meant(method) || !solvers.iter().any(|other| meant(*other))
+    };
+    assignments.iter().filter(is_meant).cloned().collect()
+}
+
+/// An instance with samples of its laws, and what scores are measured by.
+struct Judge<'a> {
+    benchmark: &'a EntropicBenchmark,
+    rng: Rng,
+    source: Tensor<2>,
+    target: Tensor<2>,
+    /// The law of the target as its samples show it.
+    whole: Gaussian,
+    x: Points,
+}
+
+impl<'a> Judge<'a> {
+    fn new(benchmark: &'a EntropicBenchmark, protocol: Protocol, rng: &Rng) -> Result<Self> {
+        let Protocol { samples, points, .. } = protocol;
+        let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
+        let source = benchmark.sample_source(samples, &mut stream)?;
+        // Independent of the source: a solver sees no pairs.
+        let target = benchmark.sample_target(&benchmark.sample_source(samples, &mut stream)?, &mut stream)?;
+        let x = benchmark.sample_source(points, &mut stream)?;
+        let whole = Gaussian::fit(&target)?;
+        Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })
+    }
+
+    fn stream(&self, name: &str) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.rng.fork(name).seed())
+    }
+
+    fn variance(&self) -> f64 {
+        (0..self.whole.dim()).map(|j| self.whole.cov()[(j, j)]).sum()
+    }
+
+    fn solver(&self, method: PairMethod, config: &PairConfig) -> Result<Score> {
+        let (started, epsilon) = (Instant::now(), self.benchmark.epsilon());
+        let rng = self.rng.fork(method.name());
+        if let Some(settings) = &config.light_sb {
+            let fitted =
+                LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {})?;
+            let seconds = started.elapsed().as_secs_f64();
+            // The plan's moments are known, so no draws blur them.
+            let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |_, x| {
+                let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
+                Gaussian::new(mean, covariance)
+            })?;
+            // It is drawn in one shot: no step leaves noise.
+            let score = self.score(method.name(), &fitted, conditional, Some(seconds))?;
+            return Ok(Score { last_step: None, ..score });
+        }
+        let settings = config.networks.clone().expect("a method has settings of one kind");
+        let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;
+        let seconds = started.elapsed().as_secs_f64();
+        self.score(
+            method.name(),
+            &fitted,
+            self.conditional_by_draws(&fitted, &self.drawn_at()?)?,
+            Some(seconds),
+        )
+    }
+
+    /// The points at which plans are compared by draws.
+    fn drawn_at(&self) -> Result<Points> {
+        let count = self.x.len() * DRAWN_IN_FULL / self.benchmark.dim().max(DRAWN_IN_FULL);
+        Ok(self.x.subset(&(0..count.max(1)).collect::<Vec<_>>())?)
+    }
+
+    /// cBW-UVP of draws from `bridge` at the points `x`.
+    fn conditional_by_draws(&self, bridge: &dyn PairBridge, x: &Points) -> Result<f64> {
+        self.benchmark.conditional_uvp(x, self.variance(), |k, x| {
+            let mut rng = self.rng.fork(&format!("draws {k}"));
+            let same = rows(&Points::new(x.repeat(DRAWS), x.len())?);
+            let drawn = bridge.transport(Direction::Forward, &same, &mut rng);
+            Ok::<_, RunError>(Gaussian::fit(&points(&drawn)?)?)
+        })
+    }
+
+    /// A bridge, whose plan errs by `conditional`, by what it makes of samples.
+    fn score(
+        &self,
+        name: &str,
+        bridge: &dyn PairBridge,
+        conditional: f64,
+        seconds: Option<f64>,
+    ) -> Result<Score> {
+        let start = rows(&self.benchmark.sample_source(CARRIED, &mut self.stream("carried"))?);
+        let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
+        let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
+        let path_kl = Some(self.path_kl(bridge)?);
+        let noise = bridge.step_noise(Direction::Forward);
+        let last_step = Some(self.cost_of_noise(noise.mean_variance(noise.steps() - 1))?);
+        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds })
+    }
+
+    /// cBW-UVP of the plan's own conditional law at the middle of the source, with `variance` more in every direction:
+    /// Σ (√(λ + q) − √λ)² over the target's variance.
+    fn cost_of_noise(&self, variance: f64) -> Result<f64> {
+        let plan = self.benchmark.conditional(&vec![0.0; self.benchmark.dim()])?;
+        let (spread, _) = symmetric_eigen("the plan's conditional covariance", plan.cov())?;
+        let cost = |l: f64| ((l.max(0.0) + variance).sqrt() - l.max(0.0).sqrt()).powi(2);
+        Ok(100.0 * spread.into_iter().map(cost).sum::<f64>() / self.variance())
+    }
+
+    /// KL(P* ‖ P) = (1/2ε) ∫ E*|v* − v|² dt, at times spread evenly over [0, 1).
+    fn path_kl(&self, bridge: &dyn PairBridge) -> Result<f64> {
+        let (mut stream, mut rng) = (self.stream("paths"), self.rng.fork("paths"));
+        let epsilon = self.benchmark.epsilon();
+        let x = self.benchmark.sample_source(PATHS, &mut stream)?;
+        let y = self.benchmark.sample_target(&x, &mut stream)?;
+        let (x, y) = (rows(&x), rows(&y));
+        let mut total = 0.0;
+        for k in 0..TIMES {
+            let t = (k as f64 + 0.5) / TIMES as f64;
+            let noise = rng.normal_like(&x) * (epsilon * t * (1.0 - t)).sqrt();
+            let at = x.clone() * (1.0 - t) + y.clone() * t + noise;
+            let model = to_vec_f64(bridge.drift(Direction::Forward, per_row(t, &at), at.clone()));
+            let exact = to_vec_f64(Exact(self.benchmark).drift(Direction::Forward, per_row(t, &at), at));
+            total += model.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        }
+        Ok(total / (2.0 * epsilon * (TIMES * PATHS) as f64))
+    }
+
+    /// What no solver beats, and what every solver should.
+    fn comparisons(&self) -> Result<Vec<Score>> {
+        let at = self.drawn_at()?;
+        let floor = self.benchmark.conditional_uvp(&at, self.variance(), |k, x| {
+            let same = Points::new(x.repeat(DRAWS), x.len())?;
+            Gaussian::fit(&self.benchmark.sample_target(&same, &mut self.stream(&format!("floor {k}")))?)
+        })?;
+        let of = |model: &Gaussian| {
+            self.benchmark.conditional_uvp(&self.x, self.variance(), |_, _| Ok::<_, OtError>(model.clone()))
+        };
+        let dim = self.whole.dim();
+        let constant = Gaussian::new(self.whole.mean().to_vec(), Mat::zeros(dim, dim))?;
+        let plain = |name: &str, conditional| Score {
+            name: name.into(),
+            conditional,
+            target: None,
+            path_kl: None,
+            last_step: None,
+            seconds: None,
+        };
+        let exact = Exact(self.benchmark);
+        let walked_at = at.subset(&(0..at.len().div_ceil(SHARE_WALKED)).collect::<Vec<_>>())?;
+        let walked = self.conditional_by_draws(&exact, &walked_at)?;
+        Ok(vec![
+            self.score("exact drift", &exact, walked, None)?,
+            plain("exact sampler", floor),
+            plain(INDEPENDENT, of(&self.whole)?),
+            plain("constant map", of(&constant)?),
+        ])
+    }
+}
+
+fn rows(points: &Points) -> Tensor<2> {
+    from_rows_f64(points.as_slice(), points.dim(), &Device::flex())
+}
+
+/// The bridge of the benchmark itself, walked along its drift.
+struct Exact<'a>(&'a EntropicBenchmark);
+
+impl Bridge for Exact<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    /// # Panics
+    /// Backward, which the benchmark does not know.
+    fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        assert_eq!(direction, Direction::Forward, "the benchmark knows one direction");
+        let [count, dim] = x.dims();
+        let values = to_vec_f64(x.clone());
+        let states = faer::MatRef::from_column_major_slice(&values, dim, count);
+        let drift = self.0.drift(to_vec_f64(t)[0], states);
+        let values: Vec<f64> = drift.col_iter().flat_map(|column| column.iter().copied()).collect();
+        Tensor::from_data(TensorData::new(values, [count, dim]), (&x.device(), x.dtype()))
+    }
+
+    fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
+        t.full_like(self.0.epsilon().sqrt())
+    }
+}
+
+impl PairBridge for Exact<'_> {
+    fn epsilon(&self) -> f64 {
+        self.0.epsilon()
+    }
+
+    fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
+        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
+    }
+
+    fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
+        sbridge::simulate::paths(self, direction, x, &self.step_noise(direction), rng)
+    }
+
+    fn step_noise(&self, _direction: Direction) -> StepNoise {
+        StepNoise::brownian(self.epsilon(), EXACT_STEPS)
+    }
+}
+
+/// The table of all cells.
+#[derive(Debug, Serialize)]
+pub struct EotTable(pub Vec<Cell>);
+
+impl fmt::Display for EotTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "cBW-UVP: conditional moments of the plan beside the exact ones, percent of the target's variance"
+        )?;
+        writeln!(
+            f,
+            "BW-UVP: moments of what arrives beside the target's; path KL: from drifts on exact paths"
+        )?;
+        let shown = |x: Option<f64>, digits: usize| x.map_or("–".into(), |x| format!("{x:.digits$}"));
+        for cell in &self.0 {
+            writeln!(f, "\nd = {}, ε = {}", cell.dim, cell.epsilon)?;
+            write!(f, "{:16} {:>10} {:>10} {:>10} {:>8}", "", "cBW-UVP", "BW-UVP", "path KL", "seconds")?;
+            for score in &cell.scores {
+                write!(
+                    f,
+                    "\n{:16} {:>10.4} {:>10} {:>10} {:>8}",
+                    score.name,
+                    score.conditional,
+                    shown(score.target, 4),
+                    shown(score.path_kl, 4),
+                    shown(score.seconds, 1)
+                )?;
+            }
+            writeln!(f)?;
+            for score in cell.no_better_than_independent() {
+                let Score { name, .. } = score;
+                writeln!(f, "note: {name} is no better than the independent coupling: {}", score.reason())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cell {
+    /// Solvers whose plan is no nearer than that of no coupling at all.
+    fn no_better_than_independent(&self) -> Vec<&Score> {
+        let independent = self.scores.iter().find(|score| score.name == INDEPENDENT);
+        let bound = independent.map_or(f64::MAX, |score| score.conditional);
+        let solved = self.scores.iter().filter(|score| score.seconds.is_some());
+        solved.filter(|score| score.conditional >= bound).collect()
+    }
+}
+
+impl Score {
+    /// Why it is no better, as far as the numbers say.
+    fn reason(&self) -> String {
+        match self.last_step {
+            Some(cost) if cost > 0.5 * self.conditional => {
+                format!("the noise of its last step alone costs {} % (more networks.steps)", digits(cost))
+            }
+            _ => "too little training (more half_bridges, fit.steps or samples)".into(),
+        }
+    }
+}

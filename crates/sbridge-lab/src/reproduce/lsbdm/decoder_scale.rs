@@ -1,0 +1,102 @@
+//! A decoder that stretches by c stretches the latent error by c.
+
+use sbridge::Result;
+use sbridge::eval::decoder_lipschitz;
+use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings};
+use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
+use sbridge::rng::Rng;
+use sbridge::simulate::{EndRule, StepRule, VarGrid, exact_output_variance};
+use sbridge::tensor::{Device, Tensor, head, points};
+use sbridge_ot::{Gaussian, bures_wasserstein2};
+
+use super::laws::normal;
+use crate::reproduce::{Check, Effort, Study};
+use sbridge_report::{Plot, Scale, Series, SeriesStyle};
+
+const DIM: usize = 2;
+/// So few that the step error is seen.
+const STEPS: usize = 5;
+/// Codes, and samples.
+const COUNT: usize = 100_000;
+
+/// Codes N(0, I) with their exact score, and a decoder z ↦ c z.
+fn model(scale: f64) -> LatentModel {
+    let device = Device::flex();
+    let row = |value: f64| Tensor::full([1, DIM], value, &device);
+    let net = ResidualMlpSettings { width: 4, blocks: 1, time_features: 2 };
+    // An untrained network adds nothing to the preconditioning, which is the score of N(0, I).
+    let preconditioned = Parametrisation::Preconditioned;
+    LatentModel {
+        codec: Codec {
+            scaling: DataScaling { offset: row(0.0), scale: row(1.0), low: row(-1e9), high: row(1e9) },
+            autoencoder: Autoencoder::identity(DIM),
+            normaliser: Normaliser { mean: row(0.0), scale: row(scale) },
+        },
+        predictor: NoisePredictor::new(DIM, preconditioned, &net, &mut Rng::new(0), &device),
+        ratio: None,
+        codes: Rng::new(1).normal([COUNT, DIM], &device),
+        held_out: None,
+        epsilon: 1.0,
+        v_min: 1e-3,
+    }
+}
+
+pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
+    let sampler = SamplerSettings {
+        grid: VarGrid::Uniform,
+        steps: STEPS,
+        one_minus_t: 0.0,
+        step: StepRule::Euler,
+        end: EndRule::Plain,
+        ..Default::default()
+    };
+    let variance = exact_output_variance(&sampler.denoiser(1.0)?, &normal(1.0), 2.0);
+    let latent = (DIM as f64).sqrt() * (variance.sqrt() - 1.0);
+    // The same noise for every decoder, so that only the decoder differs.
+    let w2 = |scale: f64| -> Result<f64> {
+        let model = model(scale);
+        let codes = model.sample_codes(COUNT, &sampler, &rng.fork("codes"), &mut |_| {})?;
+        let fitted = Gaussian::fit(&points(&model.codec.decode(&codes))?)?;
+        let target = Gaussian::isotropic(vec![0.0; DIM], scale * scale)?;
+        Ok(bures_wasserstein2(&fitted, &target)?.sqrt())
+    };
+    let unstretched = w2(1.0)?;
+    // A standard deviation from so many samples, begun from as many codes.
+    let doubt = 4.5 * (1.0 / COUNT as f64).sqrt();
+    let mut checks = vec![Check::near("W2 of the samples, c = 1", unstretched, latent, doubt)];
+    let mut measured = vec![(1.0, unstretched)];
+    for scale in [0.5, 2.0, 4.0, 8.0] {
+        let model = model(scale);
+        let some = head(&model.codes, 2000);
+        let lipschitz = decoder_lipschitz(&model.codec, &some, &mut rng.fork("constant"));
+        checks.push(Check::near(format!("L_D, c = {scale}"), lipschitz, scale, 1e-3 * scale));
+        let (name, w2) = (format!("W2 of the samples, c = {scale}"), w2(scale)?);
+        checks.push(Check::near(name, w2, scale * unstretched, 1e-3 * scale * unstretched));
+        measured.push((scale, w2));
+    }
+    let line = [0.5, 8.0].map(|c| (c, c * latent)).to_vec();
+    let plot = Plot {
+        caption: "W2 of decoded samples against the decoder's constant".into(),
+        x_label: "L_D".into(),
+        y_label: "W2".into(),
+        x_scale: Scale::Log,
+        y_scale: Scale::Log,
+        series: vec![
+            Series { name: "measured".into(), style: SeriesStyle::Points, points: measured },
+            Series { name: "L_D × latent error".into(), style: SeriesStyle::Dashed, points: line },
+        ],
+    };
+    Ok(Study {
+        title: "The decoder's Lipschitz constant".into(),
+        text: format!(
+            "Codes N(0, I) with their exact score, {STEPS} Euler steps, decoded by z ↦ c z. The latent error is \
+             {latent:.4}, exactly; the error of the samples is L_D = c times that."
+        ),
+        checks,
+        note: "W2 of the Gaussians with the moments of the samples. Tolerances: 4.5 standard errors at \
+               c = 1; rounding of f32 for the rest, which hear the same noise."
+            .into(),
+        plots: vec![plot],
+        ..Study::default()
+    })
+}

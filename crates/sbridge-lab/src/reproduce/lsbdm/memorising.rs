@@ -1,0 +1,82 @@
+//! With the score of the sample itself, the bridge returns the sample's rows and the noise left.
+
+use sbridge::Result;
+use sbridge::marginal::{Convolved, Empirical, Marginal as _};
+use sbridge::rng::Rng;
+use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
+use sbridge::tensor::{Device, from_rows, points};
+use sbridge_ot::nearest_neighbours;
+
+use super::super::statistics::mean;
+use crate::reproduce::{Check, Effort, Study};
+use sbridge_report::{Plot, Series, SeriesStyle};
+
+/// d*, and the mean length of a standard normal vector of that dimension.
+const LENGTHS: [(usize, f64); 4] = [(1, 0.797_885), (2, 1.253_314), (3, 1.595_769), (8, 2.741_625)];
+
+/// Codes, far apart along the first axis.
+const CODES: usize = 16;
+const APART: f32 = 6.0;
+const EPSILON: f64 = 4.0;
+const V_END: f64 = 0.02;
+const STEPS: usize = 400;
+
+/// Distances of `count` outputs to the nearest code.
+fn distances(dim: usize, count: usize, rng: &mut Rng) -> Result<Vec<f64>> {
+    let mut rows = vec![0f32; CODES * dim];
+    rows.iter_mut().step_by(dim).enumerate().for_each(|(i, x)| *x = APART * i as f32);
+    let codes = from_rows(&rows, dim, &Device::flex());
+    let law = Empirical::new(codes.clone());
+    let grid = VarGrid::Geometric.variances(EPSILON, V_END / EPSILON, STEPS)?;
+    let denoiser = Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?;
+    let start = Convolved::new(law.clone(), EPSILON).sample(count, rng);
+    let end = denoiser.run(&law, start, rng);
+    Ok(nearest_neighbours(&points(&end)?, &points(&codes)?, 1)?.farthest_distances())
+}
+
+pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
+    let count = effort.pick(4000, 20_000);
+    let mut study = Study {
+        title: "The memorising sampler".into(),
+        text: format!(
+            "The exact score of {CODES} codes, which an unconstrained fit converges to. Samples are the codes \
+             plus noise of variance v_end = {V_END}: this is what over-fitting looks like."
+        ),
+        note: "Tolerances are 4.5 standard errors, and the bias of the steps on this grid: 1.5 % of a variance, \
+               half of that of a length."
+            .into(),
+        ..Study::default()
+    };
+    let mut measured = Vec::new();
+    for (dim, length) in LENGTHS {
+        let found = distances(dim, count, &mut rng.fork(&format!("dim={dim}")))?;
+        let (d, n) = (dim as f64, count as f64);
+        let rms = mean(&found.iter().map(|x| x * x).collect::<Vec<_>>()).sqrt();
+        let expected = (V_END * d).sqrt();
+        let allowed = expected * (4.5 / (2.0 * d * n).sqrt() + 0.0075);
+        study.checks.push(Check::near(
+            format!("RMS distance to the code, d* = {dim}"),
+            rms,
+            expected,
+            allowed,
+        ));
+        let expected = V_END.sqrt() * length;
+        let spread = (d - length * length).sqrt() * V_END.sqrt();
+        let allowed = 4.5 * spread / n.sqrt() + 0.0075 * expected;
+        let name = format!("mean distance to the code, d* = {dim}");
+        study.checks.push(Check::near(name, mean(&found), expected, allowed));
+        measured.push((d, rms));
+    }
+    let exact = (1..=8).map(|d| (f64::from(d), (V_END * f64::from(d)).sqrt())).collect();
+    study.plots.push(Plot {
+        caption: "RMS distance to the nearest code".into(),
+        x_label: "dimension d*".into(),
+        y_label: "distance".into(),
+        series: vec![
+            Series { name: "measured".into(), style: SeriesStyle::Points, points: measured },
+            Series { name: "√(d* v_end)".into(), style: SeriesStyle::Dashed, points: exact },
+        ],
+        ..Plot::default()
+    });
+    Ok(study)
+}

@@ -1,0 +1,260 @@
+//! Experiments whose outcome is known, repeated: measured beside expected.
+//!
+//! A [`Study`] asks one question and answers with [`Check`]s and plots. The studies of a method form a
+//! [`Reproduction`], written as `reproduction.json` and `report.html`. A new one is a file of studies
+//! and a line in [`Experiment`].
+
+mod bridges;
+mod cells;
+mod check;
+mod lsbdm;
+mod statistics;
+mod vsdm;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use sbridge::rng::Rng;
+use serde::Serialize;
+
+pub use check::{Check, Expected, Study};
+
+use sbridge_report::{Block, Emphasis, Report, Row, Section, Table};
+use sbridge_run::Context;
+use sbridge_run::folder::RunFolder;
+use sbridge_run::folder::atomic;
+use sbridge_run::{Result, RunError};
+
+/// What can be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Experiment {
+    /// Latent Schrödinger bridge diffusion: sampler, start laws, rates, and the end-to-end inequality.
+    Lsbdm,
+    /// Proportional fitting between Gaussians, by mean and by state matching.
+    DsbGaussian,
+    /// Markovian fitting between Gaussians, from both starts, and the entropic plan.
+    DsbmGaussian,
+    /// Every solver between Gaussians of every kind.
+    Conformance,
+    /// Laws of the plane, by every method.
+    #[serde(rename = "dsb-2d")]
+    Dsb2d,
+    /// Cells at several times, in a folder.
+    Cite(PathBuf),
+    /// A variational diffusion of a Gaussian.
+    VsdmGaussian,
+    /// Variational diffusions of a spiral stretched eightfold, beside score models.
+    VsdmSpiral,
+    /// The same of a checkerboard stretched sixfold.
+    VsdmCheckerboard,
+    /// Forecasts of exchange rates, in a file of JSON lines.
+    VsdmExchange(PathBuf),
+}
+
+/// How much is spent on an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effort {
+    /// A few minutes on two cores: fewer sizes and repeats.
+    Quick,
+    /// Everything: an hour, or for some experiments hours.
+    Full,
+}
+
+impl Effort {
+    /// `quick` or `full`, whichever this is.
+    fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+}
+
+/// A question: its answer, from an effort and a stream.
+type Question = Box<dyn Fn(Effort, &Rng) -> Result<Study>>;
+
+/// A question about what the program draws itself.
+type OwnQuestion = fn(Effort, &Rng) -> sbridge::Result<Study>;
+
+impl Experiment {
+    fn studies(&self) -> Vec<(&'static str, Question)> {
+        let own = |studies: &'static [(&'static str, OwnQuestion)]| {
+            let boxed = |(name, question): &(&'static str, OwnQuestion)| {
+                let question = *question;
+                let answered: Question = Box::new(move |effort, rng| Ok(question(effort, rng)?));
+                (*name, answered)
+            };
+            studies.iter().map(boxed).collect()
+        };
+        match self {
+            Self::Lsbdm => own(lsbdm::STUDIES),
+            Self::DsbGaussian => own(bridges::DSB_GAUSSIAN),
+            Self::DsbmGaussian => own(bridges::DSBM_GAUSSIAN),
+            Self::Conformance => own(bridges::CONFORMANCE),
+            Self::Dsb2d => own(bridges::DSB_2D),
+            Self::Cite(folder) => cells::studies(folder),
+            Self::VsdmGaussian => own(vsdm::GAUSSIAN),
+            Self::VsdmSpiral => vec![("spiral", Box::new(vsdm::spiral_study))],
+            Self::VsdmCheckerboard => vec![("checkerboard", Box::new(vsdm::checkerboard_study))],
+            Self::VsdmExchange(file) => {
+                let file = file.clone();
+                vec![("exchange", Box::new(move |effort, _: &Rng| vsdm::exchange_study(&file, effort)))]
+            }
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Lsbdm => "Latent Schrödinger bridge diffusion, measured beside what is known",
+            Self::DsbGaussian => "Proportional fitting between Gaussians, beside the closed form",
+            Self::DsbmGaussian => "Markovian fitting between Gaussians, beside the closed form",
+            Self::Conformance => "Every solver between Gaussians, beside the closed form",
+            Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
+            Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",
+            Self::VsdmSpiral => "A stretched spiral, beside score models",
+            Self::VsdmCheckerboard => "A stretched checkerboard, beside score models",
+            Self::VsdmExchange(_) => "Forecasts of exchange rates, beside naive ones",
+        }
+    }
+}
+
+/// The studies of an experiment, answered.
+#[derive(Debug, Serialize)]
+pub struct Reproduction {
+    /// Which experiment.
+    pub experiment: Experiment,
+    /// How much was spent on it.
+    pub effort: Effort,
+    /// Seed of every stream.
+    pub seed: u64,
+    /// Version of the program.
+    pub version: &'static str,
+    /// The answers.
+    pub studies: Vec<Study>,
+}
+
+impl Reproduction {
+    /// Nothing answered yet; every stream from `seed`.
+    pub fn new(experiment: Experiment, effort: Effort, seed: u64) -> Self {
+        Self { experiment, effort, seed, version: env!("CARGO_PKG_VERSION"), studies: Vec::new() }
+    }
+
+    /// Answers the questions of the experiment, or the one named `only`, into the new folder `out`. After each,
+    /// what there is so far is written, and `show` is given the study.
+    ///
+    /// # Errors
+    /// [`RunError`] if the folder is taken, no study is named `only`, or one cannot be computed. A check that fails is
+    /// no error here; see [`Reproduction::failed`].
+    pub fn run(
+        &mut self,
+        only: Option<&str>,
+        out: &Path,
+        context: &Context,
+        show: &mut dyn FnMut(&Study),
+    ) -> Result<()> {
+        RunFolder::check_free(out)?;
+        let questions = self.questions(only)?;
+        let rng = Rng::new(self.seed).fork("reproduce");
+        let progress = context.progress("studies", 0, questions.len());
+        for (k, (name, question)) in questions.iter().enumerate() {
+            progress.at(k, name);
+            let started = Instant::now();
+            let mut study = question(self.effort, &rng.fork(name))?;
+            study.seconds = started.elapsed().as_secs_f64();
+            show(&study);
+            self.studies.push(study);
+            self.write(out)?;
+        }
+        progress.at(questions.len(), "");
+        Ok(())
+    }
+
+    fn questions(&self, only: Option<&str>) -> Result<Vec<(&'static str, Question)>> {
+        let mut questions = self.experiment.studies();
+        let Some(only) = only else { return Ok(questions) };
+        let known: Vec<&str> = questions.iter().map(|(name, _)| *name).collect();
+        let known = known.join(", ");
+        questions.retain(|(name, _)| *name == only);
+        if questions.is_empty() {
+            return Err(RunError::Input(format!("no study is named {only:?}; this experiment has {known}")));
+        }
+        Ok(questions)
+    }
+
+    fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.studies.iter().flat_map(|study| &study.checks)
+    }
+
+    /// Checks that failed.
+    pub fn failed(&self) -> usize {
+        self.checks().filter(|check| !check.passed).count()
+    }
+
+    /// How many checks passed, in words.
+    pub fn summary(&self) -> String {
+        let count = self.checks().count();
+        format!("{} of {count} checks passed.", count - self.failed())
+    }
+
+    fn write(&self, out: &Path) -> Result<()> {
+        std::fs::create_dir_all(out).map_err(|e| RunError::disk("create", out, e))?;
+        atomic::write_json(&out.join("reproduction.json"), self)?;
+        atomic::write_page(&out.join("report.html"), &self.report())
+    }
+
+    fn report(&self) -> Report {
+        let seconds: f64 = self.studies.iter().map(|study| study.seconds).sum();
+        let effort = format!("{:?}", self.effort).to_lowercase();
+        Report {
+            title: self.experiment.title().into(),
+            summary: self.summary(),
+            facts: vec![
+                ("effort".into(), effort),
+                ("seed".into(), self.seed.to_string()),
+                ("time".into(), sbridge_report::human_time(seconds)),
+                ("version".into(), format!("sbridge {}", self.version)),
+            ],
+            sections: self.studies.iter().map(section).collect(),
+        }
+    }
+}
+
+fn section(study: &Study) -> Section {
+    let row = |check: &Check| Row {
+        label: check.quantity.clone(),
+        cells: vec![
+            check.shown_measured(),
+            check.shown_interval(),
+            check.expected.to_string(),
+            check.verdict().into(),
+        ],
+        emphasis: if check.passed { Emphasis::Baseline } else { Emphasis::Model },
+    };
+    let table = Table {
+        caption: format!("{:.1} s", study.seconds),
+        columns: ["measured", "95 % interval", "expected", "verdict"].map(String::from).to_vec(),
+        rows: study.checks.iter().map(row).collect(),
+        note: study.note.clone(),
+    };
+    let plots = study.plots.iter().cloned().map(Block::Plot);
+    Section {
+        title: study.title.clone(),
+        text: study.text.clone(),
+        blocks: std::iter::once(Block::Table(table)).chain(plots).collect(),
+    }
+}
+
+impl fmt::Display for Study {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:.1} s)", self.title, self.seconds)?;
+        for check in &self.checks {
+            let (measured, expected) = (check.shown_measured(), check.expected.to_string());
+            write!(f, "\n  {:58} {measured:>11}  {expected:28} {}", check.quantity, check.verdict())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! ε beside the spread of the cost: chosen where nobody sets it, refused or doubted where it means nothing.
+
+use sbridge::rng::Rng;
+use sbridge_ot::Points;
+use sbridge_report::digits;
+
+use crate::error::{Result, RunError};
+
+/// ε is this share of the cost's standard deviation, where the user leaves it to us.
+pub const AUTO_SHARE: f64 = 0.05;
+
+/// Pairs of points looked at to learn the spread of the cost.
+const PAIRS: usize = 100_000;
+
+/// Standard deviation of ½‖x − y‖² over random pairs.
+pub fn cost_spread(x: &Points, y: &Points, rng: &mut Rng) -> f64 {
+    let pairs = rng.indices(PAIRS, x.len()).into_iter().zip(rng.indices(PAIRS, y.len()));
+    let cost = |(i, j)| 0.5 * x.row(i).iter().zip(y.row(j)).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+    let costs: Vec<f64> = pairs.map(cost).collect();
+    let mean = costs.iter().sum::<f64>() / PAIRS as f64;
+    (costs.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / PAIRS as f64).sqrt()
+}
+
+/// ε as a share of the cost's standard deviation.
+///
+/// # Errors
+/// [`RunError::Input`] if that is zero.
+pub fn auto_epsilon(cost_spread: f64) -> Result<f64> {
+    if cost_spread > 0.0 {
+        return Ok(AUTO_SHARE * cost_spread);
+    }
+    let problem =
+        "all costs between the sets are equal, so their spread says nothing of epsilon (give --epsilon)";
+    Err(RunError::Input(problem.into()))
+}
+
+/// ε and the standard deviation of the cost, each in units of the other, at most: beyond, rounding is all there is.
+const MOST_APART: f64 = 1e6;
+
+/// Refuses an ε that cannot be told from zero, or from infinity, beside the spread of the cost.
+///
+/// # Errors
+/// [`RunError::Input`] for one.
+pub fn require_computable(epsilon: f64, spread: f64) -> Result<()> {
+    let share = epsilon / spread;
+    let limit = match share {
+        s if s < 1.0 / MOST_APART => "exact transport to all digits: sbridge ot --exact finds it",
+        s if s > MOST_APART && s.is_finite() => {
+            "no bridge at all: ends are drawn without regard to each other"
+        }
+        _ => return Ok(()),
+    };
+    Err(RunError::Input(format!(
+        "epsilon {} is {} of the cost's standard deviation, which is {limit} (take {} to {}; {} is usual)",
+        digits(epsilon),
+        digits(share),
+        digits(spread / MOST_APART),
+        digits(spread * MOST_APART),
+        digits(AUTO_SHARE * spread)
+    )))
+}
+
+/// What speaks against an ε of so many standard deviations of the cost.
+pub fn doubt(share: f64) -> Option<&'static str> {
+    match share {
+        s if s < 1e-3 => Some(
+            "is tiny beside the spread of the cost: the bridge is all but exact transport, which a smooth potential \
+             cannot follow; expect ends off their floor",
+        ),
+        s if s > 10.0 && s.is_finite() => {
+            Some("is large beside the spread of the cost: paths forget where they started")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epsilon_far_from_the_spread_of_the_cost_is_doubted() {
+        assert!(doubt(1e-4).is_some_and(|words| words.contains("tiny")));
+        assert!(doubt(20.0).is_some_and(|words| words.contains("forget")));
+        assert!(doubt(0.05).is_none() && doubt(f64::INFINITY).is_none());
+    }
+
+    #[test]
+    fn an_epsilon_that_rounds_to_nothing_or_everything_is_refused_with_what_to_take() {
+        let refusal =
+            |epsilon| require_computable(epsilon, 2.0).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(refusal(1e-300).contains("exact transport") && refusal(1e-300).contains("0.1000 is usual"));
+        assert!(refusal(1e300).contains("no bridge"));
+        assert!(require_computable(1e-5, 2.0).is_ok() && require_computable(1.0, 0.0).is_ok());
+    }
+}

@@ -1,0 +1,149 @@
+//! Both data sets of a bridge, each in a part to train on and a part to judge by.
+
+use sbridge::latent::Codec;
+use sbridge::net::AutoencoderKind;
+use sbridge::rng::Rng;
+use sbridge::tensor::points;
+use sbridge_data::Dataset;
+use sbridge_report::digits;
+
+use super::PairConfig;
+use crate::context::Context;
+use crate::data::{MIN_SAMPLES, Split, autoencoder_kind, require_same_shape};
+use crate::epsilon::{self, AUTO_SHARE, auto_epsilon};
+use crate::error::{Result, RunError};
+use crate::folder::manifest::{DataRecord, Records};
+
+/// Held-out samples below which the numbers mean nothing.
+pub const MIN_COMPARED: usize = 10;
+
+/// Two data sets.
+pub struct PairData {
+    /// Where paths start.
+    pub source: Dataset,
+    /// Where they end.
+    pub target: Dataset,
+    /// Their samples.
+    pub ends: Ends,
+}
+
+/// What a bridge joins: the samples of two sets, or their codes.
+pub struct Ends {
+    /// Where paths start.
+    pub source: Split,
+    /// Where they end.
+    pub target: Split,
+    /// Channels, height and width, where what is joined are images.
+    pub image: Option<[usize; 3]>,
+}
+
+impl PairData {
+    /// Reads both sets.
+    ///
+    /// # Errors
+    /// [`RunError`] for data that cannot be used together.
+    pub fn read(config: &PairConfig, context: &Context) -> Result<Self> {
+        for (name, set) in [("source", &config.source), ("target", &config.target)] {
+            if set.source.is_empty() {
+                return Err(RunError::Input(format!("no {name} (give --{name} DATA)")));
+            }
+        }
+        let load = |config| context.sources.load(config);
+        let (source, target) = (load(&config.source)?, load(&config.target)?);
+        require_same_shape(&source, &target)?;
+        let (rng, device) = (Rng::new(config.seed), context.open_device(&config.device)?);
+        let split =
+            |data: &Dataset, name: &str| Split::new(data, config.output.held_out, &rng.fork(name), &device);
+        let image = match autoencoder_kind(target.shape()) {
+            AutoencoderKind::Image { shape } => Some(shape),
+            AutoencoderKind::Vector { .. } => None,
+        };
+        let ends = Ends { source: split(&source, "source"), target: split(&target, "target"), image };
+        for (set, split) in [(&source, &ends.source), (&target, &ends.target)] {
+            require_enough(set, split)?;
+        }
+        if config.is_latent() {
+            config.autoencoder.net.check(target.shape().size())?;
+        }
+        Ok(Self { source, target, ends })
+    }
+
+    /// What must not change until the run is continued.
+    pub fn records(&self) -> Records {
+        let [source, target] = [&self.source, &self.target].map(DataRecord::of);
+        Records { source: Some(source), ..Records::of(target) }
+    }
+}
+
+/// Refuses a set of too few samples to train on and to judge by.
+fn require_enough(set: &Dataset, split: &Split) -> Result<()> {
+    let (source, left) = (set.source(), split.train.dims()[0]);
+    let input = |problem: String| Err(RunError::Input(problem));
+    if left < MIN_SAMPLES {
+        let held_out = set.len() - left;
+        return input(format!(
+            "training samples of {source}: {left}, with {held_out} held out; at least {MIN_SAMPLES} are needed \
+             (bring more data, or lower output.held_out)"
+        ));
+    }
+    match split.held_out.as_ref().map(|rows| rows.dims()[0]) {
+        Some(aside) if aside < MIN_COMPARED => input(format!(
+            "only {aside} samples of {source} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
+             output.held_out, or set it to 0 to judge by training samples)"
+        )),
+        None if left < 2 * MIN_COMPARED => input(format!(
+            "samples of {source}: {left}; halves of them are compared, so {} are needed (bring more data)",
+            2 * MIN_COMPARED
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Ends {
+    /// The codes of the samples.
+    #[must_use]
+    pub fn encoded(&self, codec: &Codec) -> Self {
+        let of = |split: &Split| split.map(|rows| codec.encode(rows));
+        Self { source: of(&self.source), target: of(&self.target), image: None }
+    }
+
+    /// Standard deviation of the cost ½|x − y|² between the two.
+    ///
+    /// # Errors
+    /// [`RunError`] for samples that are not finite.
+    pub fn cost_spread(&self, config: &PairConfig) -> Result<f64> {
+        let (x, y) = (points(&self.source.train)?, points(&self.target.train)?);
+        Ok(epsilon::cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon")))
+    }
+
+    /// ε that is chosen if nobody sets one: a share of the spread of the cost.
+    ///
+    /// # Errors
+    /// [`RunError::Input`] where all costs are equal.
+    pub fn suggested_epsilon(&self, config: &PairConfig) -> Result<f64> {
+        auto_epsilon(self.cost_spread(config)?)
+    }
+
+    /// ε as it is set, or a share of the spread of the cost; with a word on what it means.
+    ///
+    /// # Errors
+    /// [`RunError::Input`] for one that rounds to nothing, or to infinity, beside the spread.
+    pub fn epsilon(&self, config: &PairConfig, context: &Context) -> Result<f64> {
+        let spread = self.cost_spread(config)?;
+        if config.epsilon > 0.0 {
+            epsilon::require_computable(config.epsilon, spread)?;
+            if let Some(doubt) = epsilon::doubt(config.epsilon / spread) {
+                let (given, auto) = (digits(config.epsilon), digits(AUTO_SHARE * spread));
+                context.warn(&format!("epsilon {given} {doubt} (auto would take {auto})"));
+            }
+            return Ok(config.epsilon);
+        }
+        let auto = auto_epsilon(spread)?;
+        context.info(&format!(
+            "epsilon {}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by {} on the way",
+            digits(auto),
+            digits(auto.sqrt())
+        ));
+        Ok(auto)
+    }
+}

@@ -1,0 +1,167 @@
+//! An encoder and a decoder on disk: a file of their own, `codec.safetensors`, or a part of a model's.
+
+use std::path::Path;
+
+use sbridge::latent::{Codec, DataScaling, Normaliser};
+use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Weights, load_weights, weights_of};
+use sbridge::rng::Rng;
+use sbridge::tensor::{DType, Device, Module as _, Tensor, TensorData, to_vec};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, RunError};
+use crate::folder::tensor_file;
+use crate::settings::{AutoencoderConfig, Encoder};
+
+/// What the arrays do not say.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CodecDescription {
+    kind: AutoencoderKind,
+    encoder: Encoder,
+    autoencoder: AutoencoderSettings,
+}
+
+impl CodecDescription {
+    /// Of a codec trained with `config` on samples of `kind`.
+    pub(crate) fn new(kind: &AutoencoderKind, config: &AutoencoderConfig) -> Self {
+        Self { kind: kind.clone(), encoder: config.encoder, autoencoder: config.net.clone() }
+    }
+
+    /// Checks that a file of so many `values` can hold networks of these sizes: none is built that it cannot.
+    pub(crate) fn check(&self, values: usize) -> sbridge::Result<()> {
+        if self.encoder == Encoder::Identity {
+            return require_weights(values, [[self.size(), 1, 1]]);
+        }
+        let net = &self.autoencoder;
+        net.check(self.size())?;
+        let of_codes = [net.hidden, net.latent_dim, 1];
+        match self.kind {
+            AutoencoderKind::Vector { dim } => require_weights(values, [of_codes, [net.hidden, dim, 1]]),
+            AutoencoderKind::Image { shape: [_, height, width] } => {
+                let pixels = height.div_ceil(4).saturating_mul(width.div_ceil(4));
+                let convolutions = [[net.hidden, net.channels, pixels], [net.channels, net.channels, 1]];
+                require_weights(values, [of_codes, convolutions[0], convolutions[1]])
+            }
+        }
+    }
+
+    /// Values in one code.
+    pub(crate) fn latent_dim(&self) -> usize {
+        match self.encoder {
+            Encoder::Identity => self.size(),
+            Encoder::Trained => self.autoencoder.latent_dim,
+        }
+    }
+
+    /// Values in one sample.
+    pub(crate) fn size(&self) -> usize {
+        match &self.kind {
+            AutoencoderKind::Vector { dim } => *dim,
+            AutoencoderKind::Image { shape } => shape.iter().fold(1, |size, side| size.saturating_mul(*side)),
+        }
+    }
+}
+
+/// Refuses a description with layers of more weights, each the product of three sizes, than there are `values`.
+pub(crate) fn require_weights(
+    values: usize,
+    layers: impl IntoIterator<Item = [usize; 3]>,
+) -> sbridge::Result<()> {
+    let weights = |[a, b, c]: [usize; 3]| a.saturating_mul(b).saturating_mul(c);
+    match layers.into_iter().map(weights).max() {
+        Some(most) if most > values => Err(sbridge::Error::Weights(format!(
+            "layers of {most} weights are described, and the file holds {values} values"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Puts `codec` among the arrays of a file.
+pub(crate) fn insert(arrays: &mut Weights, codec: &Codec) {
+    tensor_file::insert(arrays, "autoencoder", weights_of(&codec.autoencoder));
+    for (name, tensor) in [
+        ("scaling/offset", &codec.scaling.offset),
+        ("scaling/scale", &codec.scaling.scale),
+        ("scaling/low", &codec.scaling.low),
+        ("scaling/high", &codec.scaling.high),
+        ("normaliser/mean", &codec.normaliser.mean),
+        ("normaliser/scale", &codec.normaliser.scale),
+    ] {
+        arrays.insert(name.into(), (tensor.dims().to_vec(), to_vec(tensor.clone())));
+    }
+}
+
+/// Takes the codec that `description` speaks of out of the arrays of the file at `path`, onto `device`.
+///
+/// # Errors
+/// [`RunError::Folder`] if something is missing.
+pub(crate) fn extract(
+    arrays: &mut Weights,
+    description: &CodecDescription,
+    device: &Device,
+    path: &Path,
+) -> Result<Codec> {
+    // Initial weights are overwritten, so any stream will do.
+    let autoencoder = match description.encoder {
+        Encoder::Identity => Autoencoder::identity(description.size()),
+        Encoder::Trained => {
+            Autoencoder::new(&description.kind, &description.autoencoder, &mut Rng::new(0), device)
+        }
+    };
+    let autoencoder = load_weights(autoencoder, tensor_file::extract(arrays, "autoencoder"))?;
+    let (size, dim) = (description.size(), autoencoder.latent_dim());
+    let mut tensor = |name: &str, columns: usize| rows(arrays, name, columns, device, path);
+    Ok(Codec {
+        scaling: DataScaling {
+            offset: tensor("scaling/offset", size)?,
+            scale: tensor("scaling/scale", size)?,
+            low: tensor("scaling/low", size)?,
+            high: tensor("scaling/high", size)?,
+        },
+        normaliser: Normaliser {
+            mean: tensor("normaliser/mean", dim)?,
+            scale: tensor("normaliser/scale", dim)?,
+        },
+        autoencoder: autoencoder.valid(),
+    })
+}
+
+/// Takes the rows called `name` out of the arrays of the file at `path`, onto `device`.
+///
+/// # Errors
+/// [`RunError::Folder`] if they are missing, or not of `columns` values each.
+pub(crate) fn rows(
+    arrays: &mut Weights,
+    name: &str,
+    columns: usize,
+    device: &Device,
+    path: &Path,
+) -> Result<Tensor<2>> {
+    match arrays.remove(name) {
+        Some((shape, values)) if shape.len() == 2 && shape[1] == columns => {
+            let data = TensorData::new(values, [shape[0], shape[1]]);
+            Ok(Tensor::from_data(data, (device, DType::F32)))
+        }
+        _ => Err(RunError::folder(path, format!("lacks {name} with {columns} columns; it is damaged"))),
+    }
+}
+
+/// Writes `codec`, as `description` says, to `path` in one step.
+///
+/// # Errors
+/// [`RunError::Disk`] if the disk refuses.
+pub(crate) fn save(path: &Path, codec: &Codec, description: &CodecDescription) -> Result<()> {
+    let mut arrays = Weights::new();
+    insert(&mut arrays, codec);
+    tensor_file::save(path, &arrays, description)
+}
+
+/// Reads what [`save`] wrote, onto `device`.
+///
+/// # Errors
+/// [`RunError::Folder`] if the file is missing or damaged.
+pub(crate) fn load(path: &Path, device: &Device) -> Result<Codec> {
+    let (mut arrays, description): (_, CodecDescription) = tensor_file::load(path)?;
+    let values = arrays.values().map(|(_, values)| values.len()).sum();
+    description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
+    extract(&mut arrays, &description, device, path)
+}

@@ -1,0 +1,242 @@
+//! What is true of every run: started, continued, opened, finished, judged, reported.
+
+use std::path::Path;
+use std::time::Instant;
+
+use sbridge_data::Dataset;
+
+use crate::carry;
+use crate::context::Context;
+use crate::error::{Result, RunError};
+use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
+use crate::folder::{RunFolder, atomic};
+use crate::page;
+use crate::samples;
+use crate::settings::{DataConfig, Given, Settings};
+use crate::task::{Carried, Carry, Forecast, Generate, Opened, Route, Run, Task};
+use crate::training::Learning;
+
+/// Pictures of the first so many samples are made at the end of a fit.
+const SHOWN: usize = 100;
+
+/// Learns what `settings` of `method` ask for, into the new folder `out`. Nothing is written before data and settings are
+/// known to be usable.
+///
+/// # Errors
+/// [`RunError`], with the exit code a command should end with.
+pub fn start<T: Task>(
+    method: &str,
+    mut settings: T::Settings,
+    out: &Path,
+    context: &Context,
+) -> Result<Run<T>> {
+    RunFolder::check_free(out)?;
+    context.open_device(&settings.common().device)?;
+    let data = T::read(&mut settings, context)?;
+    T::prepare(&mut settings, &data, context)?;
+    if let Some(cost) = T::cost(&settings, &data, context)? {
+        context.info(&cost.to_string());
+    }
+    let folder = RunFolder::create(out, context)?;
+    atomic::write(&folder.file("config.toml"), settings.to_toml().as_bytes())?;
+    let manifest = Manifest::new(method, &settings.common(), T::records(&data));
+    learn(folder, settings, manifest, &data, context)
+}
+
+/// Continues the run in `folder` from where it stopped.
+///
+/// # Errors
+/// [`RunError`]; also if the data have changed since.
+pub fn resume<T: Task>(folder: RunFolder, context: &Context) -> Result<Run<T>> {
+    let manifest = folder.manifest()?;
+    let mut settings: T::Settings = settings_of(&folder, &manifest)?;
+    let data = T::read(&mut settings, context)?;
+    require_same_data(&T::records(&data), &manifest, &folder)?;
+    let manifest = Manifest { status: RunStatus::Running, ..manifest };
+    learn(folder, settings, manifest, &data, context)
+}
+
+/// The settings that the run in `folder` was made with.
+fn settings_of<S: Settings>(folder: &RunFolder, manifest: &Manifest) -> Result<S> {
+    S::given(&manifest.method, &Given { text: folder.read("config.toml")?, assignments: Vec::new() })
+}
+
+/// Refuses data that are not those of the run in `folder`.
+///
+/// # Errors
+/// [`RunError::Folder`] if they are others.
+pub fn require_same_data(found: &Records, manifest: &Manifest, folder: &RunFolder) -> Result<()> {
+    let before = manifest.records();
+    if *found == before {
+        return Ok(());
+    }
+    let changed = before.named().filter(|(name, record)| found.named().all(|one| one != (*name, *record)));
+    let changed: Vec<&str> = changed.map(|(name, _)| name).collect();
+    let problem = format!(
+        "was made from other data: the digest of the {} has changed (restore the data, or start a new run)",
+        changed.join(" and the ")
+    );
+    Err(RunError::folder(folder.path(), problem))
+}
+
+fn learn<T: Task>(
+    folder: RunFolder,
+    settings: T::Settings,
+    mut manifest: Manifest,
+    data: &T::Data,
+    context: &Context,
+) -> Result<Run<T>> {
+    folder.write_manifest(&manifest)?;
+    let (method, device) = (manifest.method.clone(), context.open_device(&settings.common().device)?);
+    let command = T::command(&method);
+    let mut learning = Learning {
+        method: &method,
+        settings,
+        folder: &folder,
+        manifest: &mut manifest,
+        context,
+        device,
+        command,
+    };
+    let learned = T::learn(&mut learning, data).map_err(|error| of_this_run(error, folder.path()));
+    folder.conclude(&mut manifest, learned)?;
+    Run::open(folder, context)
+}
+
+/// An error after which `run` is the folder to go on from, whichever part of it was at work.
+fn of_this_run(error: RunError, run: &Path) -> RunError {
+    match error {
+        RunError::Interrupted { command, .. } => RunError::Interrupted { command, folder: run.into() },
+        RunError::Unsaved { reason, command, .. } => {
+            RunError::Unsaved { reason, command, folder: run.into() }
+        }
+        error => error,
+    }
+}
+
+impl<T: Task> Run<T> {
+    /// Opens the run in `folder`.
+    ///
+    /// # Errors
+    /// [`RunError`] if what it learned is not there, not finished, or damaged.
+    pub fn open(folder: RunFolder, context: &Context) -> Result<Self> {
+        let manifest = folder.manifest()?;
+        let settings: T::Settings = settings_of(&folder, &manifest)?;
+        let device = context.open_device(&settings.common().device)?;
+        let learned = T::open(&Opened {
+            folder: &folder,
+            settings: &settings,
+            manifest: &manifest,
+            device: &device,
+            context,
+            command: &T::command(&manifest.method),
+        })?;
+        Ok(Self { folder, settings, manifest, learned, device, context: context.clone() })
+    }
+
+    /// What follows learning: samples, if the run generates any, its judgement, its report.
+    ///
+    /// # Errors
+    /// [`RunError`], with the exit code a command should end with.
+    pub fn finish(&mut self) -> Result<T::Judgement> {
+        let started = Instant::now();
+        if let Some(run) = T::generate(self) {
+            self.keep_samples(run)?;
+            self.manifest.add_seconds("sample", started.elapsed().as_secs_f64());
+            self.manifest.peak_memory = peak_memory();
+            self.folder.write_manifest(&self.manifest)?;
+        }
+        self.judge(None)
+    }
+
+    fn keep_samples(&self, run: &dyn Generate) -> Result<()> {
+        let drawn = run.generate(run.usual_count(), &[], self.seed())?;
+        samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range())?;
+        if !run.shape().is_image() {
+            return Ok(());
+        }
+        let shown = drawn.clone().narrow(0, 0, drawn.dims()[0].min(SHOWN));
+        samples::write(&self.file("samples.png"), &shown, run.shape(), run.range())
+    }
+
+    /// Judges the run by samples it set aside, or by `reference`, and writes `evaluation.json` and the report.
+    ///
+    /// # Errors
+    /// [`RunError`] if the data of the run are gone or others, or the reference does not fit.
+    pub fn judge(&self, reference: Option<&DataConfig>) -> Result<T::Judgement> {
+        if reference.is_some() && !T::TAKES_REFERENCE {
+            let problem = "this run is judged by the samples it set aside (leave --reference out)";
+            return Err(RunError::Input(problem.into()));
+        }
+        // The reference is read first: it is the user's newest input, and the cheapest to refuse.
+        let reference = reference.map(|config| self.context.sources.load(config)).transpose()?;
+        let data = self.data()?;
+        let found = T::judge(self, &data, reference.as_ref())?;
+        atomic::write_json(&self.file("evaluation.json"), &found)?;
+        page::write(self, T::page(self, &data, &found)?, &found)?;
+        Ok(found)
+    }
+
+    /// Writes the report again, of what the run was last found to be.
+    ///
+    /// # Errors
+    /// [`RunError`] if it was not judged yet, or its data are gone or others.
+    pub fn report(&self) -> Result<()> {
+        let found: T::Judgement = self.folder.read_json("evaluation.json")?;
+        page::write(self, T::page(self, &self.data()?, &found)?, &found)
+    }
+
+    /// The data of the run, as they were.
+    fn data(&self) -> Result<T::Data> {
+        let data = T::read(&mut self.settings.clone(), &self.context)?;
+        require_same_data(&T::records(&data), &self.manifest, &self.folder)?;
+        Ok(data)
+    }
+
+    /// The run as something that generates samples.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    pub fn generator(&self) -> Result<&dyn Generate> {
+        T::generate(self).ok_or_else(|| self.refuse("generate samples"))
+    }
+
+    /// The run as something that carries samples.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    pub fn carrier(&self) -> Result<&dyn Carry> {
+        T::carry(self).ok_or_else(|| self.refuse("carry samples"))
+    }
+
+    /// The run as something that forecasts.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    pub fn forecaster(&self) -> Result<&dyn Forecast> {
+        T::forecast(self).ok_or_else(|| self.refuse("forecast"))
+    }
+
+    /// Carries the samples of `input` along `route`.
+    ///
+    /// # Errors
+    /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
+    /// samples that are carried to no finite place.
+    pub fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
+        carry::carry(self.carrier()?, input, route, &self.device)
+    }
+
+    fn refuse(&self, asked: &str) -> RunError {
+        let run = self.folder.path().display();
+        let uses = [
+            T::generate(self).map(|_| format!("sbridge sample {run} --out FILE")),
+            T::carry(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
+            T::forecast(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),
+        ];
+        let uses: Vec<String> = uses.into_iter().flatten().collect();
+        let method = self.method();
+        let problem =
+            format!("is a run of method {method:?}, which does not {asked} (use {})", uses.join(" or "));
+        RunError::folder(self.folder.path(), problem)
+    }
+}

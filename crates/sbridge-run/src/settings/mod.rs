@@ -1,0 +1,90 @@
+//! Settings: TOML and assignments → plain structs, every key known, every value checked.
+//!
+//! Each level documents its defaults where it is defined; `config.toml` in a run folder holds all of them resolved.
+
+mod keys;
+mod shared;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Result;
+
+pub use keys::Refusal;
+pub use shared::{AutoencoderConfig, DataConfig, Encoder, OutputConfig};
+
+/// The settings of a task.
+pub trait Settings: Clone + Serialize + DeserializeOwned {
+    /// Beginnings of keys of which there are several kinds with keys of their own: which there are is known once the
+    /// kind is.
+    const VARIANTS: &'static [&'static str] = &[];
+
+    /// The settings of `method` as they are if nobody says anything.
+    fn defaults(method: &str) -> Self;
+
+    /// # Errors
+    /// [`Refusal`] for the first setting that cannot be used.
+    fn check(&self) -> std::result::Result<(), Refusal>;
+
+    /// What every run has.
+    fn common(&self) -> Common;
+
+    /// The settings as TOML, complete.
+    fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("settings are plain tables and numbers")
+    }
+
+    /// The settings of `method` as they are `given`, over its defaults.
+    ///
+    /// # Errors
+    /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist (the
+    /// nearest one is named), or a value out of range; with the line of the text, if it stands there.
+    fn given(method: &str, given: &Given) -> Result<Self> {
+        keys::read(&Self::defaults(method), &given.text, &given.assignments, Self::VARIANTS, Self::check)
+    }
+
+    /// The same settings with `assignments` of the form `key=value` on top.
+    ///
+    /// # Errors
+    /// As [`given`](Self::given).
+    fn with(&self, method: &str, assignments: &[String]) -> Result<Self> {
+        Self::given(method, &Given { text: self.to_toml(), assignments: assignments.to_vec() })
+    }
+}
+
+/// Settings as somebody gave them.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// TOML.
+    pub text: String,
+    /// `key=value`, over the text; later ones win.
+    pub assignments: Vec<String>,
+}
+
+impl Given {
+    /// Settings by assignments alone.
+    pub fn assigned(assignments: &[&str]) -> Self {
+        Self { text: String::new(), assignments: assignments.iter().map(ToString::to_string).collect() }
+    }
+
+    /// Whether the settings hold something under `key`, at the top. Text that does not parse holds nothing.
+    pub fn holds(&self, key: &str) -> bool {
+        let is_assigned = |assignment: &String| {
+            assignment.split_once('=').is_some_and(|(name, value)| name.trim() == key && value.trim() != "[]")
+        };
+        let table = self.text.parse::<toml::Table>().unwrap_or_default();
+        let is_empty = |value: &toml::Value| value.as_array().is_some_and(Vec::is_empty);
+        table.get(key).is_some_and(|value| !is_empty(value)) || self.assignments.iter().any(is_assigned)
+    }
+}
+
+/// What the settings of every run say.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// `cpu`, `cuda`, `cuda:n` or `wgpu`.
+    pub device: String,
+    /// Seconds between checkpoints.
+    pub checkpoint_seconds: u64,
+}

@@ -1,0 +1,281 @@
+//! The nouns of the house: a task, a run of it, and what a run can be asked for.
+
+use std::path::PathBuf;
+
+use sbridge::Direction;
+use sbridge::rng::Rng;
+use sbridge::tensor::{Device, Tensor};
+use sbridge_data::{Dataset, SampleShape};
+use sbridge_report::Section;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::folder::RunFolder;
+use crate::folder::manifest::{Manifest, Records};
+use crate::forecasts::Predicted;
+use crate::quality::Judgement;
+use crate::settings::{Given, Settings};
+use crate::training::{Cost, Learning};
+
+/// A kind of question, and all that is its own: what it is given, how it learns, what it learned, how that is judged.
+/// Whatever is true of every run is in [`run`](crate::run). A value of the type is what a finished run has learned.
+pub trait Task: Sized + 'static {
+    /// Its name.
+    const NAME: &'static str;
+
+    /// Its methods, by the names that manifests have.
+    const METHODS: &'static [&'static str];
+
+    /// What a user can set.
+    type Settings: Settings;
+
+    /// What is learned from: read, cut, checked against each other and the settings.
+    type Data;
+
+    /// What a run is found to be.
+    type Judgement: Judgement;
+
+    /// The command that makes a run of `method`.
+    fn command(method: &str) -> String {
+        format!("fit {method}")
+    }
+
+    /// Whether settings `given` for `method` ask for this task: where tasks share methods, they tell them apart.
+    fn is_asked_for(method: &str, _given: &Given) -> bool {
+        Self::METHODS.contains(&method)
+    }
+
+    /// Reads the data that `settings` ask for, and resolves the settings that depend on their shape.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for data that cannot be used, alone or together. Nothing has been written yet.
+    fn read(settings: &mut Self::Settings, context: &Context) -> Result<Self::Data>;
+
+    /// What must not change until a run is continued.
+    fn records(data: &Self::Data) -> Records;
+
+    /// Decides, once before a run is made, what its settings leave to the data, and says what speaks against them.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for settings that cannot be right for these data.
+    fn prepare(_settings: &mut Self::Settings, _data: &Self::Data, _context: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a run will take; nothing where that is not worth a word.
+    ///
+    /// # Errors
+    /// Settings that learning itself would refuse.
+    fn cost(settings: &Self::Settings, data: &Self::Data, context: &Context) -> Result<Option<Cost>>;
+
+    /// Learns what is not learned yet, and leaves it in the folder.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) if learning is stopped, diverges, or cannot be saved.
+    fn learn(run: &mut Learning<'_, Self::Settings>, data: &Self::Data) -> Result<()>;
+
+    /// Reads what was learned.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) if it is not there, not finished, or damaged.
+    fn open(run: &Opened<'_, Self::Settings>) -> Result<Self>;
+
+    /// Judges a run by samples it set aside, or by `reference`.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a reference that does not fit, or numerics that went bad.
+    fn judge(run: &Run<Self>, data: &Self::Data, reference: Option<&Dataset>) -> Result<Self::Judgement>;
+
+    /// Whether a run can be judged by a reference.
+    const TAKES_REFERENCE: bool = false;
+
+    /// What the report says beside what every report says.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) if something cannot be drawn.
+    fn page(run: &Run<Self>, data: &Self::Data, found: &Self::Judgement) -> Result<Page>;
+
+    /// The run as something that generates samples, if it does.
+    fn generate(_run: &Run<Self>) -> Option<&dyn Generate> {
+        None
+    }
+
+    /// The run as something that carries samples, if it does.
+    fn carry(_run: &Run<Self>) -> Option<&dyn Carry> {
+        None
+    }
+
+    /// The run as something that forecasts, if it does.
+    fn forecast(_run: &Run<Self>) -> Option<&dyn Forecast> {
+        None
+    }
+}
+
+/// A run whose task reads what it learned.
+pub struct Opened<'a, S> {
+    /// Where it lies.
+    pub folder: &'a RunFolder,
+    /// Its settings.
+    pub settings: &'a S,
+    /// Its description.
+    pub manifest: &'a Manifest,
+    /// Where it computes.
+    pub device: &'a Device,
+    /// Who watches, who may stop it.
+    pub context: &'a Context,
+    /// The command that continues it.
+    pub command: &'a str,
+}
+
+/// A run that has learned: a task's settings and data, in a folder, and what came of it.
+pub struct Run<T: Task> {
+    /// Where it lies.
+    pub folder: RunFolder,
+    /// Its settings.
+    pub settings: T::Settings,
+    /// Its description.
+    pub manifest: Manifest,
+    /// What was learned.
+    pub learned: T,
+    /// Where it computes.
+    pub device: Device,
+    /// Who watches, who may stop it.
+    pub context: Context,
+}
+
+impl<T: Task> Run<T> {
+    /// Its method.
+    pub fn method(&self) -> &str {
+        &self.manifest.method
+    }
+
+    /// The seed of its streams.
+    pub fn seed(&self) -> u64 {
+        self.settings.common().seed
+    }
+
+    /// The stream of the run called `name`.
+    pub fn rng(&self, name: &str) -> Rng {
+        Rng::new(self.seed()).fork(name)
+    }
+
+    /// Shape of one sample.
+    pub fn shape(&self) -> SampleShape {
+        self.manifest.target.shape
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.file(name)
+    }
+}
+
+/// What is a task's own of a report. Records of the data, seed, time, training curves, remarks and settings are added.
+pub struct Page {
+    /// The heading.
+    pub title: String,
+    /// The outcome in a sentence or two.
+    pub summary: String,
+    /// Names and values beside those that every run has.
+    pub facts: Vec<(String, String)>,
+    /// What was found.
+    pub sections: Vec<Section>,
+}
+
+/// A run that generates samples.
+pub trait Generate {
+    /// `count` samples in data units, `[count, size]`, drawn with `sampler` settings of the form `key=value` over those
+    /// of the run. Paths that diverge are left out, with a warning.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for settings that do not fit, or if more than one in a hundred paths diverged.
+    fn generate(&self, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>>;
+
+    /// Samples drawn at the end of a fit.
+    fn usual_count(&self) -> usize;
+
+    /// Shape of one sample.
+    fn shape(&self) -> SampleShape;
+
+    /// Range of the data, for pictures; that of the samples if it is not known.
+    fn range(&self) -> Option<(f64, f64)> {
+        None
+    }
+}
+
+/// What a sample is carried along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// A random path of the bridge.
+    Path,
+    /// The probability flow, without noise.
+    Flow,
+    /// The mean of all paths from where it starts.
+    Mean,
+}
+
+/// From where to where samples are carried, and how.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// From source to target, or back.
+    pub direction: Direction,
+    /// Time at which to stop, if before the end; in [0, 1], or in the time of the snapshots.
+    pub time: Option<f64>,
+    /// Where to start in a bridge through snapshots: the time of one, its first or last if not said.
+    pub from: Option<f64>,
+    /// What samples are carried along.
+    pub course: Course,
+    /// Draws for every sample: all of them once, then again.
+    pub draws: usize,
+    /// Whether the states on the way are kept.
+    pub keeps_paths: bool,
+    /// Seed of the noise.
+    pub seed: u64,
+}
+
+impl Default for Route {
+    /// One draw at the other end, by seed 0.
+    fn default() -> Self {
+        let (direction, course) = (Direction::Forward, Course::Path);
+        Self { direction, time: None, from: None, course, draws: 1, keeps_paths: false, seed: 0 }
+    }
+}
+
+/// Samples that were carried.
+pub struct Carried {
+    /// Where they are, `[draws × count, size]`.
+    pub ends: Tensor<2>,
+    /// Their states on the way, `[draws × count, size]` each, if they were kept.
+    pub paths: Option<Vec<Tensor<2>>>,
+}
+
+/// A run that carries samples from one side to the other.
+pub trait Carry {
+    /// Shape of one sample.
+    fn shape(&self) -> SampleShape;
+
+    /// The seed of the run.
+    fn seed(&self) -> u64;
+
+    /// States of a path that are held at once on this `route`.
+    fn states(&self, route: &Route) -> usize;
+
+    /// Carries `rows` in data units, `[count, size]`, once each; [`carry`](crate::carry::carry) checks before, and makes
+    /// the draws.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a route that leads nowhere.
+    fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried>;
+}
+
+/// A run that forecasts series.
+pub trait Forecast {
+    /// `samples` paths of the times after the end of the series: those of the run, or newer ones at `input`.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) if the series cannot be read, or are not those that were learned.
+    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+
+    /// The seed of the run.
+    fn seed(&self) -> u64;
+}

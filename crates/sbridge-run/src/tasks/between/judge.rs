@@ -1,0 +1,287 @@
+//! How good a bridge between two data sets is: both ends beside their floors, and the coupling beside the exact one.
+
+use std::fmt;
+
+use sbridge::rng::Rng;
+use sbridge::simulate::walk;
+use sbridge::tensor::{Tensor, head, points, to_vec_f64};
+use sbridge::{Direction, PairBridge};
+use sbridge_ot::{SinkhornSettings, SlicedSettings, sinkhorn, sliced_wasserstein2};
+use sbridge_report::digits;
+use serde::{Deserialize, Serialize};
+
+use super::{Between, HALF_BRIDGES};
+use crate::data::Split;
+use crate::error::Result;
+use crate::folder::metrics;
+use crate::models::bridge::{Ends, PairMethod, direction_name};
+use crate::quality::distances::Distances;
+use crate::quality::{Headline, Judgement, RowKind};
+use crate::task::Run;
+
+/// Samples compared on each side, at most; exact distances grow with the cube.
+const MAX_COMPARED: usize = 2000;
+
+/// One end of the bridge: what arrives, beside real data and beside doing nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// `forward` or `backward`.
+    pub direction: String,
+    /// Samples compared.
+    pub count: usize,
+    /// Samples of the other side, carried here.
+    pub carried: Distances,
+    /// Other samples of this side, of those trained on: what nothing can beat.
+    pub floor: Distances,
+    /// The other side as it is: what doing nothing gives.
+    pub untouched: Distances,
+    /// Training samples of this side, encoded and decoded, where the bridge joins codes: what no bridge can beat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Distances>,
+}
+
+impl End {
+    /// Rows of a table: what, and how far.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, RowKind, Distances)> {
+        let restored = self.restored.map(|found| ("the same, decoded", RowKind::Floor, found));
+        let mut rows = vec![
+            ("carried", RowKind::Model, self.carried),
+            ("floor: training data", RowKind::Floor, self.floor),
+        ];
+        rows.extend(restored);
+        rows.push(("untouched", RowKind::Baseline, self.untouched));
+        rows
+    }
+}
+
+/// The evaluation of a bridge.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BridgeEvaluation {
+    /// ε in data units.
+    pub epsilon: f64,
+    /// What kind of samples it is judged by: `held-out`, or `training` where none were set aside.
+    #[serde(default = "held_out")]
+    pub judged_by: String,
+    /// Both ends.
+    pub ends: Vec<End>,
+    /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes.
+    pub coupling_cost: f64,
+    /// The same of the entropic plan between the samples compared, at this ε.
+    pub entropic_cost: f64,
+    /// Whether that plan converged.
+    pub entropic_converged: bool,
+    /// E ∫ ½|v₊|² dt along simulated paths.
+    pub path_energy: f64,
+    /// What is not as it should be, in words, with what to do about it.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+}
+
+/// W2 of what arrives over that of training samples, and the coupling's cost over the entropic plan's, that are remarked on.
+const FAR_FROM_FLOOR: f64 = 1.3;
+const FAR_FROM_PLAN: f64 = 0.1;
+
+/// Change of the coupling's cost from one iteration to the next that is remarked on.
+const STILL_MOVING: f64 = 0.05;
+
+/// Judges the bridge of `run` by the samples that were set aside, or by half of all where none were.
+///
+/// # Errors
+/// [`RunError`](crate::RunError) for samples that are not finite.
+pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation> {
+    let (rng, bridge) = (run.rng("evaluation"), run.learned.bridge.as_ref());
+    let sides = [&ends.source, &ends.target].map(judges_and_others);
+    let count = sides.iter().flatten().map(|rows| rows.dims()[0]).min().map_or(0, |n| n.min(MAX_COMPARED));
+    let end = |direction| judge_end(&run.learned, direction, (&sides, count), &rng);
+    let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
+    let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
+    let epsilon = bridge.epsilon();
+    let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
+    let (from, to) = (points(&start)?, points(&run.learned.encode(&head(&sides[1][0], count)))?);
+    let plan = sinkhorn(&from, &to, &settings)?;
+    let evaluation = BridgeEvaluation {
+        epsilon,
+        judged_by: if ends.target.held_out.is_some() { held_out() } else { "training".into() },
+        ends: vec![forward, backward],
+        coupling_cost: half_mean_square(&(moved - start.clone())),
+        entropic_cost: plan.transport_cost,
+        entropic_converged: plan.converged,
+        path_energy: path_energy(bridge, start, &mut rng.fork("paths")),
+        remarks: Vec::new(),
+    };
+    Ok(BridgeEvaluation { remarks: remarks(&evaluation, run), ..evaluation })
+}
+
+/// What arrives at the end that `direction` leads to, by the first `count` samples of either side; and starts and ends of
+/// the paths, as the bridge joins them.
+fn judge_end(
+    learned: &Between,
+    direction: Direction,
+    (sides, count): (&[[Tensor<2>; 2]; 2], usize),
+    rng: &Rng,
+) -> Result<(End, [Tensor<2>; 2])> {
+    let first = |rows: &Tensor<2>| head(rows, count);
+    let [from, to] = direction.along(sides.each_ref());
+    let start = first(&from[0]);
+    let codes = learned.encode(&start);
+    let moved = learned.bridge.transport(direction, &codes, &mut rng.fork(direction_name(direction)));
+    let reference = points(&first(&to[0]))?;
+    let others = first(&to[1]);
+    let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
+    let restored = || of(&learned.decode(&learned.encode(&others)));
+    let end = End {
+        direction: direction_name(direction).into(),
+        count,
+        carried: of(&learned.decode(&moved))?,
+        floor: of(&others)?,
+        untouched: of(&start)?,
+        restored: learned.codec.is_some().then(restored).transpose()?,
+    };
+    Ok((end, [codes, moved]))
+}
+
+fn held_out() -> String {
+    "held-out".into()
+}
+
+/// Samples to judge by, and others to judge them by: those set aside and those trained on, or where none were set aside,
+/// halves of these.
+fn judges_and_others(split: &Split) -> [Tensor<2>; 2] {
+    if let Some(held_out) = &split.held_out {
+        return [held_out.clone(), split.train.clone()];
+    }
+    let [count, _] = split.train.dims();
+    let judges = head(&split.train, count / 2);
+    [judges, split.train.clone().narrow(0, count / 2, count - count / 2)]
+}
+
+/// What is not as it should be, in words, with what to do about it.
+fn remarks(found: &BridgeEvaluation, run: &Run<Between>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let fits_both_ends = PairMethod::of_name(run.method()).is_none_or(PairMethod::fits_both_ends);
+    let more = match run.settings.light_sb {
+        Some(_) => "raise light_sb.components or light_sb.steps",
+        None => "raise networks.fit.steps, or networks.steps if the target is thin",
+    };
+    for end in &found.ends {
+        let best = end.restored.map_or(end.floor.w2, |restored| restored.w2.max(end.floor.w2));
+        let ratio = end.carried.w2 / best;
+        if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
+            let fix = match fits_both_ends {
+                true => more,
+                false => {
+                    "a score model is right only where the target looks like the source blurred by epsilon; use dsbm"
+                }
+            };
+            let direction = &end.direction;
+            remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
+        }
+        if end.floor.w2 > 0.0 && best > FAR_FROM_FLOOR * end.floor.w2 {
+            let direction = &end.direction;
+            remarks.push(format!(
+                "{direction}: encoding and decoding alone puts samples {:.1} times as far as others lie (raise --latent \
+                 or autoencoder.fit.steps)",
+                best / end.floor.w2
+            ));
+        }
+    }
+    let excess = found.coupling_cost / found.entropic_cost - 1.0;
+    // Less is no fault: a plan between few samples costs more than that between the laws.
+    if found.entropic_converged && fits_both_ends && excess > FAR_FROM_PLAN {
+        let fix = match &run.settings.networks {
+            Some(_) => "raise networks.half_bridges: the coupling is not yet that of the bridge",
+            None => more,
+        };
+        let percent = 100.0 * excess;
+        remarks.push(format!("the coupling costs {percent:.0} % more than the entropic plan ({fix})"));
+    }
+    let log = run.folder.read("metrics.jsonl").unwrap_or_default();
+    if let [.., (_, before), _, (step, last)] = &metrics::curve(&log, "coupling_cost", HALF_BRIDGES)[..]
+        && (last / before - 1.0).abs() > STILL_MOVING
+    {
+        remarks.push(format!(
+            "the coupling's cost still changes by {:.0} % at half-bridge {step} (raise networks.half_bridges)",
+            100.0 * (last / before - 1.0).abs()
+        ));
+    }
+    remarks
+}
+
+/// Samples compared after a half-bridge.
+const QUICKLY_COMPARED: usize = 500;
+
+/// How good `bridge` is in one direction, by samples that were set aside: names and numbers.
+///
+/// # Errors
+/// [`RunError`](crate::RunError) for samples that are not finite.
+pub(super) fn quality(
+    bridge: &dyn PairBridge,
+    direction: Direction,
+    ends: &Ends,
+    rng: &Rng,
+) -> Result<[(&'static str, f64); 2]> {
+    let [from, to] = direction.along([&ends.source, &ends.target]);
+    let some = |split: &Split| head(split.held_out_or_train(), QUICKLY_COMPARED);
+    let start = some(from);
+    let end = bridge.transport(direction, &start, &mut rng.fork(direction_name(direction)));
+    let sliced_w2 = sliced_wasserstein2(&points(&end)?, &points(&some(to))?, &SlicedSettings::default())?;
+    Ok([("sliced_w2", sliced_w2), ("coupling_cost", half_mean_square(&(end - start)))])
+}
+
+/// ½ E‖row‖².
+fn half_mean_square(rows: &Tensor<2>) -> f64 {
+    0.5 * to_vec_f64(rows.clone().powi_scalar(2).sum_dim(1).mean())[0]
+}
+
+/// E ∫ ½|v₊|² dt from the drifts met on simulated paths.
+fn path_energy(bridge: &dyn PairBridge, start: Tensor<2>, rng: &mut Rng) -> f64 {
+    let noise = bridge.step_noise(Direction::Forward);
+    let mut total = 0.0;
+    walk(bridge, Direction::Forward, start, &noise, rng, &mut |step| {
+        total += half_mean_square(step.drift) / noise.steps() as f64;
+    });
+    total
+}
+
+impl Judgement for BridgeEvaluation {
+    fn headline(&self) -> Option<Headline> {
+        Some(("W2", self.ends.first()?.carried.w2))
+    }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+}
+
+impl fmt::Display for BridgeEvaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["W1", "W2", "sliced W2", "energy", "MMD²"];
+        for end in &self.ends {
+            let [a, b, c, d, e] = head;
+            writeln!(f, "{}, {} {} samples", end.direction, end.count, self.judged_by)?;
+            writeln!(f, "{:24} {a:>10} {b:>10} {c:>10} {d:>10} {e:>10}", "")?;
+            for (name, _, q) in end.rows() {
+                writeln!(
+                    f,
+                    "{name:24} {:>10} {:>10} {:>10} {:>10} {:>10}",
+                    digits(q.w1),
+                    digits(q.w2),
+                    digits(q.sliced_w2),
+                    digits(q.energy),
+                    q.shown_mmd2()
+                )?;
+            }
+            writeln!(f)?;
+        }
+        let note = if self.entropic_converged { "" } else { " (not converged: rough)" };
+        writeln!(f, "epsilon {}", digits(self.epsilon))?;
+        writeln!(
+            f,
+            "coupling cost ½E|x − y|² {}; of the entropic plan {}{note}",
+            digits(self.coupling_cost),
+            digits(self.entropic_cost)
+        )?;
+        write!(f, "path energy E∫½|v|²dt {}", digits(self.path_energy))?;
+        self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
+    }
+}
