@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down. A module may use itself and what stands before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 15] = [
     "error",
     "tensor",
     "rng",
     "marginal",
     "reference",
-    "problem",
     "bridge",
     "simulate",
     "coupling",
@@ -34,7 +33,6 @@ fn home(name: &str) -> &str {
     match name {
         "Error" | "Result" => "error",
         "Rng" => "rng",
-        "Problem" => "problem",
         "Bridge" | "Direction" | "PairBridge" | "StepNoise" => "bridge",
         module => module,
     }
