@@ -54,7 +54,7 @@ fn learned(settings: AlternationSettings, epsilon: f64) -> NeuralBridge {
 /// Compares ends, coupling and the middle of the way with the closed form, both ways.
 fn assert_conforms(name: &str, bridge: &NeuralBridge, bias: f64) {
     let [source, target] = laws();
-    let exact = GaussianBridge::new(&source, &target, bridge.epsilon()).unwrap();
+    let exact = GaussianBridge::new(&source, &target, bridge.reference().epsilon()).unwrap();
     let [x, y] = samples(&mut Rng::new(2));
     // 4.5 standard errors of a variance up to 1.44 for the samples learned from and for those carried, and what
     // a thousand steps of a small network leave.

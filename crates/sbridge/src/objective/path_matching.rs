@@ -82,7 +82,7 @@ impl PathMatching {
         };
         let t = self.times(&ends, states);
         // The noise of the target has variance ε h / h².
-        let weight = t.full_like(1.0 / (1.0 + self.chain.epsilon() / h));
+        let weight = t.full_like(1.0 / (1.0 + self.chain.reference().epsilon() / h));
         Regression { t, x, target, weight }
     }
 

@@ -110,7 +110,7 @@ mod tests {
             (Direction::Forward, Convolved::new(law.clone(), epsilon).sample(count, &mut rng), 0.25),
             (Direction::Backward, law.sample(count, &mut rng), 1.25),
         ] {
-            let noise = StepNoise::brownian(epsilon, 200);
+            let noise = StepNoise::of_reference(&reference, 200);
             let mut times = Vec::new();
             let out =
                 walk(&bridge, direction, start.clone(), &noise, &mut rng, &mut |step| times.push(step.t));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
+use crate::reference::{Brownian, GaussianReference};
 use crate::rng::Rng;
 use crate::simulate::{ends_of_walks, paths};
 use crate::tensor::Tensor;
@@ -41,9 +42,9 @@ impl Bridge for Flow {
 }
 
 impl PairBridge for Flow {
-    /// Zero: there is no noise.
-    fn epsilon(&self) -> f64 {
-        0.0
+    /// No motion: there is no noise.
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(Brownian::still())
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
@@ -55,6 +56,6 @@ impl PairBridge for Flow {
     }
 
     fn step_noise(&self, direction: Direction) -> StepNoise {
-        StepNoise::brownian(0.0, self.steps(direction))
+        StepNoise::of_reference(&Brownian::still(), self.steps(direction))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::net::{DriftNet, GaussianDrift};
-use crate::reference::{Brownian, Reference as _};
+use crate::reference::{Brownian, GaussianReference, Reference as _};
 use crate::rng::Rng;
 use crate::simulate::{ends_of_walks, paths};
 use crate::solver::frame::Frame;
@@ -23,7 +23,8 @@ pub struct Way {
 impl Way {
     /// Brownian motion, in `steps` steps.
     pub(super) fn untrained(reference: &Brownian, steps: usize) -> Self {
-        let step_variances = vec![vec![(reference.epsilon() / steps as f64) as f32]; steps];
+        let in_f32 = |variances: Vec<f64>| variances.into_iter().map(|q| q as f32).collect();
+        let step_variances = reference.step_variances(steps).into_iter().map(in_f32).collect();
         Self { known: None, learned: None, step_variances }
     }
 
@@ -97,8 +98,8 @@ impl Bridge for NeuralBridge {
 }
 
 impl PairBridge for NeuralBridge {
-    fn epsilon(&self) -> f64 {
-        self.reference.epsilon() * self.frame.scale.powi(2)
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(self.reference.scaled(self.frame.scale))
     }
 
     /// Along simulated paths.

@@ -10,7 +10,7 @@
 
 use crate::bridge::{Bridge, Direction};
 use crate::marginal::SmoothedScore;
-use crate::reference::{Brownian, Reference};
+use crate::reference::{Brownian, GaussianReference as _, Reference as _};
 use crate::tensor::{Tensor, column};
 
 /// The bridge from `p * N(0, εI)` at t = 0 to `p` at t = 1, given the smoothed score of `p`.

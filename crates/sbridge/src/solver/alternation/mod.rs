@@ -30,14 +30,14 @@ pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVarian
 
 use std::sync::Arc;
 
-use crate::bridge::{Direction, PairBridge};
+use crate::bridge::Direction;
 use crate::coupling::{Coupling, Entropic, Independent, Simulated};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
 use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
 use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
-use crate::reference::Brownian;
+use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::solver::neural::{NeuralBridge, Way};
@@ -100,7 +100,10 @@ impl Alternation {
         let end =
             |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
         let ends = [end(0.0, source), end(1.0, target)];
-        let reference = Brownian::with_epsilon(epsilon / frame.scale.powi(2))?;
+        let variance = epsilon / frame.scale.powi(2);
+        require_positive("epsilon", variance, "set a variance in data units")?;
+        // Its ε is a square, as in the files of earlier runs.
+        let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
         Ok(Self { settings, ends, image, frame, bridge, learned: 0, rng })
     }
@@ -235,7 +238,8 @@ impl Alternation {
         Ok(match self.settings.start {
             StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
             StartingPairs::Entropic if is_first => {
-                let coupling = Entropic::new(source, target, self.bridge.epsilon(), &self.rng.fork("plans"))?;
+                let coupling =
+                    Entropic::new(source, target, self.bridge.reference.epsilon(), &self.rng.fork("plans"))?;
                 (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
             }
             _ => {

@@ -6,6 +6,7 @@ use super::potential::LightPotential;
 use super::training::{LightSbSettings, PointSource, fit};
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::error::{Error, Result};
+use crate::reference::{Brownian, GaussianReference, Reference as _};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::tensor::{Tensor, TensorData, to_vec_f64};
@@ -55,6 +56,11 @@ impl LightSb {
         Ok(Self { frame, forward, backward })
     }
 
+    /// The reference, in data units.
+    fn brownian(&self) -> Brownian {
+        self.forward.reference().scaled(self.frame.scale)
+    }
+
     fn potential(&self, direction: Direction) -> &LightPotential {
         match direction {
             Direction::Forward => &self.forward,
@@ -100,7 +106,7 @@ impl Bridge for LightSb {
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
-        t.full_like(self.epsilon().sqrt())
+        self.brownian().diffusion(t)
     }
 }
 
@@ -108,8 +114,8 @@ impl Bridge for LightSb {
 const WALK_STEPS: usize = 100;
 
 impl PairBridge for LightSb {
-    fn epsilon(&self) -> f64 {
-        self.forward.epsilon() * self.frame.scale.powi(2)
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(self.brownian())
     }
 
     /// Drawn exactly from the plan, without walking a path.
@@ -126,7 +132,7 @@ impl PairBridge for LightSb {
     }
 
     fn step_noise(&self, _direction: Direction) -> StepNoise {
-        StepNoise::brownian(self.epsilon(), WALK_STEPS)
+        StepNoise::of_reference(&self.brownian(), WALK_STEPS)
     }
 }
 

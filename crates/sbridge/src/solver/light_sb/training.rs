@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::potential::{Component, LightPotential, softmax};
 use crate::error::{Error, Result, require_positive};
 use crate::fit::MOST_IN_BATCH;
+use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
 
 /// How the potential is fitted.
@@ -91,12 +92,12 @@ pub fn fit(
     on_step: &mut dyn FnMut(usize, f64),
 ) -> Result<LightPotential> {
     settings.check()?;
-    require_positive("epsilon", epsilon, "set a variance in data units")?;
+    let reference = Brownian::with_epsilon(epsilon)?;
     if source.dim() != target.dim() {
         let fix = "source and target must live in the same space";
         return Err(Error::shape("dimension of the target", source.dim(), target.dim(), fix));
     }
-    let mut potential = initial(source, target, epsilon, settings.components, &mut rng.fork("centres"));
+    let mut potential = initial(source, target, reference, settings.components, &mut rng.fork("centres"));
     let mut adam = vec![Moments::default(); settings.components];
     let mut batches = rng.fork("batches");
     let mut mean = Mean::default();
@@ -115,7 +116,7 @@ pub fn fit(
         }
         on_step(step + 1, loss);
     }
-    Ok(LightPotential::new(epsilon, mean.components))
+    Ok(LightPotential::new(reference, mean.components))
 }
 
 /// Equal weights, centres at the means of groups of the target, and all S_k equal to what joins the source to a Gaussian of
@@ -123,7 +124,7 @@ pub fn fit(
 fn initial(
     source: &dyn PointSource,
     target: &dyn PointSource,
-    epsilon: f64,
+    reference: Brownian,
     count: usize,
     rng: &mut Rng,
 ) -> LightPotential {
@@ -137,6 +138,7 @@ fn initial(
     let centre = means_of_groups(&drawn, vec![vec![0.0; source.dim()]]);
     let [s, g] =
         [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(LEAST_VARIANCE));
+    let epsilon = reference.epsilon();
     // The root in the form that does not cancel where ε is large.
     let variance = 2.0 * g / (epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt());
     let dim = target.dim();
@@ -145,7 +147,7 @@ fn initial(
         centre,
         factor: Mat::from_fn(dim, dim, |i, j| if i == j { variance.sqrt() } else { 0.0 }),
     };
-    LightPotential::new(epsilon, centres.into_iter().map(component).collect())
+    LightPotential::new(reference, centres.into_iter().map(component).collect())
 }
 
 /// Variance of a group or of the source at least, in units of the data's: as many components as distinct samples leave none.
@@ -396,7 +398,10 @@ mod tests {
             centre: vec![0.4 - k as f64, 0.2],
             factor: Mat::from_fn(2, 2, |i, j| rows[i][j]),
         };
-        LightPotential::new(0.7, factors.iter().enumerate().map(component).collect())
+        LightPotential::new(
+            Brownian::with_epsilon(0.7).unwrap(),
+            factors.iter().enumerate().map(component).collect(),
+        )
     }
 
     #[test]
