@@ -7,7 +7,7 @@ mod common;
 use common::{assert_close, device, in_f64, output_covariance, output_variance, responses};
 use faer::{Mat, mat};
 use sbridge::Rng;
-use sbridge::eval::{decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
+use sbridge::eval::{TermName, decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
 use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
 use sbridge::marginal::{Empirical, Gaussian};
 use sbridge::net::{
@@ -296,25 +296,26 @@ fn measured_decomposition_of_a_linear_model_has_the_known_terms() {
     };
     let measured = decompose(&model, &settings, &reference, Some(&pretrain), &rng).unwrap();
     assert_eq!(measured.matched, count / 2);
-    let term = |name: &str| {
-        let found = measured.terms.iter().find(|term| term.name == name);
-        found.unwrap_or_else(|| panic!("no term {name}")).value
-    };
+    let term = |name: TermName| measured.value(name).unwrap_or_else(|| panic!("no term {name}"));
     for term in &measured.terms {
         println!("{:28} {:8.4}  floor {:?}", term.name, term.value, term.floor);
     }
     // Slopes are taken over 1/50 of the spread, so f32 rounds them to 10⁻⁵.
-    assert_close(term("L_D"), f64::from(scale), 1e-3, "L_D");
-    assert!((0.9..1.0 + 1e-3).contains(&(term("L_E") * f64::from(scale))), "L_E {}", term("L_E"));
+    assert_close(term(TermName::DecoderLipschitz), f64::from(scale), 1e-3, "L_D");
+    assert!(
+        (0.9..1.0 + 1e-3).contains(&(term(TermName::EncoderLipschitz) * f64::from(scale))),
+        "L_E {}",
+        term(TermName::EncoderLipschitz)
+    );
     let rms = to_vec_f64(out.powi_scalar(2).mean())[0].sqrt();
-    assert_close(term("R(p_data)"), rms, 1e-5, "R(p_data)"); // what lies across, in f32
-    assert!(term("R(p̃)") < 1e-5, "R(p̃) {}", term("R(p̃)")); // rounding in f32
-    assert_close(term("W2(q_v, p)"), f64::sqrt(2.0 * epsilon * 0.02), 1e-12, "√(d* v_end)");
-    assert!(term("W2(D#π̃_T, p_data)") <= term("right-hand side"));
-    assert!(term("R(p_data)") <= term("R(p̃) + (1 + L_D L_E) δ"));
+    assert_close(term(TermName::Reconstruction), rms, 1e-5, "R(p_data)"); // what lies across, in f32
+    assert!(term(TermName::PretrainReconstruction) < 1e-5, "R(p̃) {}", term(TermName::PretrainReconstruction)); // rounding in f32
+    assert_close(term(TermName::StoppingError), f64::sqrt(2.0 * epsilon * 0.02), 1e-12, "√(d* v_end)");
+    assert!(term(TermName::EndToEnd) <= term(TermName::EndToEndBound));
+    assert!(term(TermName::Reconstruction) <= term(TermName::ReconstructionBound));
     // The score is exact here, which leaves the start, the steps, and the distance of two samples of
     // 300 points, the floor.
-    let learned = measured.terms.iter().find(|term| term.name == "W2(π̃_T, q_v)").unwrap();
+    let learned = measured.terms.iter().find(|term| term.name == TermName::LatentError).unwrap();
     assert!(learned.value < 2.0 * learned.floor.unwrap(), "{learned:?}");
 }
 

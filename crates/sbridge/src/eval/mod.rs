@@ -7,7 +7,7 @@ mod quality;
 mod step_error;
 mod travel;
 
-pub use decomposition::{Decomposition, Term, decompose, reconstruction_error};
+pub use decomposition::{Decomposition, Term, TermName, decompose, reconstruction_error};
 pub use feature_space::{ClassifierSettings, FeatureSpace};
 pub use lipschitz::{decoder_lipschitz, encoder_lipschitz};
 pub use quality::{Judge, Quality};
