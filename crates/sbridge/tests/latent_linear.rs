@@ -4,9 +4,10 @@
 
 mod common;
 
+use std::ops::ControlFlow;
+
 use common::{assert_close, device, in_f64, output_covariance, output_variance, responses};
 use faer::{Mat, mat};
-use sbridge::Rng;
 use sbridge::eval::{TermName, decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
 use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
 use sbridge::marginal::{Empirical, Gaussian};
@@ -16,6 +17,7 @@ use sbridge::net::{
 };
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{DType, Tensor, from_rows, from_rows_f64, to_vec, to_vec_f64};
+use sbridge::{Error, Rng};
 use sbridge_ot::{Points, bures_wasserstein2, wasserstein2};
 
 /// Two orthonormal directions of ℝ⁴ with entries that f32 holds exactly, and one orthogonal to both.
@@ -327,7 +329,12 @@ fn samples_of_a_linear_model_have_the_codes_law() {
     // As many blocks are drawn between two calls as there are threads.
     let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let codes = two_threads
-        .install(|| model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| done.push(count)))
+        .install(|| {
+            model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| {
+                done.push(count);
+                ControlFlow::Continue(())
+            })
+        })
         .unwrap();
     assert_eq!(done, [1000, 2000]);
     let cov = cloud(&codes).covariance().unwrap();
@@ -336,15 +343,19 @@ fn samples_of_a_linear_model_have_the_codes_law() {
         // Tweedie at the end takes off the variance of the last noise, 4·10⁻³, and a step's worth.
         assert_close(cov[(j, j)], 1.0, 4.5 * (2.0 * 2.0 / 2000.0_f64).sqrt(), "variance of codes");
     }
-    let again = model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| {}).unwrap();
+    let again =
+        model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(to_vec(again), to_vec(codes));
+    let stopped = model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(Error::Interrupted)));
 }
 
 #[test]
 fn noise_levels_the_score_was_not_trained_at_are_refused() {
     let mut model = linear_model(1.0, Rng::new(9).normal([10, 2], &device()), 4.0);
     model.v_min = 0.5;
-    let refusal = model.sample_codes(1, &SamplerSettings::default(), &Rng::new(1), &mut |_| {});
+    let refusal =
+        model.sample_codes(1, &SamplerSettings::default(), &Rng::new(1), &mut |_| ControlFlow::Continue(()));
     let message = refusal.err().unwrap().to_string();
     assert!(message.contains("at least the 0.5 the score was trained at"), "{message}");
 }

@@ -11,6 +11,7 @@
 //! two samples of the same law of that size: a value at its floor means no visible difference.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use sbridge_ot::{Points, wasserstein2};
 use serde::{Deserialize, Serialize};
@@ -201,7 +202,8 @@ pub fn decompose(
 
     // The inequality speaks of the law at the end of the grid, before any Tweedie step.
     let plain = SamplerSettings { end: EndRule::Plain, ..settings.clone() };
-    let codes = model.sample_codes(matched, &plain, &rng.fork("decomposition"), &mut |_| {})?;
+    let codes = model
+        .sample_codes(matched, &plain, &rng.fork("decomposition"), &mut |_| ControlFlow::Continue(()))?;
     let denoiser = plain.denoiser(model.epsilon)?;
     let v_end = denoiser.variances().last().copied().unwrap_or(0.0);
     let mut stream = rng.fork("terms");

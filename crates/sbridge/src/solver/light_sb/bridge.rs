@@ -1,5 +1,7 @@
 //! The bridge between two samples: a potential each way, in the units of the data.
 
+use std::ops::ControlFlow;
+
 use faer::Mat;
 
 use super::potential::LightPotential;
@@ -22,8 +24,9 @@ pub struct LightSb {
     pub backward: LightPotential,
 }
 
-/// What a fit tells of itself: direction, step counted from 1, loss of the batch.
-pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) + 'a;
+/// What is called after every step of a fit, with the direction, the step, counted from 1, and the loss of its batch; it
+/// may stop the fit.
+pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) -> ControlFlow<()> + 'a;
 
 impl LightSb {
     /// Fits both directions between the rows of `source` and `target`, in data units, for ε in their squares.

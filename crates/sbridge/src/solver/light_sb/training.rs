@@ -4,6 +4,8 @@
 //!
 //! ∂/∂ln a = E₀ω − E₁γ,   ∂/∂r = (E₀ωx − E₁γL⁻ᵀw)/ε,   ∂/∂L = tril(E₀ω x uᵀ − E₁γ L⁻ᵀw wᵀ)/ε + E₁γ diag(1/L)
 
+use std::ops::ControlFlow;
+
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
 use rayon::prelude::*;
@@ -78,18 +80,19 @@ pub trait PointSource: Sync {
 }
 
 /// Fits a potential for `epsilon` from `source` to `target`, both about centred and of about unit variance;
-/// `on_step(step, loss)` hears of every step. What is kept is the mean over the last half of the steps.   \[PJ92\]
+/// `on_step(step, loss)` is called after every step, counted from 1, and may stop the fit. What is kept is the mean over
+/// the last half of the steps.   \[PJ92\]
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range, [`Error::Shape`] for laws of different dimension,
-/// [`Error::Diverged`] if the loss is no longer finite.
+/// [`Error::Diverged`] if the loss is no longer finite, [`Error::Interrupted`] if `on_step` stops it.
 pub fn fit(
     source: &dyn PointSource,
     target: &dyn PointSource,
     epsilon: f64,
     settings: &LightSbSettings,
     rng: &Rng,
-    on_step: &mut dyn FnMut(usize, f64),
+    on_step: &mut dyn FnMut(usize, f64) -> ControlFlow<()>,
 ) -> Result<LightPotential> {
     settings.check()?;
     let reference = Brownian::with_epsilon(epsilon)?;
@@ -114,7 +117,9 @@ pub fn fit(
         if settings.is_averaged(step) {
             mean.add(&potential.components);
         }
-        on_step(step + 1, loss);
+        if on_step(step + 1, loss).is_break() {
+            return Err(Error::Interrupted);
+        }
     }
     Ok(LightPotential::new(reference, mean.components))
 }
