@@ -162,8 +162,8 @@ fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
         let continued = second.run().unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
             let [of_whole, of_continued] = [&whole, &continued].map(|bridge| bridge.way(direction));
-            let learned = |way: &Way| way.learned.as_ref().map(weights_of);
-            let known = |way: &Way| way.known.as_ref().map(weights_of);
+            let learned = |way: &Way| way.net.as_ref().map(weights_of);
+            let known = |way: &Way| way.gaussian.as_ref().map(weights_of);
             assert_eq!(learned(of_whole), learned(of_continued));
             assert_eq!(known(of_whole), known(of_continued));
             assert_eq!(of_whole.step_variances, of_continued.step_variances);

@@ -206,7 +206,7 @@ impl LinearDiffusion {
     ///
     /// # Errors
     /// [`Error::Setting`] for nodes that do not rise to 1.
-    pub fn seen_at(&self, nodes: Vec<f64>) -> Result<Self> {
+    pub fn with_nodes(&self, nodes: Vec<f64>) -> Result<Self> {
         check_nodes(&nodes)?;
         Ok(Self { nodes, ..self.clone() })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::reference::{Brownian, GaussianReference};
 use crate::rng::Rng;
-use crate::simulate::{ends_of_walks, paths};
+use crate::simulate::{endpoints, paths};
 use crate::tensor::Tensor;
 
 /// The flow of a bridge, as a bridge without noise.
@@ -48,7 +48,7 @@ impl PairBridge for Flow {
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
+        endpoints(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {

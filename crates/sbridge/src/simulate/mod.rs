@@ -11,7 +11,7 @@ mod mean;
 
 pub use between::{fill_path, state_at};
 pub use denoise::{Denoiser, EndRule, Noise, StepRule};
-pub use euler::{Step, ends_of_walks, paths, walk};
+pub use euler::{Step, endpoints, integrate, paths};
 pub(crate) use euler::{in_blocks, side_by_side};
 pub use exact::exact_output_variance;
 pub use flow::Flow;

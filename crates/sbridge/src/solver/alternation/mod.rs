@@ -44,7 +44,7 @@ use crate::solver::neural::{NeuralBridge, Way};
 use crate::tensor::{DType, Tensor, per_row, select_rows, to_vec_f64};
 
 /// Coordinates up to which the axes of Gaussians are found: the time goes as their cube, and is seconds at as many.
-const MOST_AXES: usize = 1000;
+const MAX_AXES: usize = 1000;
 
 /// One half-bridge: which, and in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,10 +131,10 @@ impl Alternation {
         self.learned = learned;
     }
 
-    /// What is known of the drift of `direction`: that between Gaussians of the same covariances.
-    fn known(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
+    /// The drift of `direction` between Gaussians of the same covariances, where it is taken out of what is learned.
+    fn gaussian_drift(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
         let dim = self.ends[0].dims()[1];
-        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MOST_AXES {
+        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
             return Ok(None);
         }
         let epsilon = self.bridge.reference.epsilon();
@@ -167,11 +167,12 @@ impl Alternation {
     ) -> std::result::Result<(), E> {
         let half = self.next().expect("asked only while one is left");
         let rng = self.rng.fork(&format!("half-bridge {}", half.number));
-        let (known, net) = match self.bridge.way(half.direction) {
-            Way { known, learned: Some(net), .. } => (known.clone(), net.clone()),
-            _ => (self.known(half.direction)?, self.module(half.direction, &mut rng.fork("init"))),
+        let (gaussian, net) = match self.bridge.way(half.direction) {
+            Way { gaussian, net: Some(net), .. } => (gaussian.clone(), net.clone()),
+            _ => (self.gaussian_drift(half.direction)?, self.module(half.direction, &mut rng.fork("init"))),
         };
-        let mut regression = DriftRegression::new(self.examples(half)?, known.clone(), rng.fork("examples"));
+        let mut regression =
+            DriftRegression::new(self.examples(half)?, gaussian.clone(), rng.fork("examples"));
         let learned = train(half, net, &mut regression, &rng.fork("fit"))?;
         let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
         if self.settings.step_variance == StepVariance::Matched {
@@ -179,7 +180,7 @@ impl Alternation {
             let of_step = |variances: Vec<f64>| variances.into_iter().map(|q| q as f32).collect();
             way.step_variances = matched.into_iter().map(of_step).collect();
         }
-        self.bridge.set_way(half.direction, Way { known, learned: Some(learned), ..way });
+        self.bridge.set_way(half.direction, Way { gaussian, net: Some(learned), ..way });
         self.learned += 1;
         Ok(())
     }

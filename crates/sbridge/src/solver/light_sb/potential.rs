@@ -261,9 +261,9 @@ pub(super) fn softmax(terms: &[f64]) -> Vec<f64> {
 /// The index at which cumulated `weights` pass `u`.
 fn pick(weights: &[f64], u: f64) -> usize {
     let mut passed = 0.0;
-    let found = weights.iter().position(|w| {
+    let index = weights.iter().position(|w| {
         passed += w;
         u < passed
     });
-    found.unwrap_or(weights.len() - 1)
+    index.unwrap_or(weights.len() - 1)
 }

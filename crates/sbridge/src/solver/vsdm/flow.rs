@@ -64,7 +64,7 @@ impl ProbabilityFlow {
 
     /// From `start`, `[count, dim]` at the end it flows from, to the other, showing the states at every node to `observe`.
     /// Calls the network twice a step.
-    pub fn carry(
+    pub fn integrate(
         &self,
         net: &Correction<'_>,
         start: Tensor<2>,
