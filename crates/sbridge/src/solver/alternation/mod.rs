@@ -4,12 +4,12 @@
 //!
 //! | method | target of the regression | where its examples come from | half-bridges |
 //! |-|-|-|-|
-//! | [`dsb`] | mean of the step, carried over | paths along the last half-bridge | as many as wanted |
-//! | [`sdsb`] | state before the step | the same | the same |
-//! | [`dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
-//! | [`sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
-//! | [`light_sb_m`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
-//! | [`sgm`] | end of a Brownian bridge | the reference | 1 |
+//! | [`Dsb`] | mean of the step, carried over | paths along the last half-bridge | as many as wanted |
+//! | [`Sdsb`] | state before the step | the same | the same |
+//! | [`Dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
+//! | [`Sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
+//! | [`LightSbM`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
+//! | [`Sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
 //! What a network learns is what the drift has beyond that between Gaussians of the same covariances, which is known in
 //! closed form: straight from pixels, and beside mixtures, it learns all of it.
@@ -17,15 +17,18 @@
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
 //! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
 //!
-//! [`dsb`]: crate::solver::dsb
-//! [`sdsb`]: crate::solver::sdsb
-//! [`dsbm`]: crate::solver::dsbm
-//! [`sf2m`]: crate::solver::sf2m
-//! [`light_sb_m`]: crate::solver::light_sb_m
-//! [`sgm`]: crate::solver::sgm
+//! [`Dsb`]: crate::solver::Dsb
+//! [`Sdsb`]: crate::solver::Sdsb
+//! [`Dsbm`]: crate::solver::Dsbm
+//! [`Sf2m`]: crate::solver::Sf2m
+//! [`LightSbM`]: crate::solver::LightSbM
+//! [`Sgm`]: crate::solver::Sgm
 
+mod method;
 mod settings;
 
+pub use method::AlternationMethod;
+pub(super) use settings::half_bridge_fit;
 pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target};
 
 use std::sync::Arc;
