@@ -144,7 +144,7 @@ const BLOCK: usize = 500;
 const SMALL: usize = 64;
 
 /// The rows in blocks to work on side by side.
-pub fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
+pub(crate) fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
     let [count, _] = rows.dims();
     // Decided by the number of rows alone, so that results do not depend on the machine.
     let blocks = if count < 2 * SMALL { 1 } else { count.div_ceil(BLOCK).max(2) };

@@ -57,10 +57,6 @@ impl Reference for Brownian {
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
         t.full_like(self.sigma())
     }
-
-    fn as_gaussian(&self) -> Option<&dyn GaussianReference> {
-        Some(self)
-    }
 }
 
 impl GaussianReference for Brownian {

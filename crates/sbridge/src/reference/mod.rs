@@ -21,11 +21,6 @@ pub trait Reference {
 
     /// Diffusion g(t), `[batch]`.
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1>;
-
-    /// The reference as a Gaussian process, if it is one.
-    fn as_gaussian(&self) -> Option<&dyn GaussianReference> {
-        None
-    }
 }
 
 /// Mean and variance of an isotropic Gaussian, per row of a batch.
