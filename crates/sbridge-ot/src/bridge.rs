@@ -63,7 +63,7 @@ impl GaussianBridge {
         Ok(Self { source: source.clone(), target: target.clone(), cross, epsilon })
     }
 
-    /// The process over the coupling with cross-covariance `cross` = Cov(X₀, X₁); zero couples independently.
+    /// The process over the coupling with cross-covariance `cross` = Cov(X₀, X₁), `[dim, dim]`; zero couples independently.
     ///
     /// # Errors
     /// As [`GaussianBridge::new`]; also if `cross` has the wrong shape or no joint law has it.

@@ -61,7 +61,7 @@ impl Points {
         self.dim
     }
 
-    /// Point `i`.
+    /// Point `i`, `[dim]`.
     ///
     /// # Panics
     /// If `i` is out of range.
@@ -74,7 +74,7 @@ impl Points {
         self.data.chunks_exact(self.dim)
     }
 
-    /// All coordinates, row by row.
+    /// All coordinates, `[n, dim]`, row by row.
     pub fn as_slice(&self) -> &[f64] {
         &self.data
     }

@@ -65,14 +65,14 @@ pub trait Bridge: Send + Sync {
     /// `t: [batch]`, result `[batch]`.
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1>;
 
-    /// Velocity of the probability flow, u = ½ (v₊ − v₋).
+    /// Velocity of the probability flow, u = ½ (v₊ − v₋), with shapes as in [`drift`](Self::drift).
     fn velocity(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let forward = self.drift(Direction::Forward, t.clone(), x.clone());
         let backward = self.drift(Direction::Backward, t, x);
         (forward - backward) * 0.5
     }
 
-    /// Score of the marginal law, ∇log pₜ = (v₊ + v₋) / g².
+    /// Score of the marginal law, ∇log pₜ = (v₊ + v₋) / g², with shapes as in [`drift`](Self::drift).
     fn score(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let forward = self.drift(Direction::Forward, t.clone(), x.clone());
         let backward = self.drift(Direction::Backward, t.clone(), x);
@@ -113,6 +113,9 @@ impl StepNoise {
 
     /// That of one step for each of `variances`, which are along the columns of `axes`, or where there are none, along
     /// the coordinates; one number stands for all of a step.
+    ///
+    /// # Shapes
+    /// `axes: [dim, dim]`, `variances: [steps][dim]` or `[steps][1]`, in units of the state squared.
     pub fn along(axes: Option<Tensor<2>>, variances: Vec<Vec<f64>>) -> Self {
         Self { variances, axes }
     }

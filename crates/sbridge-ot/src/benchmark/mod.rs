@@ -120,7 +120,7 @@ impl EntropicBenchmark {
         Points::new(rows, self.dim())
     }
 
-    /// Mean and covariance of π*(·|x).
+    /// Mean and covariance of π*(·|x) at `x`, `[dim]`.
     ///
     /// # Errors
     /// If rounding makes the covariance indefinite.

@@ -86,7 +86,7 @@ impl FeatureSpace {
         Ok(Self::Classifier { scaling, net: Box::new(net), accuracy })
     }
 
-    /// Samples in data units as points of this space.
+    /// Samples in data units, `[count, size]`, as points of this space.
     ///
     /// # Errors
     /// [`Error::Transport`] if a value is not finite.

@@ -63,7 +63,7 @@ impl History {
         self.features
     }
 
-    /// Root mean square of the steps of each series.
+    /// Root mean square of the steps of each series, `[dim]`.
     pub fn spread(&self) -> &[f64] {
         &self.spread
     }

@@ -145,7 +145,7 @@ impl Pasts {
         Self { history, context, net, times, steps }
     }
 
-    /// The same pasts with other states to learn, one for each.
+    /// The same pasts with other states to learn, one for each, `[count, dim]`.
     ///
     /// # Panics
     /// If there are more or fewer.

@@ -80,9 +80,9 @@ impl DriftRegression {
         }
     }
 
-    /// The variances of every one of `steps` steps, along the axes of what is known or the coordinates, given that
-    /// `drift` was learned: what the bridge between state and target leaves, and how the target varies about its mean,
-    /// which is what the drift is.
+    /// The variances of every one of `steps` steps, `[steps][dim]`, along the axes of what is known or the coordinates,
+    /// given that `drift` was learned: what the bridge between state and target leaves, and how the target varies about
+    /// its mean, which is what the drift is.
     pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<Vec<f64>> {
         self.examples.renew(&mut self.rng.fork("transitions"));
         self.generation = None;

@@ -53,7 +53,8 @@ struct Generation {
 }
 
 impl PathMatching {
-    /// Examples of the drift against `direction`, in which `chain` is walked from `count` of the `starts` at a time.
+    /// Examples of the drift against `direction`, in which `chain` is simulated from `count` of the `starts`,
+    /// `[rows, dim]`, at a time.
     pub fn new(
         chain: Arc<dyn PairBridge>,
         direction: Direction,

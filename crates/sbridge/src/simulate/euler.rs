@@ -44,7 +44,7 @@ pub fn integrate(
     x
 }
 
-/// Where [`integrate`] ends, in blocks of rows that run side by side.
+/// Where [`integrate`] ends, `[batch, dim]` as `start`, in blocks of rows that run side by side.
 pub fn endpoints(
     bridge: &dyn Bridge,
     direction: Direction,
@@ -57,7 +57,8 @@ pub fn endpoints(
     Tensor::cat(ends, 0)
 }
 
-/// States of [`integrate`] at all grid points, one more than there are steps, in blocks of rows that run side by side.
+/// States of [`integrate`] at all grid points, one more than there are steps and `[batch, dim]` each, in blocks of rows
+/// that run side by side.
 pub fn paths(
     bridge: &dyn Bridge,
     direction: Direction,

@@ -10,7 +10,7 @@ use crate::solver::alternation::{
     half_bridge_fit,
 };
 
-/// [SF]²M, by its two drifts.
+/// \[SF\]²M, by its two drifts.
 #[derive(Clone, Copy, Debug)]
 pub struct Sf2m;
 

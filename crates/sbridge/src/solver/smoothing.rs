@@ -26,7 +26,12 @@ impl<S: SmoothedScore> SmoothingBridge<S> {
         Self { score, reference }
     }
 
-    /// v(t) = ε (1 − t), the variance of the noise left at time t.
+    /// The smoothed score that drives it.
+    pub fn smoothed_score(&self) -> &S {
+        &self.score
+    }
+
+    /// v(t) = ε (1 − t), the variance of the noise left at time t; `[batch]` both.
     pub fn variance(&self, t: Tensor<1>) -> Tensor<1> {
         (-t + 1.0) * self.reference.epsilon()
     }

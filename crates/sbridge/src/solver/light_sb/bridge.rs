@@ -29,7 +29,7 @@ pub struct LightSb {
 pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) -> ControlFlow<()> + 'a;
 
 impl LightSb {
-    /// Fits both directions between the rows of `source` and `target`, in data units, for ε in their squares.
+    /// Fits both directions between the rows of `source` and `target`, `[count, dim]` in data units, for ε in their squares.
     ///
     /// # Errors
     /// [`Error::Shape`] for rows of different length; as [`fit`].
@@ -71,7 +71,8 @@ impl LightSb {
         }
     }
 
-    /// Mean and covariance of the other end given the one at `x`, in data units, exactly from the plan.
+    /// Mean, `[dim]`, and covariance, `[dim, dim]`, of the other end given the one at `x`, `[dim]`, in data units, exactly
+    /// from the plan.
     pub fn conditional_moments(&self, direction: Direction, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
         let [from, to] = direction.ends();
         let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));

@@ -102,12 +102,12 @@ impl LightPotential {
         self.components.iter().map(|c| c.ln_weight).collect()
     }
 
-    /// The r_k.
+    /// The r_k, `[K][dim]`.
     pub fn centres(&self) -> Vec<Vec<f64>> {
         self.components.iter().map(|c| c.centre.clone()).collect()
     }
 
-    /// The Cholesky factors L_k, S_k = L_k L_kᵀ.
+    /// The Cholesky factors L_k, S_k = L_k L_kᵀ, `[K][dim, dim]`.
     pub fn factors(&self) -> Vec<Mat<f64>> {
         self.components.iter().map(|c| c.factor.clone()).collect()
     }
@@ -121,7 +121,7 @@ impl LightPotential {
         self.components.iter().map(term).collect()
     }
 
-    /// The weights ω_k(x) of the plan's components.
+    /// The weights ω_k(x) of the plan's components at `x`, `[dim]`; `[K]`.
     pub fn responsibilities(&self, x: &[f64]) -> Vec<f64> {
         softmax(&self.source_terms(x))
     }
@@ -149,7 +149,7 @@ impl LightPotential {
         rows.collect::<Vec<_>>().concat()
     }
 
-    /// Mean and covariance of π(·|x).
+    /// Mean, `[dim]`, and covariance, `[dim, dim]`, of π(·|x) at `x`, `[dim]`.
     pub fn conditional_moments(&self, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
         let (dim, weights) = (self.dim(), self.responsibilities(x));
         let means: Vec<Vec<f64>> = (0..self.len()).map(|k| self.conditional_mean(k, x)).collect();

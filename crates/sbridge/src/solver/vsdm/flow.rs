@@ -57,7 +57,7 @@ impl ProbabilityFlow {
         &self.frames
     }
 
-    /// What the clock shows at the nodes.
+    /// What the clock shows at the nodes, `[nodes]`.
     pub fn clock(&self) -> &[f64] {
         &self.clock
     }

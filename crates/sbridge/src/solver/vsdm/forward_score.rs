@@ -73,7 +73,7 @@ impl StepMoments {
         self.score_state *= faer::Scale(factor);
     }
 
-    /// S, the covariance of the states.
+    /// S, the covariance of the states, `[dim, dim]`.
     pub fn state_covariance(&self) -> Mat<f64> {
         self.without_means(&self.state_state, &self.state)
     }

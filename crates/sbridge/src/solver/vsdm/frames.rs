@@ -133,7 +133,7 @@ impl Frame {
         self.output_scale
     }
 
-    /// The noise level that the network is conditioned on, for each row of `x`.
+    /// The noise level that the network is conditioned on, for each row of `x`: `[count]`.
     pub fn level(&self, x: &Tensor<2>) -> Tensor<1> {
         per_row(self.level, x)
     }

@@ -118,7 +118,7 @@ impl<N: Module> VariationalModel<N> {
 }
 
 impl VariationalModel {
-    /// `count` samples by the probability flow: two calls of the network for each step.
+    /// `count` samples by the probability flow, `[count, dim]`: two calls of the network for each step.
     ///
     /// # Errors
     /// As [`flow`](Self::flow).

@@ -20,7 +20,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// The same, seen at other nodes.
+    /// The same with other nodes.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for nodes that do not rise to 1.
