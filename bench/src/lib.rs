@@ -21,8 +21,8 @@ use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmb
 use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
-use sbridge::solver::alternation::{Alternation, AlternationSettings};
-use sbridge::solver::{dsb, dsbm};
+use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings};
+use sbridge::solver::{Dsb, Dsbm};
 use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
 use sbridge_kernels::Activation::Silu;
 use sbridge_ot::{Points, SinkhornSettings};
@@ -45,12 +45,12 @@ pub fn work(name: &str) -> Result<Work, String> {
         ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
         ["unet-step", batch, channels] => Ok(unet_step(size(batch)?, size(channels)?)),
         ["half-bridge", batch, width, steps, uses] => {
-            let mut preset = dsbm();
+            let mut preset = Dsbm.defaults();
             preset.cache.uses = size(uses)?;
             Ok(half_bridge(preset, size(batch)?, size(width)?, size(steps)?))
         }
         ["dsb-half-bridge", batch, width, steps] => {
-            Ok(half_bridge(dsb(), size(batch)?, size(width)?, size(steps)?))
+            Ok(half_bridge(Dsb.defaults(), size(batch)?, size(width)?, size(steps)?))
         }
         ["assignment", count] => Ok(assignment(size(count)?)),
         ["sinkhorn", count] => Ok(sinkhorn(size(count)?)),

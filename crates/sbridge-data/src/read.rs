@@ -6,8 +6,9 @@ use std::{fs, io};
 use crate::dataset::Dataset;
 use crate::file::read_file;
 use crate::format::{csv, folder, idx, npy, npz};
+use crate::kind::SourceKind;
 use crate::reading::Reading;
-use crate::source::{self, SourceKind};
+use crate::source;
 use crate::{Limits, Result, builtin};
 
 /// Reads a source; values may still be NaN or infinite.

@@ -36,8 +36,9 @@ mod vectorise;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, Moments, gradient_norm};
-pub use convolution::{Window, conv_transpose2d, conv2d};
+pub use convolution::{conv_transpose2d, conv2d};
 pub use features::{asinh, sin_cos};
 pub use linear::{linear, linear_add};
 pub use normal::fill_normal;
-pub use normalise::{NORM_EPSILON, group_norm, layer_norm};
+pub use normalise::{group_norm, layer_norm};
+pub use reference::{NORM_EPSILON, Window};

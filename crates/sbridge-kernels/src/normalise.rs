@@ -8,11 +8,8 @@ use burn::tensor::Tensor;
 use crate::activation::{Activation, for_each_activation};
 use crate::array::{Array, buffer};
 use crate::operation::{Operation, are_on_cpu, run};
-use crate::reference;
+use crate::reference::{self, NORM_EPSILON};
 use crate::vectorise::{sum, vectorise};
-
-/// Added to a variance before its root.
-pub const NORM_EPSILON: f32 = 1e-5;
 
 /// Normalises every row, then f(γ x̂ + β).
 ///

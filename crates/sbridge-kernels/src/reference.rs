@@ -5,8 +5,20 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation, module};
 
 use crate::activation::{Activation, LEAK};
-use crate::convolution::Window;
-use crate::normalise::NORM_EPSILON;
+
+/// Added to a variance before its root.
+pub const NORM_EPSILON: f32 = 1e-5;
+
+/// A square window that moves over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Pixels along a side.
+    pub side: usize,
+    /// Pixels between neighbouring windows.
+    pub stride: usize,
+    /// Zeros added around the image.
+    pub padding: usize,
+}
 
 /// f of every element.
 pub fn activate<const D: usize>(x: Tensor<D>, f: Activation) -> Tensor<D> {

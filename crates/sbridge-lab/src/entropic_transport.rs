@@ -1,13 +1,15 @@
 //! Solvers on the entropic transport benchmark, where the plan is known exactly.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use faer::Mat;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use sbridge::reference::{Brownian, GaussianReference};
 use sbridge::rng::Rng;
-use sbridge::simulate::ends_of_walks;
+use sbridge::simulate::endpoints;
 use sbridge::solver::alternation::Alternation;
 use sbridge::solver::light_sb::LightSb;
 use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
@@ -197,7 +199,9 @@ impl<'a> Judge<'a> {
         let rng = self.rng.fork(method.name());
         if let Some(settings) = &config.light_sb {
             let fitted =
-                LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {})?;
+                LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {
+                    ControlFlow::Continue(())
+                })?;
             let seconds = started.elapsed().as_secs_f64();
             // The plan's moments are known, so no draws blur them.
             let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |_, x| {
@@ -342,12 +346,12 @@ impl Bridge for Exact<'_> {
 }
 
 impl PairBridge for Exact<'_> {
-    fn epsilon(&self) -> f64 {
-        self.0.epsilon()
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(Brownian::with_epsilon(self.0.epsilon()).expect("instances have a positive ε"))
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
+        endpoints(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
@@ -355,7 +359,7 @@ impl PairBridge for Exact<'_> {
     }
 
     fn step_noise(&self, _direction: Direction) -> StepNoise {
-        StepNoise::brownian(self.epsilon(), EXACT_STEPS)
+        StepNoise::of_reference(self.reference().as_ref(), EXACT_STEPS)
     }
 }
 

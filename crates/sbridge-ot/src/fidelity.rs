@@ -51,7 +51,7 @@ pub fn nearest_neighbour_ratio(generated: &Points, test: &Points, train: &Points
 /// # Errors
 /// If the dimensions differ.
 pub fn median_nearest_distance(points: &Points, base: &Points) -> Result<f64> {
-    nearest_neighbours(points, base, 1).map(|found| median(found.distances))
+    nearest_neighbours(points, base, 1).map(|nearest| median(nearest.distances))
 }
 
 /// Share of `points` inside the union of k-neighbour balls of `manifold`.

@@ -44,7 +44,7 @@ impl Gaussian {
         Ok(Self { mean, cov: symmetric_part(cov.as_ref()), spectrum })
     }
 
-    /// N(mean, var·I).
+    /// N(mean, var·I), with `mean: [dim]`.
     ///
     /// # Errors
     /// As [`Gaussian::new`].

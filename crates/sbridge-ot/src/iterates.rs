@@ -76,9 +76,9 @@ mod tests {
             (0.615385, 0.994083),
             (0.619048, 1.002268),
         ];
-        for (found, (covariance, free_variance)) in proportional_fitting([1.0; 2], 1.0).zip(table) {
-            assert!((found.covariance - covariance).abs() < TABLE, "{found:?}");
-            assert!((found.free_variance - free_variance).abs() < TABLE, "{found:?}");
+        for (iterate, (covariance, free_variance)) in proportional_fitting([1.0; 2], 1.0).zip(table) {
+            assert!((iterate.covariance - covariance).abs() < TABLE, "{iterate:?}");
+            assert!((iterate.free_variance - free_variance).abs() < TABLE, "{iterate:?}");
         }
     }
 
@@ -90,10 +90,10 @@ mod tests {
         let bridge = GaussianBridge::new(&x, &y, epsilon).expect("one dimension");
         let covariance = bridge.cross_covariance()[(0, 0)];
         for (n, free) in [(200, target), (201, source)] {
-            let found = proportional_fitting([source, target], epsilon).nth(n).expect("it has no end");
+            let iterate = proportional_fitting([source, target], epsilon).nth(n).expect("it has no end");
             // Fixed points are met to rounding after so many contractions.
-            assert!((found.covariance - covariance).abs() < 1e-12, "{found:?}");
-            assert!((found.free_variance - free).abs() < 1e-12, "{found:?}");
+            assert!((iterate.covariance - covariance).abs() < 1e-12, "{iterate:?}");
+            assert!((iterate.free_variance - free).abs() < 1e-12, "{iterate:?}");
         }
     }
 
@@ -106,8 +106,8 @@ mod tests {
             (10.0, [0.096356, 0.098948, 0.099018]),
         ];
         for (epsilon, expected) in table {
-            for (found, expected) in markovian_fitting(epsilon, 0.0).skip(1).zip(expected) {
-                assert!((found - expected).abs() < TABLE, "ε = {epsilon}: {found} {expected}");
+            for (iterate, expected) in markovian_fitting(epsilon, 0.0).skip(1).zip(expected) {
+                assert!((iterate - expected).abs() < TABLE, "ε = {epsilon}: {iterate} {expected}");
             }
         }
     }
@@ -119,9 +119,9 @@ mod tests {
             let proportional =
                 proportional_fitting([1.0; 2], epsilon).nth(200).map(|iterate| iterate.covariance);
             let markovian = markovian_fitting(epsilon, 0.0).nth(200);
-            for found in [proportional, markovian] {
+            for iterate in [proportional, markovian] {
                 // Fixed points are met to rounding after so many contractions.
-                assert!(found.is_some_and(|c| (c - limit).abs() < 1e-12), "{found:?} {limit}");
+                assert!(iterate.is_some_and(|c| (c - limit).abs() < 1e-12), "{iterate:?} {limit}");
             }
         }
     }

@@ -126,7 +126,7 @@ pub fn times(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     out
 }
 
-/// (A + Aᵀ)/2: symmetric to the bit.
+/// (A + Aᵀ)/2 of a square matrix: symmetric to the bit.
 pub fn symmetric_part(a: MatRef<'_, f64>) -> Mat<f64> {
     Mat::from_fn(a.nrows(), a.ncols(), |i, j| 0.5 * (a[(i, j)] + a[(j, i)]))
 }
@@ -136,7 +136,7 @@ pub(crate) fn scaled_identity(dim: usize, c: f64) -> Mat<f64> {
     Mat::from_fn(dim, dim, |i, j| if i == j { c } else { 0.0 })
 }
 
-/// Σᵢ aᵢᵢ.
+/// Σᵢ aᵢᵢ of a square matrix.
 ///
 /// # Panics
 /// If `a` is not square.
@@ -223,7 +223,7 @@ fn pade_coefficients<const N: usize>() -> [f64; 14] {
     b
 }
 
-/// The solution X of A X + X Aᵀ = Q.
+/// The solution X of A X + X Aᵀ = Q, all `[dim, dim]`.
 ///
 /// A symmetric A is solved in its eigenbasis; any other as a linear system of d² unknowns, for d ≤ 32.
 ///

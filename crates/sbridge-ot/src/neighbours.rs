@@ -70,7 +70,7 @@ fn search(
     if k > available {
         return Err(OtError::TooFewPoints { what: "k nearest neighbours", needed: k, got: available });
     }
-    let found = scan(
+    let nearest = scan(
         queries,
         base,
         |_| Nearest::new(k),
@@ -78,7 +78,7 @@ fn search(
             nearest.offer(squared, first, |index| excluded(query, index));
         },
     );
-    let rows: Vec<Vec<(f64, usize)>> = found
+    let rows: Vec<Vec<(f64, usize)>> = nearest
         .into_par_iter()
         .enumerate()
         .map(|(i, nearest)| nearest.with_exact_distances(queries.row(i), base))
@@ -90,17 +90,17 @@ fn search(
 /// The k least squared distances seen so far, ascending.
 struct Nearest {
     k: usize,
-    found: Vec<(f64, usize)>,
+    nearest: Vec<(f64, usize)>,
 }
 
 impl Nearest {
     fn new(k: usize) -> Self {
-        Self { k, found: Vec::with_capacity(k + 1) }
+        Self { k, nearest: Vec::with_capacity(k + 1) }
     }
 
     /// The squared distance a candidate must beat.
     fn bound(&self) -> f64 {
-        if self.found.len() < self.k { f64::INFINITY } else { self.found[self.k - 1].0 }
+        if self.nearest.len() < self.k { f64::INFINITY } else { self.nearest[self.k - 1].0 }
     }
 
     /// Consider base points `first..` at these squared distances.
@@ -125,9 +125,9 @@ impl Nearest {
     }
 
     fn insert(&mut self, squared: f64, index: usize) {
-        let place = self.found.partition_point(|(d, _)| *d <= squared);
-        self.found.insert(place, (squared, index));
-        self.found.truncate(self.k);
+        let place = self.nearest.partition_point(|(d, _)| *d <= squared);
+        self.nearest.insert(place, (squared, index));
+        self.nearest.truncate(self.k);
     }
 
     /// Euclidean distances of the points found, from differences.
@@ -136,9 +136,10 @@ impl Nearest {
             let squared: f64 = query.iter().zip(base.row(index)).map(|(q, b)| (q - b) * (q - b)).sum();
             (squared.sqrt(), index)
         };
-        let mut found: Vec<(f64, usize)> = self.found.into_iter().map(|(_, index)| exact(index)).collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        found
+        let mut nearest: Vec<(f64, usize)> =
+            self.nearest.into_iter().map(|(_, index)| exact(index)).collect();
+        nearest.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        nearest
     }
 }
 
@@ -237,14 +238,14 @@ mod tests {
     #[test]
     fn they_are_the_head_of_the_sorted_distances() {
         let (queries, base) = (normal(70, 1), normal(1100, 2)); // more than one tile both ways
-        let found = nearest_neighbours(&queries, &base, 5).unwrap();
+        let nearest = nearest_neighbours(&queries, &base, 5).unwrap();
         for (i, q) in queries.rows().enumerate() {
             let distance = |b: &[f64]| q.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
             let mut all: Vec<(f64, usize)> = base.rows().enumerate().map(|(j, b)| (distance(b), j)).collect();
             all.sort_by(|a, b| a.0.total_cmp(&b.0));
             for (rank, (expected, index)) in all[..5].iter().enumerate() {
-                assert_eq!(found.indices[i * 5 + rank], *index);
-                assert!((found.distances[i * 5 + rank] - expected).abs() < 1e-14); // one formula, two orders
+                assert_eq!(nearest.indices[i * 5 + rank], *index);
+                assert!((nearest.distances[i * 5 + rank] - expected).abs() < 1e-14); // one formula, two orders
             }
         }
     }
@@ -252,9 +253,9 @@ mod tests {
     #[test]
     fn a_point_is_not_its_own_neighbour_but_its_copy_is() {
         let points = Points::new(vec![0.0, 1.0, 1.0, 5.0], 1).unwrap();
-        let found = nearest_neighbours_within(&points, 1).unwrap();
-        assert_eq!(found.indices, [1, 2, 1, 1]);
-        assert_eq!(found.distances, [1.0, 0.0, 0.0, 4.0]);
+        let nearest = nearest_neighbours_within(&points, 1).unwrap();
+        assert_eq!(nearest.indices, [1, 2, 1, 1]);
+        assert_eq!(nearest.distances, [1.0, 0.0, 0.0, 4.0]);
     }
 
     #[test]
@@ -267,10 +268,10 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_nothing() {
         let (queries, base) = (normal(200, 3), normal(300, 4));
-        let found = |threads| {
+        let nearest = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| nearest_neighbours(&queries, &base, 3).unwrap())
         };
-        assert_eq!(found(1), found(3));
+        assert_eq!(nearest(1), nearest(3));
     }
 }

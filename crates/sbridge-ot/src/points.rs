@@ -2,7 +2,7 @@
 //!
 //! Tests: what the constructor refuses is named by row and column; moments agree with hand calculation.
 
-use faer::{Mat, MatRef};
+use faer::Mat;
 
 use crate::error::{OtError, Result};
 
@@ -61,7 +61,7 @@ impl Points {
         self.dim
     }
 
-    /// Point `i`.
+    /// Point `i`, `[dim]`.
     ///
     /// # Panics
     /// If `i` is out of range.
@@ -74,14 +74,9 @@ impl Points {
         self.data.chunks_exact(self.dim)
     }
 
-    /// All coordinates, row by row.
+    /// All coordinates, `[n, dim]`, row by row.
     pub fn as_slice(&self) -> &[f64] {
         &self.data
-    }
-
-    /// The cloud as an `[n, dim]` matrix, without copying.
-    pub fn as_mat(&self) -> MatRef<'_, f64> {
-        MatRef::from_row_major_slice(&self.data, self.len(), self.dim)
     }
 
     /// The points at `indices`, in that order; repetition is allowed.
@@ -141,14 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_the_matrix_view_agree() {
+    fn rows_are_those_of_the_data() {
         let points = Points::from_f32(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3).unwrap();
         assert_eq!((points.len(), points.dim()), (2, 3));
-        for (i, row) in points.rows().enumerate() {
-            for (j, x) in row.iter().enumerate() {
-                assert_eq!(points.as_mat()[(i, j)], *x);
-            }
-        }
+        assert_eq!(points.rows().collect::<Vec<_>>(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        assert_eq!(points.row(1), [4.0, 5.0, 6.0]);
         assert_eq!(points.subset(&[1, 1]).unwrap().as_slice(), [4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
     }
 

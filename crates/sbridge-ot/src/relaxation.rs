@@ -34,7 +34,7 @@ pub(crate) struct Relaxation {
 
 impl Relaxation {
     /// The factor `omega`, learned on a problem like this, until the first window has been seen; 1 where nothing has.
-    pub(crate) fn starting_at(omega: f64) -> Self {
+    pub(crate) fn new(omega: f64) -> Self {
         Self { omega, first_error: f64::NAN, sweeps: 0 }
     }
 
@@ -46,7 +46,7 @@ impl Relaxation {
     /// Learn from the error before the next sweep.
     pub(crate) fn observe(&mut self, error: f64) {
         if error > NEAR {
-            *self = Self::starting_at(1.0);
+            *self = Self::new(1.0);
             return;
         }
         if self.sweeps == 0 {
@@ -55,7 +55,7 @@ impl Relaxation {
         let seen = self.sweeps;
         self.sweeps += 1;
         if seen >= window(self.omega) {
-            self.omega = improved(self.omega, error / self.first_error, seen);
+            self.omega = updated(self.omega, error / self.first_error, seen);
             self.sweeps = 0;
         }
     }
@@ -67,7 +67,7 @@ fn window(omega: f64) -> usize {
 }
 
 /// The factor to use after `sweeps` under `omega` multiplied the error by `growth`.
-fn improved(omega: f64, growth: f64, sweeps: usize) -> f64 {
+fn updated(omega: f64, growth: f64, sweeps: usize) -> f64 {
     if growth > DIVERGENCE / (2.0 - omega) || !growth.is_finite() {
         return 1.0;
     }
@@ -103,7 +103,7 @@ mod tests {
     fn a_slow_quadratic_needs_about_as_few_sweeps_as_with_the_best_factor() {
         let c: f64 = 0.999;
         let best = 2.0 / (1.0 + (1.0 - c * c).sqrt());
-        let mut relaxation = Relaxation::starting_at(1.0);
+        let mut relaxation = Relaxation::new(1.0);
         let learned = sweeps(c, |error| {
             relaxation.observe(error);
             relaxation.omega()
@@ -116,14 +116,14 @@ mod tests {
 
     #[test]
     fn far_from_the_solution_sweeps_are_plain() {
-        let mut relaxation = Relaxation::starting_at(1.0);
+        let mut relaxation = Relaxation::new(1.0);
         (0..100).for_each(|_| relaxation.observe(0.5));
         assert_eq!(relaxation.omega(), 1.0);
     }
 
     #[test]
     fn divergence_brings_back_plain_sweeps() {
-        assert_eq!(improved(1.9, 1000.0, 40), 1.0);
-        assert_eq!(improved(1.9, f64::NAN, 40), 1.0);
+        assert_eq!(updated(1.9, 1000.0, 40), 1.0);
+        assert_eq!(updated(1.9, f64::NAN, 40), 1.0);
     }
 }

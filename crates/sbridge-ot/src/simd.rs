@@ -59,8 +59,8 @@ pub(crate) fn least(values: &[f64]) -> f64 {
 pub(crate) fn position(values: &[f64], value: f64) -> Option<usize> {
     const BLOCK: usize = 32;
     for (block, chunk) in values.chunks(BLOCK).enumerate() {
-        let found = chunk.iter().fold(false, |found, x| found | (*x == value));
-        if found {
+        let contained = chunk.iter().fold(false, |contained, x| contained | (*x == value));
+        if contained {
             return chunk.iter().position(|x| *x == value).map(|offset| block * BLOCK + offset);
         }
     }

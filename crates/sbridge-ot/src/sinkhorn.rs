@@ -31,7 +31,7 @@ const COARSE_TOLERANCE: f64 = 1e-3;
 const COARSE_SWEEPS: usize = 200;
 
 /// The largest cost in units of ε: potentials are of its size, and known to a few units in the sixteenth digit.
-const MOST_EPSILONS: f64 = 1e12;
+const MAX_COST_OVER_EPSILON: f64 = 1e12;
 
 /// When to stop, and the problem's one parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +133,7 @@ pub(crate) fn check(x: &Points, y: &Points, settings: &SinkhornSettings) -> Resu
             fix: "",
         });
     }
-    if largest_cost(x, y) > MOST_EPSILONS * settings.epsilon {
+    if largest_cost(x, y) > MAX_COST_OVER_EPSILON * settings.epsilon {
         return Err(OtError::Setting {
             name: "epsilon",
             requirement: "at least a trillionth of the largest cost, or rounding hides the plan",
@@ -186,22 +186,22 @@ impl<'a> Problem<'a> {
         let Start { g, omega: learned } = self.start(&to_x, &to_y);
         let mut f = update_f(&g, self.epsilon);
         let mut g = update_g(&f, self.epsilon);
-        let mut relaxation = Relaxation::starting_at(learned);
+        let mut relaxation = Relaxation::new(learned);
         let (mut iterations, mut omega) = (1, 1.0);
         let marginal_error = loop {
             let next = update_f(&g, self.epsilon);
             let error = self.source_marginal_error(&f, &next);
             // Only a plain sweep leaves the target marginal exact, so the last sweep is always plain.
-            let settled = error <= settings.tolerance;
-            if omega == 1.0 && (settled || iterations >= settings.max_iterations) {
+            let within_tolerance = error <= settings.tolerance;
+            if omega == 1.0 && (within_tolerance || iterations >= settings.max_iterations) {
                 break error;
             }
             relaxation.observe(error);
             iterations += 1;
-            let last = settled || iterations >= settings.max_iterations;
+            let last = within_tolerance || iterations >= settings.max_iterations;
             omega = if last { 1.0 } else { relaxation.omega() };
-            overshoot(&mut f, &next, omega);
-            overshoot(&mut g, &update_g(&f, self.epsilon), omega);
+            over_relax(&mut f, &next, omega);
+            over_relax(&mut g, &update_g(&f, self.epsilon), omega);
         };
         let value = self.expectation(&self.a, &f) + self.expectation(&self.b, &g);
         let transport_cost = self.transport_cost(&to_y, &f, &g);
@@ -222,7 +222,7 @@ impl<'a> Problem<'a> {
     /// The potential g to start from: that of a small part of both clouds, which solves most of the problem in a
     /// hundredth of the time, or for small clouds one sweep at each of a falling sequence of ε.
     fn start(&self, to_x: &Columns, to_y: &Columns) -> Start {
-        if let (Some((x, a)), Some((y, b))) = (part(self.x, &self.a), part(self.y, &self.b)) {
+        if let (Some((x, a)), Some((y, b))) = (subsample(self.x, &self.a), subsample(self.y, &self.b)) {
             let coarse = Problem { x: &x, y: &y, a: a.clone(), b, epsilon: self.epsilon };
             let settings = SinkhornSettings {
                 epsilon: self.epsilon,
@@ -267,7 +267,7 @@ impl<'a> Problem<'a> {
 }
 
 /// Points at even strides with their share of the weight, if a cloud is large enough to be worth it.
-fn part(points: &Points, weights: &[f64]) -> Option<(Points, Vec<f64>)> {
+fn subsample(points: &Points, weights: &[f64]) -> Option<(Points, Vec<f64>)> {
     if points.len() < 2 * COARSE {
         return None;
     }
@@ -289,7 +289,7 @@ pub(crate) fn largest_cost(x: &Points, y: &Points) -> f64 {
 }
 
 /// h ← h + ω (next − h).
-fn overshoot(h: &mut [f64], next: &[f64], omega: f64) {
+fn over_relax(h: &mut [f64], next: &[f64], omega: f64) {
     for (h, next) in h.iter_mut().zip(next) {
         // Written so that ω = 1 returns `next` to the bit.
         *h = *next + (omega - 1.0) * (*next - *h);

@@ -6,7 +6,7 @@ use sbridge_data::Dataset;
 
 use crate::data;
 use crate::error::{Result, RunError};
-use crate::task::{Carried, Carry, Route};
+use crate::task::{Carried, Carrier, Route};
 
 /// Values carried at once, at most: 4 GB of them, several times.
 const MOST_VALUES: usize = 1 << 30;
@@ -16,7 +16,7 @@ const MOST_VALUES: usize = 1 << 30;
 /// # Errors
 /// [`RunError`] for an input of another shape or too large, a route that leads nowhere, or samples that are carried to
 /// no finite place.
-pub(crate) fn carry(run: &dyn Carry, input: &Dataset, route: &Route, device: &Device) -> Result<Carried> {
+pub(crate) fn carry(run: &dyn Carrier, input: &Dataset, route: &Route, device: &Device) -> Result<Carried> {
     route.check()?;
     let size = run.shape().size();
     if input.shape().size() != size {

@@ -122,7 +122,7 @@ impl RunError {
             | Self::PathsDiverged { .. }
             | Self::CarriedNowhere { .. }
             | Self::Library(sbridge::Error::Diverged(_)) => 3,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::Library(sbridge::Error::Interrupted) => 130,
             Self::Disk { .. }
             | Self::Unsaved { .. }
             | Self::Data(sbridge_data::DataError::Unwritable { .. }) => 1,

@@ -13,7 +13,7 @@ use crate::folder::manifest::Manifest;
 use crate::quality::{Headline, Judgement};
 use crate::run;
 use crate::settings::{DataConfig, Given, Settings as _};
-use crate::task::{Carried, Carry, Forecast, Generate, Route, Run, Task};
+use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, Task};
 use crate::tasks::between::Between;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
@@ -219,19 +219,19 @@ pub trait AnyRun {
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn generator(&self) -> Result<&dyn Generate>;
+    fn generator(&self) -> Result<&dyn Generator>;
 
     /// The run as something that carries samples.
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn carrier(&self) -> Result<&dyn Carry>;
+    fn carrier(&self) -> Result<&dyn Carrier>;
 
     /// The run as something that forecasts.
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn forecaster(&self) -> Result<&dyn Forecast>;
+    fn forecaster(&self) -> Result<&dyn Forecaster>;
 
     /// Carries samples.
     ///
@@ -261,15 +261,15 @@ impl<T: Task> AnyRun for Run<T> {
         Run::report(self)
     }
 
-    fn generator(&self) -> Result<&dyn Generate> {
+    fn generator(&self) -> Result<&dyn Generator> {
         Run::generator(self)
     }
 
-    fn carrier(&self) -> Result<&dyn Carry> {
+    fn carrier(&self) -> Result<&dyn Carrier> {
         Run::carrier(self)
     }
 
-    fn forecaster(&self) -> Result<&dyn Forecast> {
+    fn forecaster(&self) -> Result<&dyn Forecaster> {
         Run::forecaster(self)
     }
 

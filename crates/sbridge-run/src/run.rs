@@ -13,7 +13,7 @@ use crate::folder::{RunFolder, atomic};
 use crate::page;
 use crate::samples;
 use crate::settings::{DataConfig, Given, Settings};
-use crate::task::{Carried, Carry, Forecast, Generate, Opened, Route, Run, Task};
+use crate::task::{Carried, Carrier, Forecaster, Generator, Opened, Route, Run, Task};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -98,18 +98,19 @@ fn learn<T: Task>(
         device,
         command,
     };
-    let learned = T::learn(&mut learning, data).map_err(|error| of_this_run(error, folder.path()));
+    let learned = T::learn(&mut learning, data);
+    let learned = learned.map_err(|error| of_this_run(error, T::command(&method), folder.path()));
     folder.conclude(&mut manifest, learned)?;
     Run::open(folder, context)
 }
 
-/// An error after which `run` is the folder to go on from, whichever part of it was at work.
-fn of_this_run(error: RunError, run: &Path) -> RunError {
+/// An error after which `run`, made by `command`, is the folder to go on from, whichever part of it was at work.
+fn of_this_run(error: RunError, command: String, run: &Path) -> RunError {
     match error {
-        RunError::Interrupted { command, .. } => RunError::Interrupted { command, folder: run.into() },
-        RunError::Unsaved { reason, command, .. } => {
-            RunError::Unsaved { reason, command, folder: run.into() }
+        RunError::Interrupted { .. } | RunError::Library(sbridge::Error::Interrupted) => {
+            RunError::Interrupted { command, folder: run.into() }
         }
+        RunError::Unsaved { reason, .. } => RunError::Unsaved { reason, command, folder: run.into() },
         error => error,
     }
 }
@@ -140,7 +141,7 @@ impl<T: Task> Run<T> {
     /// [`RunError`], with the exit code a command should end with.
     pub fn finish(&mut self) -> Result<T::Judgement> {
         let started = Instant::now();
-        if let Some(run) = T::generate(self) {
+        if let Some(run) = T::generator(self) {
             self.keep_samples(run)?;
             self.manifest.add_seconds("sample", started.elapsed().as_secs_f64());
             self.manifest.peak_memory = peak_memory();
@@ -149,7 +150,7 @@ impl<T: Task> Run<T> {
         self.judge(None)
     }
 
-    fn keep_samples(&self, run: &dyn Generate) -> Result<()> {
+    fn keep_samples(&self, run: &dyn Generator) -> Result<()> {
         let drawn = run.generate(run.usual_count(), &[], self.seed())?;
         samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range())?;
         if !run.shape().is_image() {
@@ -197,24 +198,24 @@ impl<T: Task> Run<T> {
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn generator(&self) -> Result<&dyn Generate> {
-        T::generate(self).ok_or_else(|| self.refuse("generate samples"))
+    pub fn generator(&self) -> Result<&dyn Generator> {
+        T::generator(self).ok_or_else(|| self.refuse("generate samples"))
     }
 
     /// The run as something that carries samples.
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn carrier(&self) -> Result<&dyn Carry> {
-        T::carry(self).ok_or_else(|| self.refuse("carry samples"))
+    pub fn carrier(&self) -> Result<&dyn Carrier> {
+        T::carrier(self).ok_or_else(|| self.refuse("carry samples"))
     }
 
     /// The run as something that forecasts.
     ///
     /// # Errors
     /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn forecaster(&self) -> Result<&dyn Forecast> {
-        T::forecast(self).ok_or_else(|| self.refuse("forecast"))
+    pub fn forecaster(&self) -> Result<&dyn Forecaster> {
+        T::forecaster(self).ok_or_else(|| self.refuse("forecast"))
     }
 
     /// Carries the samples of `input` along `route`.
@@ -229,9 +230,9 @@ impl<T: Task> Run<T> {
     fn refuse(&self, asked: &str) -> RunError {
         let run = self.folder.path().display();
         let uses = [
-            T::generate(self).map(|_| format!("sbridge sample {run} --out FILE")),
-            T::carry(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
-            T::forecast(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),
+            T::generator(self).map(|_| format!("sbridge sample {run} --out FILE")),
+            T::carrier(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
+            T::forecaster(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),
         ];
         let uses: Vec<String> = uses.into_iter().flatten().collect();
         let method = self.method();

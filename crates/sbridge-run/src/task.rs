@@ -95,18 +95,18 @@ pub trait Task: Sized + 'static {
     /// [`RunError`](crate::RunError) if something cannot be drawn.
     fn page(run: &Run<Self>, data: &Self::Data, found: &Self::Judgement) -> Result<Page>;
 
-    /// The run as something that generates samples, if it does.
-    fn generate(_run: &Run<Self>) -> Option<&dyn Generate> {
+    /// The run as something that generates samples: `Some(run)` for a task that is [`Generate`].
+    fn generator(_run: &Run<Self>) -> Option<&dyn Generator> {
         None
     }
 
-    /// The run as something that carries samples, if it does.
-    fn carry(_run: &Run<Self>) -> Option<&dyn Carry> {
+    /// The run as something that carries samples: `Some(run)` for a task that is [`Carry`].
+    fn carrier(_run: &Run<Self>) -> Option<&dyn Carrier> {
         None
     }
 
-    /// The run as something that forecasts, if it does.
-    fn forecast(_run: &Run<Self>) -> Option<&dyn Forecast> {
+    /// The run as something that forecasts: `Some(run)` for a task that is [`Forecast`].
+    fn forecaster(_run: &Run<Self>) -> Option<&dyn Forecaster> {
         None
     }
 }
@@ -182,10 +182,27 @@ pub struct Page {
     pub sections: Vec<Section>,
 }
 
-/// A run that generates samples.
-pub trait Generate {
+/// A task whose runs generate samples.
+pub trait Generate: Task {
     /// `count` samples in data units, `[count, size]`, drawn with `sampler` settings of the form `key=value` over those
     /// of the run. Paths that diverge are left out, with a warning.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for settings that do not fit, or if more than one in a hundred paths diverged.
+    fn generate(run: &Run<Self>, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>>;
+
+    /// Samples drawn at the end of a fit.
+    fn usual_count(run: &Run<Self>) -> usize;
+
+    /// Range of the data, for pictures; that of the samples if it is not known.
+    fn range(_run: &Run<Self>) -> Option<(f64, f64)> {
+        None
+    }
+}
+
+/// A run of any task that generates samples. Each function is that of [`Generate`].
+pub trait Generator {
+    /// `count` samples in data units, `[count, size]`.
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) for settings that do not fit, or if more than one in a hundred paths diverged.
@@ -194,12 +211,28 @@ pub trait Generate {
     /// Samples drawn at the end of a fit.
     fn usual_count(&self) -> usize;
 
+    /// Range of the data, for pictures.
+    fn range(&self) -> Option<(f64, f64)>;
+
     /// Shape of one sample.
     fn shape(&self) -> SampleShape;
+}
 
-    /// Range of the data, for pictures; that of the samples if it is not known.
+impl<T: Generate> Generator for Run<T> {
+    fn generate(&self, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>> {
+        T::generate(self, count, sampler, seed)
+    }
+
+    fn usual_count(&self) -> usize {
+        T::usual_count(self)
+    }
+
     fn range(&self) -> Option<(f64, f64)> {
-        None
+        T::range(self)
+    }
+
+    fn shape(&self) -> SampleShape {
+        Run::shape(self)
     }
 }
 
@@ -249,33 +282,67 @@ pub struct Carried {
     pub paths: Option<Vec<Tensor<2>>>,
 }
 
-/// A run that carries samples from one side to the other.
-pub trait Carry {
-    /// Shape of one sample.
-    fn shape(&self) -> SampleShape;
-
-    /// The seed of the run.
-    fn seed(&self) -> u64;
-
+/// A task whose runs carry samples from one side to the other.
+pub trait Carry: Task {
     /// States of a path that are held at once on this `route`.
+    fn states(run: &Run<Self>, route: &Route) -> usize;
+
+    /// Carries `rows` in data units, `[count, size]`, once each; [`Run::carry`] checks before, and makes the draws.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a route that leads nowhere.
+    fn carry(run: &Run<Self>, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried>;
+}
+
+/// A run of any task that carries samples. Each function is that of [`Carry`].
+pub trait Carrier {
+    /// States of a path that are held at once.
     fn states(&self, route: &Route) -> usize;
 
-    /// Carries `rows` in data units, `[count, size]`, once each; [`carry`](crate::carry::carry) checks before, and makes
-    /// the draws.
+    /// Carries rows, once each.
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) for a route that leads nowhere.
     fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried>;
+
+    /// Shape of one sample.
+    fn shape(&self) -> SampleShape;
 }
 
-/// A run that forecasts series.
-pub trait Forecast {
+impl<T: Carry> Carrier for Run<T> {
+    fn states(&self, route: &Route) -> usize {
+        T::states(self, route)
+    }
+
+    fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
+        T::carry(self, rows, route, rng)
+    }
+
+    fn shape(&self) -> SampleShape {
+        Run::shape(self)
+    }
+}
+
+/// A task whose runs forecast series.
+pub trait Forecast: Task {
     /// `samples` paths of the times after the end of the series: those of the run, or newer ones at `input`.
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) if the series cannot be read, or are not those that were learned.
-    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+    fn forecast(run: &Run<Self>, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+}
 
-    /// The seed of the run.
-    fn seed(&self) -> u64;
+/// A run of any task that forecasts. The function is that of [`Forecast`].
+pub trait Forecaster {
+    /// Paths of the times after the end of the series.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) if the series cannot be read, or are not those that were learned.
+    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+}
+
+impl<T: Forecast> Forecaster for Run<T> {
+    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted> {
+        T::forecast(self, input, samples, seed)
+    }
 }

@@ -1,5 +1,6 @@
 //! The two hooks of a run: who watches it, and who may stop it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -68,6 +69,11 @@ impl Cancel {
     /// Whether a stop was asked for.
     pub fn is_requested(&self) -> bool {
         self.0.is_requested.load(Ordering::Relaxed)
+    }
+
+    /// What a loop that can be stopped does next.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Says that requests are heeded, for as long as the answer lives.

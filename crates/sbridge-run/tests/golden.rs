@@ -12,7 +12,7 @@ use sbridge::latent::LatentModel;
 use sbridge::net::{load_weights, weights_of};
 use sbridge::tensor::{Device, open_device, to_vec};
 use sbridge_run::folder::{RunFolder, checkpoint, tensor_file};
-use sbridge_run::task::{Generate as _, Run};
+use sbridge_run::task::{Generator as _, Run};
 use sbridge_run::tasks::latent::{Latent, file};
 use sbridge_run::{Context, Registry, RunError};
 

@@ -4,6 +4,7 @@
 //! dX = v₋(t, X) ds + g(t) dW from `π₁`. Nelson's identity ties them to the marginal density:
 //! v₊ + v₋ = g² ∇log pₜ, and the probability flow moves with u = ½ (v₊ − v₋).   \[Nel67\]
 
+use crate::reference::GaussianReference;
 use crate::rng::Rng;
 use crate::tensor::{Tensor, TensorData, column};
 
@@ -64,14 +65,14 @@ pub trait Bridge: Send + Sync {
     /// `t: [batch]`, result `[batch]`.
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1>;
 
-    /// Velocity of the probability flow, u = ½ (v₊ − v₋).
+    /// Velocity of the probability flow, u = ½ (v₊ − v₋), with shapes as in [`drift`](Self::drift).
     fn velocity(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let forward = self.drift(Direction::Forward, t.clone(), x.clone());
         let backward = self.drift(Direction::Backward, t, x);
         (forward - backward) * 0.5
     }
 
-    /// Score of the marginal law, ∇log pₜ = (v₊ + v₋) / g².
+    /// Score of the marginal law, ∇log pₜ = (v₊ + v₋) / g², with shapes as in [`drift`](Self::drift).
     fn score(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let forward = self.drift(Direction::Forward, t.clone(), x.clone());
         let backward = self.drift(Direction::Backward, t.clone(), x);
@@ -81,14 +82,14 @@ pub trait Bridge: Send + Sync {
 
 /// A bridge between two laws that carries samples from either end to the other.
 pub trait PairBridge: Bridge {
-    /// ε of the reference, in units of the state squared.
-    fn epsilon(&self) -> f64;
+    /// The reference it is a bridge of, in units of the state: what its paths are between two known states.
+    fn reference(&self) -> Box<dyn GaussianReference>;
 
     /// One draw at the other end for every row of `x`, `[batch, dim]`.
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2>;
 
-    /// States at equally spaced times of a path from every row of `x`, both ends included. Between two of them the path
-    /// is a Brownian bridge.
+    /// States at equally spaced times of a path from every row of `x`, `[batch, dim]`, both ends included. Between two of
+    /// them the path is a bridge of the [`reference`](Self::reference).
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>>;
 
     /// The noise of the steps of a simulated path, in the clock of `direction`; all steps are of one length.
@@ -105,13 +106,16 @@ pub struct StepNoise {
 }
 
 impl StepNoise {
-    /// That of `steps` steps of a Brownian motion which gains the variance `epsilon` in all of them.
-    pub fn brownian(epsilon: f64, steps: usize) -> Self {
-        Self::along(None, vec![vec![epsilon / steps as f64]; steps])
+    /// That of `reference` in `steps` equal steps.
+    pub fn of_reference(reference: &dyn GaussianReference, steps: usize) -> Self {
+        Self::along(None, reference.step_variances(steps))
     }
 
     /// That of one step for each of `variances`, which are along the columns of `axes`, or where there are none, along
     /// the coordinates; one number stands for all of a step.
+    ///
+    /// # Shapes
+    /// `axes: [dim, dim]`, `variances: [steps][dim]` or `[steps][1]`, in units of the state squared.
     pub fn along(axes: Option<Tensor<2>>, variances: Vec<Vec<f64>>) -> Self {
         Self { variances, axes }
     }

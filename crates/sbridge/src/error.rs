@@ -3,7 +3,7 @@
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Wrong input. Numerics that go bad during an observed run are not errors but an
+/// Wrong input, and work that came to no end. Numerics that go bad during an observed run are not errors but an
 /// [`Outcome`](crate::executor::Outcome).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,6 +47,10 @@ pub enum Error {
     /// Numbers that went bad where nothing was watching.
     #[error("training diverged at {0} (lower the learning rate, or check the scale of the data)")]
     Diverged(String),
+    /// Work that a caller stopped: a callback returned [`ControlFlow::Break`](std::ops::ControlFlow::Break), or an
+    /// [`Observer`](crate::executor::Observer) was interrupted.
+    #[error("stopped before its end")]
+    Interrupted,
     /// A statistic that cannot be computed from these samples.
     #[error(transparent)]
     Transport(#[from] sbridge_ot::OtError),

@@ -43,7 +43,7 @@ pub struct FitSettings {
 }
 
 /// Samples in a step, at most.
-pub(crate) const MOST_IN_BATCH: usize = 1 << 20;
+pub(crate) const MAX_BATCH_SIZE: usize = 1 << 20;
 
 /// Part batches whose gradients are computed side by side. A constant, so that results do not depend
 /// on the machine: kernels run on one thread each, so this is what uses two cores.
@@ -64,8 +64,8 @@ impl FitSettings {
                 return Err(Error::setting(name, "at least 1", value, "raise it"));
             }
         }
-        if self.batch_size > MOST_IN_BATCH {
-            let requirement = format!("at most {MOST_IN_BATCH}");
+        if self.batch_size > MAX_BATCH_SIZE {
+            let requirement = format!("at most {MAX_BATCH_SIZE}");
             return Err(Error::setting("batch_size", requirement, self.batch_size, "128 to 4096 is usual"));
         }
         require_positive("learning_rate", self.learning_rate, "1e-4 to 2e-3 is usual")?;

@@ -1,10 +1,10 @@
-//! Schrödinger bridges: problems, solvers, and the bridges they find.
+//! Schrödinger bridges: solvers, and the bridges they find.
 //!
 //! A Schrödinger bridge is the most likely random path between two distributions, given a
-//! reference diffusion. Everything here is one of four nouns:
+//! reference diffusion:
 //!
 //! ```text
-//! Problem (source, target, reference) ──Solver──▶ Bridge (drifts both ways) ──▶ samples, paths, metrics
+//! source, target, reference ──solver──▶ Bridge (drifts both ways) ──▶ samples, paths, metrics
 //! ```
 //!
 //! # Conventions
@@ -21,7 +21,8 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `reference`; `problem`, `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`, `latent`, `forecast`; `eval`.
+//! `reference`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
+//! `latent`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod coupling;
@@ -34,7 +35,6 @@ pub mod latent;
 pub mod marginal;
 pub mod net;
 pub mod objective;
-pub mod problem;
 pub mod reference;
 pub mod rng;
 pub mod simulate;
@@ -43,7 +43,6 @@ pub mod tensor;
 
 pub use bridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use error::{Error, Result};
-pub use problem::Problem;
 pub use rng::Rng;
 
 /// The examples of the README, compiled and run as tests of the documentation.

@@ -107,7 +107,7 @@ pub fn to_vec_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as::<f64>().expect("a float tensor converts to f64")
 }
 
-/// The rows of a tensor as points in f64.
+/// The rows of a tensor, `[count, dim]`, as points in f64.
 ///
 /// # Errors
 /// [`Error::Transport`] if a value is not finite.
@@ -126,7 +126,7 @@ pub fn per_row(x: f64, state: &Tensor<2>) -> Tensor<1> {
     Tensor::full([batch], x, (&state.device(), state.dtype()))
 }
 
-/// Rows `indices` of `rows`.
+/// Rows `indices` of `rows`, `[count, dim]`.
 pub fn select_rows(rows: &Tensor<2>, indices: &[usize]) -> Tensor<2> {
     let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
     let count = indices.len();
@@ -134,7 +134,7 @@ pub fn select_rows(rows: &Tensor<2>, indices: &[usize]) -> Tensor<2> {
     rows.clone().select(0, indices)
 }
 
-/// At most the first `count` rows.
+/// At most the first `count` rows of `[rows, dim]`.
 pub fn head(rows: &Tensor<2>, count: usize) -> Tensor<2> {
     rows.clone().narrow(0, 0, count.min(rows.dims()[0]))
 }
@@ -144,7 +144,7 @@ const BLOCK: usize = 500;
 const SMALL: usize = 64;
 
 /// The rows in blocks to work on side by side.
-pub fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
+pub(crate) fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
     let [count, _] = rows.dims();
     // Decided by the number of rows alone, so that results do not depend on the machine.
     let blocks = if count < 2 * SMALL { 1 } else { count.div_ceil(BLOCK).max(2) };

@@ -7,8 +7,10 @@ mod common;
 use common::{assert_close, device};
 use faer::mat;
 use sbridge::net::weights_of;
-use sbridge::solver::alternation::{Alternation, AlternationSettings, StepVariance};
-use sbridge::solver::{NeuralBridge, Way, dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
+use sbridge::solver::alternation::{
+    Alternation, AlternationMethod as _, AlternationSettings, StartingPairs, StepVariance, Target,
+};
+use sbridge::solver::{ALTERNATION_METHODS, Dsb, Dsbm, LightSbM, NeuralBridge, Sdsb, Sf2m, Way};
 use sbridge::tensor::{Tensor, to_vec, to_vec_f64};
 use sbridge::{Direction, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, markovian_fitting, proportional_fitting};
@@ -54,7 +56,7 @@ fn learned(settings: AlternationSettings, epsilon: f64) -> NeuralBridge {
 /// Compares ends, coupling and the middle of the way with the closed form, both ways.
 fn assert_conforms(name: &str, bridge: &NeuralBridge, bias: f64) {
     let [source, target] = laws();
-    let exact = GaussianBridge::new(&source, &target, bridge.epsilon()).unwrap();
+    let exact = GaussianBridge::new(&source, &target, bridge.reference().epsilon()).unwrap();
     let [x, y] = samples(&mut Rng::new(2));
     // 4.5 standard errors of a variance up to 1.44 for the samples learned from and for those carried, and what
     // a thousand steps of a small network leave.
@@ -83,12 +85,12 @@ fn assert_conforms(name: &str, bridge: &NeuralBridge, bias: f64) {
 #[test]
 fn solvers_find_the_gaussian_bridge() {
     let solvers = [
-        ("dsbm", AlternationSettings { half_bridges: 6, ..dsbm() }, 0.0),
-        ("sf2m", sf2m(), 0.0),
-        ("light-sb-m", light_sb_m(), 0.0),
+        ("dsbm", AlternationSettings { half_bridges: 6, ..Dsbm.defaults() }, 0.0),
+        ("sf2m", Sf2m.defaults(), 0.0),
+        ("light-sb-m", LightSbM.defaults(), 0.0),
         // Chains of proportional fitting with the reference's noise are off by O(1/N): 0.0134 in variance at N = 20.
-        ("dsb", AlternationSettings { half_bridges: 6, ..dsb() }, 0.014),
-        ("sdsb", AlternationSettings { half_bridges: 6, ..sdsb() }, 0.0),
+        ("dsb", AlternationSettings { half_bridges: 6, ..Dsb.defaults() }, 0.014),
+        ("sdsb", AlternationSettings { half_bridges: 6, ..Sdsb.defaults() }, 0.0),
     ];
     for (name, settings, bias) in solvers {
         assert_conforms(name, &learned(short(settings), 1.0), bias);
@@ -112,7 +114,7 @@ fn iterates(settings: AlternationSettings) -> Vec<(f64, f64)> {
 
 #[test]
 fn half_bridges_follow_the_iterates_of_proportional_fitting() {
-    let found = iterates(short(AlternationSettings { half_bridges: 4, ..sdsb() }));
+    let found = iterates(short(AlternationSettings { half_bridges: 4, ..Sdsb.defaults() }));
     for (n, ((covariance, variance), exact)) in
         found.into_iter().zip(proportional_fitting([1.0; 2], 1.0).skip(1)).enumerate()
     {
@@ -125,7 +127,7 @@ fn half_bridges_follow_the_iterates_of_proportional_fitting() {
 
 #[test]
 fn half_bridges_follow_the_iterates_of_markovian_fitting() {
-    let settings = AlternationSettings { half_bridges: 6, ..dsbm() };
+    let settings = AlternationSettings { half_bridges: 6, ..Dsbm.defaults() };
     let found = iterates(short(settings));
     // The first two half-bridges are both the projection of the independent coupling.
     let exact: Vec<f64> = markovian_fitting(1.0, 0.0).skip(1).take(5).collect();
@@ -135,6 +137,27 @@ fn half_bridges_follow_the_iterates_of_markovian_fitting() {
         let allowed = 2.0 * 4.5 * (2.0 / COUNT as f64).sqrt() * 0.5 + 0.02 + 0.02;
         assert_close(covariance, exact[n], allowed, &format!("covariance after iteration {}", n + 1));
     }
+}
+
+#[test]
+fn settings_may_become_those_of_another_method_and_are_then_held_to_what_it_demands() {
+    let refused = |settings: AlternationSettings| settings.check().map_err(|e| e.to_string()).err();
+    for method in ALTERNATION_METHODS {
+        let of_target = |target| AlternationSettings { target, ..method.defaults() };
+        let from_reference = |settings| AlternationSettings { start: StartingPairs::Reference, ..settings };
+        assert_eq!(refused(method.defaults()), None, "{}", method.name());
+        assert_eq!(refused(from_reference(of_target(Target::State))), None);
+        let plain = AlternationSettings { step_variance: StepVariance::Reference, ..of_target(Target::Mean) };
+        assert_eq!(refused(from_reference(plain)), None);
+    }
+    let noise = AlternationSettings { step_variance: StepVariance::Matched, ..Dsb.defaults() };
+    let expected = "step_variance must be \"reference\" with target \"mean\", got \"matched\" (residuals of the \
+                    carried-over mean are not the noise of a step: the coupling would be off)";
+    assert_eq!(refused(noise).unwrap(), expected);
+    let start = AlternationSettings { target: Target::State, ..Sf2m.defaults() };
+    let expected = "start must be \"reference\" with this target, got \"entropic\" (leave it out, or take dsbm: steps of \
+                    paths are learned from the reference on)";
+    assert_eq!(refused(start).unwrap(), expected);
 }
 
 /// Settings of a fit that learns nothing much.
@@ -153,7 +176,7 @@ fn small_alternation(settings: &AlternationSettings) -> Alternation {
 
 #[test]
 fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
-    for settings in [dsb(), sdsb(), dsbm(), sf2m(), light_sb_m(), sgm()].map(tiny) {
+    for settings in ALTERNATION_METHODS.map(|method| tiny(method.defaults())) {
         let whole = small_alternation(&settings).run().unwrap();
         let mut first = small_alternation(&settings);
         first.learn_silently().unwrap();
@@ -162,8 +185,8 @@ fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
         let continued = second.run().unwrap();
         for direction in [Direction::Forward, Direction::Backward] {
             let [of_whole, of_continued] = [&whole, &continued].map(|bridge| bridge.way(direction));
-            let learned = |way: &Way| way.learned.as_ref().map(weights_of);
-            let known = |way: &Way| way.known.as_ref().map(weights_of);
+            let learned = |way: &Way| way.net.as_ref().map(weights_of);
+            let known = |way: &Way| way.gaussian.as_ref().map(weights_of);
             assert_eq!(learned(of_whole), learned(of_continued));
             assert_eq!(known(of_whole), known(of_continued));
             assert_eq!(of_whole.step_variances, of_continued.step_variances);
@@ -173,7 +196,7 @@ fn a_fit_continued_between_half_bridges_ends_with_the_same_bits() {
 
 #[test]
 fn walks_do_not_depend_on_the_number_of_threads() {
-    let settings = tiny(dsbm());
+    let settings = tiny(Dsbm.defaults());
     let bridge = small_alternation(&settings).run().unwrap();
     let x = Rng::new(1).normal([3000, 2], &device());
     let walked = |threads: usize| {
@@ -188,7 +211,7 @@ fn plain_variance_biases_the_coupling_of_sdsb_and_matched_variance_does_not() {
     // Twenty steps at ε = 4 are coarse: the tabulated covariance is 0.1129 with the reference's variance after twenty
     // iterations, and 0.2361 with the matched one.
     let covariance = |step_variance| {
-        let settings = short(AlternationSettings { half_bridges: 8, step_variance, ..sdsb() });
+        let settings = short(AlternationSettings { half_bridges: 8, step_variance, ..Sdsb.defaults() });
         let mut rng = Rng::new(4);
         let [x, y] = [0, 1].map(|_| rng.normal([COUNT, 1], &device()));
         let bridge = Alternation::new(&x, &y, None, 4.0, settings, rng.fork("fit")).unwrap().run().unwrap();

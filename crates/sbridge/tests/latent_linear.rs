@@ -4,10 +4,11 @@
 
 mod common;
 
+use std::ops::ControlFlow;
+
 use common::{assert_close, device, in_f64, output_covariance, output_variance, responses};
 use faer::{Mat, mat};
-use sbridge::Rng;
-use sbridge::eval::{decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
+use sbridge::eval::{TermName, decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error};
 use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
 use sbridge::marginal::{Empirical, Gaussian};
 use sbridge::net::{
@@ -16,6 +17,7 @@ use sbridge::net::{
 };
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{DType, Tensor, from_rows, from_rows_f64, to_vec, to_vec_f64};
+use sbridge::{Error, Rng};
 use sbridge_ot::{Points, bures_wasserstein2, wasserstein2};
 
 /// Two orthonormal directions of ℝ⁴ with entries that f32 holds exactly, and one orthogonal to both.
@@ -296,25 +298,26 @@ fn measured_decomposition_of_a_linear_model_has_the_known_terms() {
     };
     let measured = decompose(&model, &settings, &reference, Some(&pretrain), &rng).unwrap();
     assert_eq!(measured.matched, count / 2);
-    let term = |name: &str| {
-        let found = measured.terms.iter().find(|term| term.name == name);
-        found.unwrap_or_else(|| panic!("no term {name}")).value
-    };
+    let term = |name: TermName| measured.value(name).unwrap_or_else(|| panic!("no term {name}"));
     for term in &measured.terms {
         println!("{:28} {:8.4}  floor {:?}", term.name, term.value, term.floor);
     }
     // Slopes are taken over 1/50 of the spread, so f32 rounds them to 10⁻⁵.
-    assert_close(term("L_D"), f64::from(scale), 1e-3, "L_D");
-    assert!((0.9..1.0 + 1e-3).contains(&(term("L_E") * f64::from(scale))), "L_E {}", term("L_E"));
+    assert_close(term(TermName::DecoderLipschitz), f64::from(scale), 1e-3, "L_D");
+    assert!(
+        (0.9..1.0 + 1e-3).contains(&(term(TermName::EncoderLipschitz) * f64::from(scale))),
+        "L_E {}",
+        term(TermName::EncoderLipschitz)
+    );
     let rms = to_vec_f64(out.powi_scalar(2).mean())[0].sqrt();
-    assert_close(term("R(p_data)"), rms, 1e-5, "R(p_data)"); // what lies across, in f32
-    assert!(term("R(p̃)") < 1e-5, "R(p̃) {}", term("R(p̃)")); // rounding in f32
-    assert_close(term("W2(q_v, p)"), f64::sqrt(2.0 * epsilon * 0.02), 1e-12, "√(d* v_end)");
-    assert!(term("W2(D#π̃_T, p_data)") <= term("right-hand side"));
-    assert!(term("R(p_data)") <= term("R(p̃) + (1 + L_D L_E) δ"));
+    assert_close(term(TermName::Reconstruction), rms, 1e-5, "R(p_data)"); // what lies across, in f32
+    assert!(term(TermName::PretrainReconstruction) < 1e-5, "R(p̃) {}", term(TermName::PretrainReconstruction)); // rounding in f32
+    assert_close(term(TermName::StoppingError), f64::sqrt(2.0 * epsilon * 0.02), 1e-12, "√(d* v_end)");
+    assert!(term(TermName::EndToEnd) <= term(TermName::EndToEndBound));
+    assert!(term(TermName::Reconstruction) <= term(TermName::ReconstructionBound));
     // The score is exact here, which leaves the start, the steps, and the distance of two samples of
     // 300 points, the floor.
-    let learned = measured.terms.iter().find(|term| term.name == "W2(π̃_T, q_v)").unwrap();
+    let learned = measured.terms.iter().find(|term| term.name == TermName::LatentError).unwrap();
     assert!(learned.value < 2.0 * learned.floor.unwrap(), "{learned:?}");
 }
 
@@ -326,7 +329,12 @@ fn samples_of_a_linear_model_have_the_codes_law() {
     // As many blocks are drawn between two calls as there are threads.
     let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let codes = two_threads
-        .install(|| model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| done.push(count)))
+        .install(|| {
+            model.sample_codes(2000, &settings, &Rng::new(8), &mut |count| {
+                done.push(count);
+                ControlFlow::Continue(())
+            })
+        })
         .unwrap();
     assert_eq!(done, [1000, 2000]);
     let cov = cloud(&codes).covariance().unwrap();
@@ -335,15 +343,19 @@ fn samples_of_a_linear_model_have_the_codes_law() {
         // Tweedie at the end takes off the variance of the last noise, 4·10⁻³, and a step's worth.
         assert_close(cov[(j, j)], 1.0, 4.5 * (2.0 * 2.0 / 2000.0_f64).sqrt(), "variance of codes");
     }
-    let again = model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| {}).unwrap();
+    let again =
+        model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(to_vec(again), to_vec(codes));
+    let stopped = model.sample_codes(2000, &settings, &Rng::new(8), &mut |_| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(Error::Interrupted)));
 }
 
 #[test]
 fn noise_levels_the_score_was_not_trained_at_are_refused() {
     let mut model = linear_model(1.0, Rng::new(9).normal([10, 2], &device()), 4.0);
     model.v_min = 0.5;
-    let refusal = model.sample_codes(1, &SamplerSettings::default(), &Rng::new(1), &mut |_| {});
+    let refusal =
+        model.sample_codes(1, &SamplerSettings::default(), &Rng::new(1), &mut |_| ControlFlow::Continue(()));
     let message = refusal.err().unwrap().to_string();
     assert!(message.contains("at least the 0.5 the score was trained at"), "{message}");
 }

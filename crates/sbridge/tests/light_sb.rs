@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use common::{assert_close, device};
@@ -12,8 +13,13 @@ use sbridge::simulate::{Flow, mean_state};
 use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
 use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
-use sbridge::{Bridge, Direction, PairBridge, Rng};
+use sbridge::{Bridge, Direction, Error, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, Points};
+
+/// A fit that nobody stops.
+fn go_on(_: Direction, _: usize, _: f64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
 
 /// The potential whose plan is the Gaussian bridge's: y | x ~ N(r + S x, ε S) with S = S₀⁻¹C.
 fn of_gaussians(bridge: &GaussianBridge, source: &Gaussian, target: &Gaussian) -> LightPotential {
@@ -160,7 +166,7 @@ fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
     let mut rng = Rng::new(5);
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
     let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
-    let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut |_, _, _| {}).unwrap();
+    let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut go_on).unwrap();
     let exact = GaussianBridge::new(&source, &target, epsilon).unwrap();
     let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
     for direction in [Direction::Forward, Direction::Backward] {
@@ -206,7 +212,7 @@ fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
     let mut rng = Rng::new(6);
     let (x, y) = (rows_of(&source, 20_000, &mut rng), rows_of(&target, 20_000, &mut rng));
     let settings = LightSbSettings { components: 1, steps: 2000, ..Default::default() };
-    let fitted = LightSb::fit(&x, &y, 1.0, &settings, &rng, &mut |_, _, _| {}).unwrap();
+    let fitted = LightSb::fit(&x, &y, 1.0, &settings, &rng, &mut go_on).unwrap();
     let exact = GaussianBridge::new(&source, &target, 1.0).unwrap();
     let at = from_rows_f64(&[0.5, -0.3, -1.0, 1.2], 2, &device());
     for t in [0.1, 0.5, 0.9] {
@@ -229,10 +235,24 @@ fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
 }
 
 #[test]
+fn a_fit_ends_where_its_caller_stops_it() {
+    let x = from_rows_f64(&[0.0, 1.0], 1, &device());
+    let mut seen = Vec::new();
+    let mut stop = |direction, step, _| {
+        seen.push((direction, step));
+        if step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let settings = LightSbSettings { components: 1, steps: 10, ..Default::default() };
+    let stopped = LightSb::fit(&x, &x, 1.0, &settings, &Rng::new(1), &mut stop);
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+    assert_eq!(seen, [1, 2, 3].map(|step| (Direction::Forward, step)));
+}
+
+#[test]
 fn settings_and_shapes_that_cannot_be_are_refused() {
     let (x, y) = (from_rows_f64(&[0.0, 1.0], 1, &device()), from_rows_f64(&[0.0, 1.0], 2, &device()));
     let refused = |target: &Tensor<2>, epsilon, settings: LightSbSettings| {
-        LightSb::fit(&x, target, epsilon, &settings, &Rng::new(1), &mut |_, _, _| {}).unwrap_err().to_string()
+        LightSb::fit(&x, target, epsilon, &settings, &Rng::new(1), &mut go_on).unwrap_err().to_string()
     };
     let settings = LightSbSettings { steps: 1, ..Default::default() };
     assert!(refused(&y, 1.0, settings.clone()).contains("same space"));

@@ -318,7 +318,7 @@ fn zeta_on_the_cross_term_weighs_that() {
             let backward = (score.0 - now.0, score.1 - now.1);
             0.5 * product((a, b), (a, b)) + zeta * product((a, b), backward) + a
         };
-        let change = Family::Full.minimiser(&found.clone().crossed(zeta, &drift), 1.0).unwrap();
+        let change = Family::Full.minimiser(&found.clone().with_cross_weight(zeta, &drift), 1.0).unwrap();
         let (a, b) = (now.0 + change.matrix[(0, 0)], now.1 + change.offset[0]);
         let step = 1e-4;
         for slope in

@@ -42,7 +42,7 @@ fn end(model: &VariationalModel) -> Gaussian {
 }
 
 fn laws(model: &VariationalModel, nodes: &[f64]) -> Vec<Gaussian> {
-    let part = model.seen_at(nodes).unwrap().remove(0);
+    let part = model.with_nodes(nodes).unwrap().remove(0);
     part.diffusion.marginals(&part.data).unwrap()
 }
 
@@ -85,17 +85,17 @@ fn both_backward_processes_are_exact_on_gaussian_data_however_few_their_steps() 
         for steps in [1, 2, 10] {
             let net = |x, level| model.net.forward(x, level);
             let nodes = model.schedule().nodes_in_noise(model.t_min, steps);
-            let backward = BackwardPaths::new(&model.seen_at(&nodes).unwrap(), &device()).unwrap();
-            let paths = backward.walk(&net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {});
+            let backward = BackwardPaths::new(&model.with_nodes(&nodes).unwrap(), &device()).unwrap();
+            let paths = backward.simulate(&net, end.clone(), &mut Rng::new(2), &mut |_, _, _| {});
             assert!(error(&fitted(&paths), &first) < by_chance, "{steps} steps with noise");
-            let flow = model.flow(steps).unwrap().carry(&net, end.clone(), &mut |_, _| {});
+            let flow = model.flow(steps).unwrap().integrate(&net, end.clone(), &mut |_, _| {});
             assert!(error(&fitted(&flow), &first) < by_chance, "{steps} steps of the flow");
         }
         // However many steps, the flow takes a point to the same place.
         let place = |steps: usize| {
             let net = |x, level| model.net.forward(x, level);
             let flow = model.flow(steps).unwrap();
-            to_vec_f64(flow.carry(&net, end.clone().narrow(0, 0, 5), &mut |_, _| {}))
+            to_vec_f64(flow.integrate(&net, end.clone().narrow(0, 0, 5), &mut |_, _| {}))
         };
         for (a, b) in place(1).into_iter().zip(place(20)) {
             // Rounding of f32 at values of ten, and the midpoint rule of the rotation.
@@ -131,9 +131,9 @@ fn a_network_that_says_nothing_has_the_least_loss_on_gaussian_data() {
     let data = gaussian();
     let model = untrained(data.clone(), moment_matched(&data, Schedule::default().total()).unwrap());
     let nodes = Schedule::default().nodes_in_time(1e-3, 20);
-    let frames = Frame::of(&model.seen_at(&nodes).unwrap(), &device()).unwrap();
+    let frames = Frame::of(&model.with_nodes(&nodes).unwrap(), &device()).unwrap();
     // The target is what is left of the noise, whose mean square is c² by the definition of c.
-    let expected = frames.iter().map(|frame| frame.share().powi(2)).sum::<f64>() / frames.len() as f64;
+    let expected = frames.iter().map(|frame| frame.output_scale().powi(2)).sum::<f64>() / frames.len() as f64;
     let rows = draws(&data, 50_000, 3);
     let matching = ScoreMatching::new(&rows, None, frames);
     let loss = to_vec_f64(matching.loss(&model.net, 0..200_000, &mut Rng::new(4)))[0];
@@ -261,7 +261,7 @@ fn settings_and_data_that_cannot_be_are_refused() {
     let data = Gaussian::isotropic(vec![0.0; 2], 1.0).unwrap();
     let model = untrained(data.clone(), LinearDrift::standard(2));
     // Without noise at the first node there is no score there.
-    let parts = model.seen_at(&[0.0, 1.0]).unwrap();
+    let parts = model.with_nodes(&[0.0, 1.0]).unwrap();
     assert!(ProbabilityFlow::new(&parts, sbridge::Direction::Backward, &device()).is_err());
 }
 
@@ -275,7 +275,7 @@ fn the_network_is_called_twice_for_each_step_of_the_flow() {
             model.net.forward(x, level)
         };
         let start = model.start(StartLaw::Reached).unwrap().draw(4, &mut Rng::new(2));
-        model.flow(steps).unwrap().carry(&counted, start, &mut |_, _| {});
+        model.flow(steps).unwrap().integrate(&counted, start, &mut |_, _| {});
         assert_eq!(calls.get(), 2 * steps);
     }
 }
@@ -303,14 +303,14 @@ fn coordinates_one_by_one_are_a_diagonal_matrix() {
     let net = |x, level| together.net.forward(x, level);
     let [one, other] = [&together, &apart].map(|model| {
         let there = ProbabilityFlow::new(
-            &model.seen_at(&[1e-3, 0.3, 1.0]).unwrap(),
+            &model.with_nodes(&[1e-3, 0.3, 1.0]).unwrap(),
             sbridge::Direction::Forward,
             &device(),
         );
-        let ends = there.unwrap().carry(&net, x.clone(), &mut |_, _| {});
-        let paths = BackwardPaths::new(&model.seen_at(&[1e-3, 0.3, 1.0]).unwrap(), &device()).unwrap();
-        let walked = paths.walk(&net, ends.clone(), &mut Rng::new(4), &mut |_, _, _| {});
-        [ends, walked, model.start(StartLaw::Kernel).unwrap().draw(5, &mut Rng::new(5))]
+        let ends = there.unwrap().integrate(&net, x.clone(), &mut |_, _| {});
+        let paths = BackwardPaths::new(&model.with_nodes(&[1e-3, 0.3, 1.0]).unwrap(), &device()).unwrap();
+        let simulated = paths.simulate(&net, ends.clone(), &mut Rng::new(4), &mut |_, _, _| {});
+        [ends, simulated, model.start(StartLaw::Kernel).unwrap().draw(5, &mut Rng::new(5))]
             .map(to_vec_f64)
             .concat()
     });
@@ -391,7 +391,7 @@ fn a_forward_score_at_rest_ends_the_stages() {
     }
     // The first stage has no step, and three are needed.
     assert_eq!(vsdm.learned().stages.len(), 4, "{:?}", vsdm.learned().stages);
-    assert!(vsdm.learned().is_cool);
+    assert!(vsdm.learned().is_cooled_down);
     // From zero the mismatch falls from stage to stage: what is left contracts by 0.83 a step for a variance of five.
     let far = VsdmSettings { initial: Initial::Zero, stages: 6, ..settings };
     let mut vsdm = Vsdm::new(data, far, Rng::new(10)).unwrap();
@@ -483,12 +483,12 @@ const TRAVELLERS: usize = 100_000;
 
 /// Straightness and kinetic energy of the flow of a Gaussian model from `law`, and the variance of what arrives.
 fn travelled(model: &VariationalModel, law: StartLaw) -> [f64; 3] {
-    let nodes = model.seen_at(&model.schedule().nodes_in_time(1e-3, 99)).unwrap();
+    let nodes = model.with_nodes(&model.schedule().nodes_in_time(1e-3, 99)).unwrap();
     let flow = ProbabilityFlow::new(&nodes, sbridge::Direction::Backward, &device()).unwrap();
     let start = model.start(law).unwrap().draw(TRAVELLERS, &mut Rng::new(1));
-    let mut travel = sbridge::eval::Travel::every(0.01);
-    let ends = flow.carry(&|x, _| x * 0.0, start, &mut |_, x| travel.observe(x));
-    [travel.straightness()[0], travel.kinetic()[0], fitted(&ends).cov()[(0, 0)]]
+    let mut statistics = sbridge::eval::PathStatistics::new(0.01);
+    let ends = flow.integrate(&|x, _| x * 0.0, start, &mut |_, x| statistics.observe(x));
+    [statistics.straightness()[0], statistics.kinetic_energy()[0], fitted(&ends).cov()[(0, 0)]]
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl ForecastPredict {
     fn run(&self, session: &Session) -> Result {
         let run = session.registry.open(&self.run, &session.context)?;
         let forecaster = run.forecaster()?;
-        let seed = self.seed.unwrap_or(forecaster.seed());
+        let seed = self.seed.unwrap_or(run.manifest().seed);
         let predicted = forecaster.forecast(self.input.as_deref(), self.samples, seed)?;
         predicted.write(&self.out)?;
         let (first, last) = (&predicted.times[0], &predicted.times[predicted.times.len() - 1]);

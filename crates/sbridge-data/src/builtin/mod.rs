@@ -26,9 +26,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Result;
 use crate::dataset::{Dataset, digest_of_values};
+use crate::kind::SourceKind;
 use crate::layout::Contents;
 use crate::reading::Reading;
-use crate::source::SourceKind;
 
 use glyphs::Alphabet;
 use plane::PlaneSet;

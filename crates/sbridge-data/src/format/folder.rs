@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::image::{Picture, Size, decode, read_header};
 use crate::dataset::{Dataset, digest_of_bytes};
 use crate::element::ElementType;
+use crate::kind::SourceKind;
 use crate::layout::Contents;
 use crate::reading::Reading;
-use crate::source::SourceKind;
 use crate::{Result, SampleShape};
 
 /// Reads all images below a folder.

@@ -13,20 +13,9 @@ use burn::tensor::Tensor;
 use crate::activation::Activation;
 use crate::array::{Accum, Array, Matrix, buffer, multiply_into, product};
 use crate::operation::{Operation, are_on_cpu, run};
-use crate::reference;
+use crate::reference::{self, Window};
 
 use self::windows::Windows;
-
-/// A square window that moves over an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Pixels along a side.
-    pub side: usize,
-    /// Pixels between neighbouring windows.
-    pub stride: usize,
-    /// Zeros added around the image.
-    pub padding: usize,
-}
 
 /// f(x ∗ W + b).
 ///

@@ -5,20 +5,20 @@
 //! deviation, and measures the energy distance [LSBM].
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, mean_state};
-use sbridge::solver::alternation::{Alternation, AlternationSettings};
+use sbridge::simulate::{Flow, mean_state, state_at};
+use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
-use sbridge::solver::{dsbm, light_sb_m, sf2m};
+use sbridge::solver::{Dsbm, LightSbM, Sf2m};
 use sbridge::tensor::{Device, Tensor, from_rows, points, select_rows, to_vec_f64};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{energy_distance, optimal_matching, wasserstein1};
 
 use super::{Check, Effort, Question, Study};
-use sbridge_run::models::bridge::state_at;
 use sbridge_run::{Result, RunError};
 
 /// The days a bridge joins, the day between them, and where that is: by number, and by date.
@@ -119,7 +119,7 @@ fn distances(
 ) -> Result<Distances> {
     let [x, truth, y] = [cells(folder, before)?, cells(folder, between)?, cells(folder, after)?];
     // σ = 1 for a day: two days to the one after.
-    let bridge = networks(&x, &y, 2.0, sized(sf2m(), effort), rng)?;
+    let bridge = networks(&x, &y, 2.0, sized(Sf2m.defaults(), effort), rng)?;
     let light_sb = mixtures(&x, &y, EPSILON_OF_MEANS, effort, rng)?;
     let most = effort.pick(1000, usize::MAX);
     let count = [&x, &truth, &y].map(|rows| rows.dims()[0]).into_iter().fold(most, usize::min);
@@ -181,8 +181,8 @@ fn fitted(
     let epsilon = 0.1;
     Ok(match name {
         "LightSB" => mixtures(x, y, epsilon, effort, rng)?,
-        "LightSB-M" => networks(x, y, epsilon, sized(light_sb_m(), effort), rng)?,
-        _ => networks(x, y, epsilon, sized(dsbm(), effort), rng)?,
+        "LightSB-M" => networks(x, y, epsilon, sized(LightSbM.defaults(), effort), rng)?,
+        _ => networks(x, y, epsilon, sized(Dsbm.defaults(), effort), rng)?,
     })
 }
 
@@ -194,7 +194,7 @@ fn mixtures(
     rng: &Rng,
 ) -> Result<Arc<dyn PairBridge>> {
     let settings = LightSbSettings { steps: effort.pick(1500, 6000), ..LightSbSettings::default() };
-    Ok(Arc::new(LightSb::fit(x, y, epsilon, &settings, rng, &mut |_, _, _| {})?))
+    Ok(Arc::new(LightSb::fit(x, y, epsilon, &settings, rng, &mut |_, _, _| ControlFlow::Continue(()))?))
 }
 
 fn networks(
@@ -219,7 +219,7 @@ fn sized(mut settings: AlternationSettings, effort: Effort) -> AlternationSettin
 fn carried(bridge: &dyn PairBridge, x: &Tensor<2>, share: f64, rng: &Rng) -> Tensor<2> {
     let mut rng = rng.fork("paths");
     let skeleton = bridge.skeleton(Direction::Forward, x, &mut rng);
-    state_at(&skeleton, share, bridge.epsilon(), &mut rng)
+    state_at(bridge.reference().as_ref(), &skeleton, share, &mut rng)
 }
 
 /// The standard deviation of a column, averaged over columns.

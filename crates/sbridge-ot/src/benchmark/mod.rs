@@ -120,7 +120,7 @@ impl EntropicBenchmark {
         Points::new(rows, self.dim())
     }
 
-    /// Mean and covariance of π*(·|x).
+    /// Mean and covariance of π*(·|x) at `x`, `[dim]`.
     ///
     /// # Errors
     /// If rounding makes the covariance indefinite.
@@ -268,11 +268,11 @@ fn shares(terms: Vec<f64>) -> Vec<f64> {
 /// The index at which cumulated `weights` pass `u`.
 fn pick(weights: &[f64], u: f64) -> usize {
     let mut passed = 0.0;
-    let found = weights.iter().position(|w| {
+    let index = weights.iter().position(|w| {
         passed += w;
         u < passed
     });
-    found.unwrap_or(weights.len() - 1)
+    index.unwrap_or(weights.len() - 1)
 }
 
 #[cfg(test)]
@@ -368,11 +368,11 @@ mod tests {
                 assert!((exact.mean()[a] - mean).abs() < allowed, "{potential:?} {} {mean}", exact.mean()[a]);
                 for b in 0..2 {
                     let covariance = second[a][b] / total - mean * first[b] / total;
-                    let found = exact.cov()[(a, b)];
+                    let estimate = exact.cov()[(a, b)];
                     // Values up to five from the origin.
                     assert!(
-                        (found - covariance).abs() < 10.0 * allowed,
-                        "{potential:?} {found} {covariance}"
+                        (estimate - covariance).abs() < 10.0 * allowed,
+                        "{potential:?} {estimate} {covariance}"
                     );
                 }
             }
@@ -414,12 +414,12 @@ mod tests {
         let x = benchmark.sample_source(1, &mut rng).unwrap();
         let count = 20_000;
         let same = Points::new(x.as_slice().repeat(count), 16).unwrap();
-        let found = Gaussian::fit(&benchmark.sample_target(&same, &mut rng).unwrap()).unwrap();
+        let estimate = Gaussian::fit(&benchmark.sample_target(&same, &mut rng).unwrap()).unwrap();
         let exact = benchmark.conditional(x.as_slice()).unwrap();
         for j in 0..16 {
             // 4.5 standard errors.
             let error = 4.5 * (exact.cov()[(j, j)] / count as f64).sqrt();
-            assert!((found.mean()[j] - exact.mean()[j]).abs() < error, "{j}");
+            assert!((estimate.mean()[j] - exact.mean()[j]).abs() < error, "{j}");
         }
     }
 

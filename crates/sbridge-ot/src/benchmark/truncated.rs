@@ -70,7 +70,7 @@ impl Truncated {
         let (a, width) = (self.low, self.high - self.low);
         let is_far = a > 0.5;
         let nearest = a.max(0.0);
-        let found = loop {
+        let draw = loop {
             let y = match is_far {
                 true => a - (uniform() * (-a * width).exp_m1()).ln_1p() / a,
                 false => a + uniform() * width,
@@ -80,7 +80,7 @@ impl Truncated {
                 break y.clamp(self.low, self.high);
             }
         };
-        if self.mirrored { -found } else { found }
+        if self.mirrored { -draw } else { draw }
     }
 }
 

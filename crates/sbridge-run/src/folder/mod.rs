@@ -152,7 +152,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`RunError::Folder`] if it is not there.
-    pub(crate) fn model_file(&self, name: &str) -> Result<PathBuf> {
+    pub fn model_file(&self, name: &str) -> Result<PathBuf> {
         let path = self.file(&format!("{name}.safetensors"));
         if path.exists() {
             return Ok(path);
@@ -177,7 +177,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`RunError::Folder`] for one.
-    pub(crate) fn require_finished(&self, manifest: &Manifest, command: &str) -> Result<()> {
+    pub fn require_finished(&self, manifest: &Manifest, command: &str) -> Result<()> {
         let problem = match &manifest.status {
             RunStatus::Finished => return Ok(()),
             RunStatus::Diverged { reason } => format!(

@@ -14,7 +14,7 @@ use crate::settings::{AutoencoderConfig, Encoder};
 
 /// What the arrays do not say.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct CodecDescription {
+pub struct CodecDescription {
     kind: AutoencoderKind,
     encoder: Encoder,
     autoencoder: AutoencoderSettings,
@@ -22,12 +22,12 @@ pub(crate) struct CodecDescription {
 
 impl CodecDescription {
     /// Of a codec trained with `config` on samples of `kind`.
-    pub(crate) fn new(kind: &AutoencoderKind, config: &AutoencoderConfig) -> Self {
+    pub fn new(kind: &AutoencoderKind, config: &AutoencoderConfig) -> Self {
         Self { kind: kind.clone(), encoder: config.encoder, autoencoder: config.net.clone() }
     }
 
     /// Checks that a file of so many `values` can hold networks of these sizes: none is built that it cannot.
-    pub(crate) fn check(&self, values: usize) -> sbridge::Result<()> {
+    pub fn check(&self, values: usize) -> sbridge::Result<()> {
         if self.encoder == Encoder::Identity {
             return require_weights(values, [[self.size(), 1, 1]]);
         }
@@ -45,7 +45,7 @@ impl CodecDescription {
     }
 
     /// Values in one code.
-    pub(crate) fn latent_dim(&self) -> usize {
+    pub fn latent_dim(&self) -> usize {
         match self.encoder {
             Encoder::Identity => self.size(),
             Encoder::Trained => self.autoencoder.latent_dim,
@@ -53,7 +53,7 @@ impl CodecDescription {
     }
 
     /// Values in one sample.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         match &self.kind {
             AutoencoderKind::Vector { dim } => *dim,
             AutoencoderKind::Image { shape } => shape.iter().fold(1, |size, side| size.saturating_mul(*side)),
@@ -62,10 +62,7 @@ impl CodecDescription {
 }
 
 /// Refuses a description with layers of more weights, each the product of three sizes, than there are `values`.
-pub(crate) fn require_weights(
-    values: usize,
-    layers: impl IntoIterator<Item = [usize; 3]>,
-) -> sbridge::Result<()> {
+pub fn require_weights(values: usize, layers: impl IntoIterator<Item = [usize; 3]>) -> sbridge::Result<()> {
     let weights = |[a, b, c]: [usize; 3]| a.saturating_mul(b).saturating_mul(c);
     match layers.into_iter().map(weights).max() {
         Some(most) if most > values => Err(sbridge::Error::Weights(format!(
@@ -76,7 +73,7 @@ pub(crate) fn require_weights(
 }
 
 /// Puts `codec` among the arrays of a file.
-pub(crate) fn insert(arrays: &mut Weights, codec: &Codec) {
+pub fn insert(arrays: &mut Weights, codec: &Codec) {
     tensor_file::insert(arrays, "autoencoder", weights_of(&codec.autoencoder));
     for (name, tensor) in [
         ("scaling/offset", &codec.scaling.offset),
@@ -94,7 +91,7 @@ pub(crate) fn insert(arrays: &mut Weights, codec: &Codec) {
 ///
 /// # Errors
 /// [`RunError::Folder`] if something is missing.
-pub(crate) fn extract(
+pub fn extract(
     arrays: &mut Weights,
     description: &CodecDescription,
     device: &Device,
@@ -129,7 +126,7 @@ pub(crate) fn extract(
 ///
 /// # Errors
 /// [`RunError::Folder`] if they are missing, or not of `columns` values each.
-pub(crate) fn rows(
+pub fn rows(
     arrays: &mut Weights,
     name: &str,
     columns: usize,
@@ -149,7 +146,7 @@ pub(crate) fn rows(
 ///
 /// # Errors
 /// [`RunError::Disk`] if the disk refuses.
-pub(crate) fn save(path: &Path, codec: &Codec, description: &CodecDescription) -> Result<()> {
+pub fn save(path: &Path, codec: &Codec, description: &CodecDescription) -> Result<()> {
     let mut arrays = Weights::new();
     insert(&mut arrays, codec);
     tensor_file::save(path, &arrays, description)
@@ -159,7 +156,7 @@ pub(crate) fn save(path: &Path, codec: &Codec, description: &CodecDescription) -
 ///
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged.
-pub(crate) fn load(path: &Path, device: &Device) -> Result<Codec> {
+pub fn load(path: &Path, device: &Device) -> Result<Codec> {
     let (mut arrays, description): (_, CodecDescription) = tensor_file::load(path)?;
     let values = arrays.values().map(|(_, values)| values.len()).sum();
     description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;

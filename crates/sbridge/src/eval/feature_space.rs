@@ -1,7 +1,7 @@
 //! Where samples are compared: the features of a classifier for labelled images, else the scaled
 //! values themselves.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::{self, Observer, Outcome};
 use crate::fit::{FitSettings, Trainer};
 use crate::latent::DataScaling;
@@ -48,7 +48,7 @@ impl FeatureSpace {
     /// Trains the judging classifier on `images` (data units, `[count, size]`) with a label each.
     ///
     /// # Errors
-    /// [`Error::Diverged`](crate::Error::Diverged) if the numbers go bad.
+    /// [`Error::Diverged`] if the numbers go bad, [`Error::Interrupted`] if `observer` is interrupted.
     pub fn classifier(
         images: &Tensor<2>,
         labels: &[u32],
@@ -76,18 +76,20 @@ impl FeatureSpace {
             patience: 0,
         };
         let mut trainer = Trainer::new(net, fit, rng.fork("fit"))?;
-        if let Outcome::Diverged { reason } = executor::run(&mut trainer, &mut objective, observer) {
-            return Err(crate::Error::Diverged(reason));
+        match executor::run(&mut trainer, &mut objective, observer) {
+            Outcome::Diverged { reason } => return Err(Error::Diverged(reason)),
+            Outcome::Interrupted => return Err(Error::Interrupted),
+            Outcome::Finished | Outcome::Unsaved { .. } => {}
         }
         let net = trainer.finished();
         let accuracy = objective.held_out_accuracy(&net);
         Ok(Self::Classifier { scaling, net: Box::new(net), accuracy })
     }
 
-    /// Samples in data units as points of this space.
+    /// Samples in data units, `[count, size]`, as points of this space.
     ///
     /// # Errors
-    /// [`Error::Transport`](crate::Error::Transport) if a value is not finite.
+    /// [`Error::Transport`] if a value is not finite.
     pub fn embed(&self, rows: &Tensor<2>) -> Result<sbridge_ot::Points> {
         let embedded = match self {
             Self::Scaled(scaling) => map_rows(rows, |x| scaling.apply(x)),

@@ -3,13 +3,13 @@
 mod decomposition;
 mod feature_space;
 mod lipschitz;
+mod path_statistics;
 mod quality;
 mod step_error;
-mod travel;
 
-pub use decomposition::{Decomposition, Term, decompose, reconstruction_error};
+pub use decomposition::{Decomposition, Term, TermName, decompose, reconstruction_error};
 pub use feature_space::{ClassifierSettings, FeatureSpace};
 pub use lipschitz::{decoder_lipschitz, encoder_lipschitz};
+pub use path_statistics::PathStatistics;
 pub use quality::{Judge, Quality};
 pub use step_error::step_error;
-pub use travel::Travel;

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::ForecastNet;
-use super::pasts::Told;
+use super::pasts::Conditioning;
 use crate::error::Result;
 use crate::rng::Rng;
 use crate::solver::vsdm::{FlowSettings, ProbabilityFlow, VariationalModel};
@@ -12,7 +12,7 @@ use crate::tensor::{Device, Module as _, Tensor, to_vec_f64};
 /// Paths simulated at once.
 const BLOCK: usize = 250;
 
-/// A model of the next step, told the past.
+/// A model of the next step given the past.
 #[derive(Clone, Debug)]
 pub struct Forecaster {
     /// The law of the next step in units of the local scale.
@@ -54,7 +54,7 @@ impl Forecaster {
     /// The flow from `start`, `[count, dim]`, for paths whose past is summed up in the rows of `summary`.
     pub fn step(&self, flow: &ProbabilityFlow, summary: &Tensor<2>, start: Tensor<2>) -> Tensor<2> {
         let net = |x, level| self.model.net.correction(summary, x, level);
-        flow.carry(&net, start, &mut |_, _| {})
+        flow.integrate(&net, start, &mut |_, _| {})
     }
 
     /// As [`sample`](Self::sample), with steps drawn by `draw`, which is given a summary of each past.
@@ -84,12 +84,12 @@ impl Forecaster {
         let horizon = origins.iter().map(|origin| origin.calendar.len()).min().unwrap_or(0);
         let mut paths: Vec<Vec<f64>> = origins.iter().map(|origin| origin.past.clone()).collect();
         for ahead in 0..horizon {
-            let mut told = Told::new(dim);
-            let tell = |(path, origin): (&Vec<f64>, &&Origin)| {
-                told.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
+            let mut conditioning = Conditioning::new(dim);
+            let condition = |(path, origin): (&Vec<f64>, &&Origin)| {
+                conditioning.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
             };
-            let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(tell).collect();
-            let steps = to_vec_f64(draw(&self.model.net.summary(told, &device), rng));
+            let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(condition).collect();
+            let steps = to_vec_f64(draw(&self.model.net.summary(conditioning, &device), rng));
             for ((path, step), scale) in paths.iter_mut().zip(steps.chunks_exact(dim)).zip(scales) {
                 let last = path.len() - dim;
                 (0..dim).for_each(|j| path.push(path[last + j] + scale[j] * step[j]));

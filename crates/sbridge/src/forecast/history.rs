@@ -63,7 +63,7 @@ impl History {
         self.features
     }
 
-    /// Root mean square of the steps of each series.
+    /// Root mean square of the steps of each series, `[dim]`.
     pub fn spread(&self) -> &[f64] {
         &self.spread
     }
@@ -103,7 +103,7 @@ pub(super) fn local_scale(window: &[f64], overall: &[f64]) -> Vec<f64> {
 
 /// Values, `[times, dim]` row by row, with gaps (NaN) filled on a straight line between neighbours in time, and by the
 /// nearest value at the ends. A series without any value stays a gap.
-pub fn filled(values: &[f64], dim: usize) -> Vec<f64> {
+pub fn interpolate_gaps(values: &[f64], dim: usize) -> Vec<f64> {
     let mut whole = values.to_vec();
     let times = values.len() / dim;
     for j in 0..dim {
@@ -130,8 +130,8 @@ mod tests {
     fn gaps_are_filled_from_their_neighbours() {
         let gap = f64::NAN;
         let values = [gap, 1.0, 2.0, gap, gap, gap, 8.0, 4.0, gap, gap];
-        assert_eq!(filled(&values, 2), [2.0, 1.0, 2.0, 2.0, 5.0, 3.0, 8.0, 4.0, 8.0, 4.0]);
-        assert!(filled(&[gap, 1.0], 2)[0].is_nan());
+        assert_eq!(interpolate_gaps(&values, 2), [2.0, 1.0, 2.0, 2.0, 5.0, 3.0, 8.0, 4.0, 8.0, 4.0]);
+        assert!(interpolate_gaps(&[gap, 1.0], 2)[0].is_nan());
     }
 
     #[test]

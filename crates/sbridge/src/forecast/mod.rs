@@ -1,4 +1,4 @@
-//! Forecasts of several series at once: the next values by a variational diffusion that is told the past, one step after
+//! Forecasts of several series at once: the next values by a variational diffusion given the past, one step after
 //! the other.
 //!
 //! What is drawn is the step from the last values to the next, in units of how much the series moved lately. So a model
@@ -10,5 +10,5 @@ mod history;
 mod pasts;
 
 pub use forecaster::{Forecaster, Origin};
-pub use history::{History, filled};
+pub use history::{History, interpolate_gaps};
 pub use pasts::{ForecastNet, ForecastNetSettings, Pasts};

@@ -40,7 +40,7 @@ impl ForecastNetSettings {
     }
 }
 
-/// A backward score that is told the past.
+/// A backward score given the past.
 #[derive(Module, Debug)]
 pub struct ForecastNet {
     past: PastEncoder,
@@ -64,35 +64,35 @@ impl ForecastNet {
     }
 
     /// What the pasts say, `[count, summary]`.
-    pub(super) fn summary(&self, told: Told, device: &Device) -> Tensor<2> {
-        let Told { count, dim, past, beside } = told;
+    pub(super) fn summary(&self, conditioning: Conditioning, device: &Device) -> Tensor<2> {
+        let Conditioning { count, dim, past, covariates } = conditioning;
         let length = past.len() / (count * dim);
         let past = Tensor::from_data(TensorData::new(past, [count, length, dim]), (device, DType::F32));
-        let width = beside.len() / count;
-        let beside = TensorData::new(beside, [count, width]);
-        self.past.forward(past, Tensor::from_data(beside, (device, DType::F32)))
+        let width = covariates.len() / count;
+        let covariates = TensorData::new(covariates, [count, width]);
+        self.past.forward(past, Tensor::from_data(covariates, (device, DType::F32)))
     }
 
     /// What is added to the Gaussian score at whitened states, `[count, dim]`, given summaries.
     pub(super) fn correction(&self, summary: &Tensor<2>, x: Tensor<2>, level: Tensor<1>) -> Tensor<2> {
-        self.head.forward_told(x, level, summary.clone())
+        self.head.forward_conditioned(x, level, summary.clone())
     }
 }
 
-/// What the network is told of several pasts.
-pub(super) struct Told {
+/// What the network is conditioned on: several pasts.
+pub(super) struct Conditioning {
     count: usize,
     dim: usize,
     /// Values less the last ones, in units of the local scale, drawn together where they are large: `[count, context, dim]`.
     past: Vec<f32>,
     /// Logarithms of the local scale over the overall one, and the calendar of the next time: `[count, dim + features]`.
-    beside: Vec<f32>,
+    covariates: Vec<f32>,
 }
 
-impl Told {
+impl Conditioning {
     /// Of no past yet, for `dim` series.
     pub(super) fn new(dim: usize) -> Self {
-        Self { count: 0, dim, past: Vec::new(), beside: Vec::new() }
+        Self { count: 0, dim, past: Vec::new(), covariates: Vec::new() }
     }
 
     /// Adds the past `window`, `[context, dim]`, before a time of which the calendar says `calendar`; gives its scale.
@@ -104,8 +104,8 @@ impl Told {
             self.past.extend(since.map(|((x, last), scale)| ((x - last) / scale) as f32));
         }
         sbridge_kernels::asinh(&mut self.past[start..]);
-        self.beside.extend(scale.iter().zip(overall).map(|(scale, always)| (scale / always).ln() as f32));
-        self.beside.extend(calendar);
+        self.covariates.extend(scale.iter().zip(overall).map(|(scale, always)| (scale / always).ln() as f32));
+        self.covariates.extend(calendar);
         self.count += 1;
         scale
     }
@@ -145,7 +145,7 @@ impl Pasts {
         Self { history, context, net, times, steps }
     }
 
-    /// The same pasts with other states to learn, one for each.
+    /// The same pasts with other states to learn, one for each, `[count, dim]`.
     ///
     /// # Panics
     /// If there are more or fewer.
@@ -170,12 +170,12 @@ impl ScoreData for Pasts {
     }
 
     fn condition(&self, net: &ForecastNet, rows: &[usize], device: &Device) -> Tensor<2> {
-        let mut told = Told::new(self.history.dim());
+        let mut conditioning = Conditioning::new(self.history.dim());
         for time in rows.iter().map(|row| self.times[*row]) {
             let window = self.history.before(time, self.context);
-            told.push(window, self.history.spread(), self.history.calendar_at(time));
+            conditioning.push(window, self.history.spread(), self.history.calendar_at(time));
         }
-        net.summary(told, device)
+        net.summary(conditioning, device)
     }
 
     fn call(net: &ForecastNet, summary: &Tensor<2>, x: Tensor<2>, level: Tensor<1>) -> Tensor<2> {

@@ -1,5 +1,7 @@
 //! A trained latent bridge: what is needed to sample, and nothing of how it was trained.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -49,17 +51,18 @@ impl LatentModel {
         Ok(SmoothingBridge::new(self.predictor.clone(), reference))
     }
 
-    /// `count` normalised codes, simulated in blocks with `after_block(done)` in between.
+    /// `count` normalised codes, `[count, dim]`, simulated in blocks; `after_block(done)` is called after some of them
+    /// with the number of codes so far, and may stop the simulation.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings out of range, or that ask for noise levels the score was not
-    /// trained at.
+    /// trained at; [`Error::Interrupted`] if `after_block` stops it.
     pub fn sample_codes(
         &self,
         count: usize,
         settings: &SamplerSettings,
         rng: &Rng,
-        after_block: &mut dyn FnMut(usize),
+        after_block: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Tensor<2>> {
         let denoiser = settings.denoiser(self.epsilon)?;
         self.check_levels(denoiser.smallest_query())?;
@@ -75,7 +78,9 @@ impl LatentModel {
         // Every block has its own stream, so how many run side by side changes no result.
         for together in indices.chunks(rayon::current_num_threads()) {
             blocks.par_extend(together.par_iter().map(|&index| block(index)));
-            after_block(count.min(blocks.len() * BLOCK));
+            if after_block(count.min(blocks.len() * BLOCK)).is_break() {
+                return Err(Error::Interrupted);
+            }
         }
         Ok(Tensor::cat(blocks, 0))
     }

@@ -84,12 +84,12 @@ impl Normaliser {
         }
     }
 
-    /// Into the units of the bridge.
+    /// Into the units of the bridge, `[count, dim]`.
     pub fn apply(&self, codes: Tensor<2>) -> Tensor<2> {
         (codes - self.mean.clone()) / self.scale.clone()
     }
 
-    /// Back into the units of the decoder.
+    /// Back into the units of the decoder, `[count, dim]`.
     pub fn undo(&self, codes: Tensor<2>) -> Tensor<2> {
         codes * self.scale.clone() + self.mean.clone()
     }

@@ -22,7 +22,7 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// N(mean, var I), computing in the type of `dtype`.
+    /// N(mean, var I), with `mean: [dim]`, computing in the type of `dtype`.
     pub fn isotropic(mean: &[f64], var: f64, dtype: DType, device: &Device) -> Self {
         let dim = mean.len();
         let options = (device, dtype);

@@ -129,11 +129,13 @@ mod tests {
             .map(|direction| GaussianDrift::between(ends.each_ref(), epsilon, direction).unwrap());
         let x = Rng::new(2).normal([5, 3], &Device::flex());
         for t in [0.0, 0.35, 0.8, 1.0] {
-            for (found, exact) in [(&forward, exact.forward_drift(t)), (&backward, exact.backward_drift(t))] {
-                let found = to_vec_f64(found.forward(per_row(t, &x), x.clone()));
+            for (computed, exact) in
+                [(&forward, exact.forward_drift(t)), (&backward, exact.backward_drift(t))]
+            {
+                let computed = to_vec_f64(computed.forward(per_row(t, &x), x.clone()));
                 let states = to_vec_f64(x.clone());
                 let exact = states.chunks(3).flat_map(|x| exact.apply(x));
-                for (a, b) in found.iter().zip(exact) {
+                for (a, b) in computed.iter().zip(exact) {
                     assert!((a - b).abs() < 1e-5 * (1.0 + b.abs()), "t = {t}: {a} {b}"); // f32
                 }
             }
@@ -146,8 +148,8 @@ mod tests {
         let flat = Tensor::cat(vec![y.narrow(1, 0, 2), x.clone().narrow(1, 0, 1).zeros_like()], 1);
         for end in [flat, Tensor::zeros([1, 3], &Device::flex())] {
             let drift = GaussianDrift::between([&x, &end], 2.0, Direction::Forward).unwrap();
-            let found = drift.forward(per_row(1.0, &x), x.clone());
-            assert!(to_vec(found).into_iter().all(f32::is_finite));
+            let computed = drift.forward(per_row(1.0, &x), x.clone());
+            assert!(to_vec(computed).into_iter().all(f32::is_finite));
         }
     }
 

@@ -46,7 +46,7 @@ impl Linear {
         self.activated(x, Activation::Identity)
     }
 
-    /// f(x W + b).
+    /// f(x W + b), with shapes as in [`forward`](Self::forward).
     pub fn activated(&self, x: Tensor<2>, f: Activation) -> Tensor<2> {
         kernels::linear(x, self.weight.val(), self.bias.val(), f)
     }

@@ -124,8 +124,8 @@ mod tests {
         for behind in [0.0, 0.4, 0.97, 1.0] {
             let rows = from_rows_f64(&x, 2, &device);
             let t = crate::tensor::per_row(1.0 - behind, &rows);
-            let found = to_vec_f64(drift.forward(t, rows));
-            for (a, b) in found.iter().zip(potential.drift(behind, &x)) {
+            let computed = to_vec_f64(drift.forward(t, rows));
+            for (a, b) in computed.iter().zip(potential.drift(behind, &x)) {
                 assert!((a - b).abs() < 1e-11, "{a} {b}"); // rounding
             }
         }

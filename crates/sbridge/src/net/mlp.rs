@@ -19,7 +19,7 @@ pub struct MlpSettings {
 }
 
 /// Weights of the hidden layers, at most: a gigabyte of them, and as much again for each of their moments.
-const MOST_WEIGHTS: usize = 1 << 28;
+const MAX_WEIGHTS: usize = 1 << 28;
 
 impl Default for MlpSettings {
     fn default() -> Self {
@@ -37,8 +37,8 @@ impl MlpSettings {
             }
         }
         let weights = self.width.saturating_mul(self.width).saturating_mul(self.layers);
-        if weights > MOST_WEIGHTS {
-            let requirement = format!("such that width × width × layers is at most {MOST_WEIGHTS}");
+        if weights > MAX_WEIGHTS {
+            let requirement = format!("such that width × width × layers is at most {MAX_WEIGHTS}");
             let fix = format!("with {} layers; 128 is usual", self.layers);
             return Err(Error::setting("width", requirement, self.width, fix));
         }

@@ -8,7 +8,7 @@ use crate::net::layers::{Linear, RECTIFIER_GAIN};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
 
-/// From `[batch, length, dim]`, and numbers beside it, to `[batch, outputs]`.
+/// From `[batch, length, dim]`, and covariates, to `[batch, outputs]`.
 #[derive(Module, Debug)]
 pub struct PastEncoder {
     halvings: Vec<Linear>,
@@ -16,9 +16,9 @@ pub struct PastEncoder {
 }
 
 impl PastEncoder {
-    /// For pasts of `length` states of dimension `dim` with `beside` numbers beside them.
+    /// For pasts of `length` states of dimension `dim` with `covariates` numbers beside them.
     pub fn new(
-        [length, dim, beside]: [usize; 3],
+        [length, dim, covariates]: [usize; 3],
         [width, outputs]: [usize; 2],
         rng: &mut Rng,
         device: &Device,
@@ -28,15 +28,15 @@ impl PastEncoder {
         let halving = |level| Linear::new(inputs(level), width, RECTIFIER_GAIN, rng, device);
         Self {
             halvings: (0..levels).map(halving).collect(),
-            summary: Linear::new(levels * width + beside, outputs, RECTIFIER_GAIN, rng, device),
+            summary: Linear::new(levels * width + covariates, outputs, RECTIFIER_GAIN, rng, device),
         }
     }
 
     /// # Shapes
-    /// `past: [batch, length, dim]`, `beside: [batch, beside]`, result `[batch, outputs]`.
-    pub fn forward(&self, past: Tensor<3>, beside: Tensor<2>) -> Tensor<2> {
+    /// `past: [batch, length, dim]`, `covariates: [batch, covariates]`, result `[batch, outputs]`.
+    pub fn forward(&self, past: Tensor<3>, covariates: Tensor<2>) -> Tensor<2> {
         let mut x = past;
-        let mut found = vec![beside];
+        let mut summaries = vec![covariates];
         for halving in &self.halvings {
             let [batch, length, features] = x.dims();
             if length % 2 == 1 {
@@ -47,8 +47,8 @@ impl PastEncoder {
             let halved = halving.activated(pairs, Silu);
             let [_, width] = halved.dims();
             x = halved.reshape([batch, half, width]);
-            found.push(x.clone().narrow(1, half - 1, 1).reshape([batch, width]));
+            summaries.push(x.clone().narrow(1, half - 1, 1).reshape([batch, width]));
         }
-        self.summary.activated(Tensor::cat(found, 1), Silu)
+        self.summary.activated(Tensor::cat(summaries, 1), Silu)
     }
 }

@@ -1,4 +1,4 @@
-//! A residual multilayer perceptron conditioned on the noise level, and on what else it is told.
+//! A residual multilayer perceptron conditioned on the noise level, and on a context where there is one.
 //!
 //! x ← x + W₂ relu(W₁ norm(x) + C e(v)), a number of times, between a lift and a read-out.
 
@@ -69,10 +69,10 @@ impl ResidualMlp {
         Self::conditioned(dim, 0, settings, rng, device)
     }
 
-    /// A network for states of dimension `dim` that is told `told` numbers with each of them.
+    /// A network for states of dimension `dim` with `context` numbers of context for each of them.
     pub fn conditioned(
         dim: usize,
-        told: usize,
+        context: usize,
         settings: &ResidualMlpSettings,
         rng: &mut Rng,
         device: &Device,
@@ -83,7 +83,7 @@ impl ResidualMlp {
         let block = |rng: &mut Rng| Block {
             norm: LayerNorm::new(width, device),
             inward: Linear::new(width, width, RECTIFIER_GAIN, rng, device),
-            condition: Linear::new(level + told, width, 1.0, rng, device),
+            condition: Linear::new(level + context, width, 1.0, rng, device),
             outward: Linear::new(width, width, 0.0, rng, device),
         };
         Self {
@@ -103,9 +103,9 @@ impl ResidualMlp {
     }
 
     /// # Shapes
-    /// As [`forward`](Self::forward), `told: [batch, told]`.
-    pub fn forward_told(&self, x: Tensor<2>, v: Tensor<1>, told: Tensor<2>) -> Tensor<2> {
-        self.of_level(x, Tensor::cat(vec![self.level(v), told], 1))
+    /// As [`forward`](Self::forward), `context: [batch, context]`.
+    pub fn forward_conditioned(&self, x: Tensor<2>, v: Tensor<1>, context: Tensor<2>) -> Tensor<2> {
+        self.of_level(x, Tensor::cat(vec![self.level(v), context], 1))
     }
 
     fn level(&self, v: Tensor<1>) -> Tensor<2> {

@@ -76,8 +76,8 @@ impl ModuleMapper for Loader {
                 let value = Tensor::<D>::from_data(data, (&device, DType::F32));
                 if old.is_autodiff() { Tensor::from_inner(value).require_grad() } else { value }
             }),
-            found => {
-                let saved = found.map_or("nothing".into(), |(s, _)| format!("{s:?}"));
+            entry => {
+                let saved = entry.map_or("nothing".into(), |(s, _)| format!("{s:?}"));
                 self.error.get_or_insert(format!("{name} has shape {shape:?}, the file holds {saved}"));
                 param
             }

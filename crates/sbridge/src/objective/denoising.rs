@@ -116,14 +116,6 @@ impl Objective for DenoisingScore {
     }
 }
 
-/// The smallest denoising loss per dimension any model can have on N(0, s²) codes under
-/// `LogUniform`: the mean of s²/(s² + v), ln(1 + …) in closed form.
-pub fn bayes_loss_of_gaussian(var: f64, v_min: f64, epsilon: f64) -> f64 {
-    // ∫ s²/(s²+v) dv/v = ln(v/(s²+v))
-    let antiderivative = |v: f64| (v / (var + v)).ln();
-    (antiderivative(epsilon) - antiderivative(v_min)) / (epsilon / v_min).ln()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -133,6 +125,14 @@ mod tests {
 
     fn objective(sampling: NoiseSampling, codes: Tensor<2>) -> DenoisingScore {
         DenoisingScore::new(codes, None, sampling, 1e-3, 4.0).unwrap()
+    }
+
+    /// The smallest denoising loss per dimension any model can have on N(0, s²) codes under
+    /// `LogUniform`: the mean of s²/(s² + v), ln(1 + …) in closed form.
+    fn bayes_loss_of_gaussian(var: f64, v_min: f64, epsilon: f64) -> f64 {
+        // ∫ s²/(s²+v) dv/v = ln(v/(s²+v))
+        let antiderivative = |v: f64| (v / (var + v)).ln();
+        (antiderivative(epsilon) - antiderivative(v_min)) / (epsilon / v_min).ln()
     }
 
     #[test]

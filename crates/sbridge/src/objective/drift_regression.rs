@@ -58,31 +58,31 @@ pub trait Examples: Send + Sync {
 /// The regression of a drift on [`Examples`].
 pub struct DriftRegression {
     examples: Box<dyn Examples>,
-    known: Option<GaussianDrift>,
+    gaussian: Option<GaussianDrift>,
     rng: Rng,
     generation: Option<usize>,
 }
 
 impl DriftRegression {
-    /// On `examples` made with randomness from `rng`, of what a drift is more than `known`.
-    pub fn new(examples: Box<dyn Examples>, known: Option<GaussianDrift>, rng: Rng) -> Self {
-        Self { examples, known, rng, generation: None }
+    /// On `examples` made with randomness from `rng`, of what a drift is beyond `gaussian`, which is known in closed form.
+    pub fn new(examples: Box<dyn Examples>, gaussian: Option<GaussianDrift>, rng: Rng) -> Self {
+        Self { examples, gaussian, rng, generation: None }
     }
 
-    /// The same, for what is to be learned.
-    fn beyond_known(&self, examples: Regression) -> Regression {
-        match &self.known {
-            Some(known) => {
-                let drift = known.forward(examples.t.clone(), examples.x.clone());
+    /// The same with the target less the known part of the drift: what is to be learned.
+    fn residual_target(&self, examples: Regression) -> Regression {
+        match &self.gaussian {
+            Some(gaussian) => {
+                let drift = gaussian.forward(examples.t.clone(), examples.x.clone());
                 Regression { target: examples.target - drift, ..examples }
             }
             None => examples,
         }
     }
 
-    /// The variances of every one of `steps` steps, along the axes of what is known or the coordinates, given that
-    /// `drift` was learned: what the bridge between state and target leaves, and how the target varies about its mean,
-    /// which is what the drift is.
+    /// The variances of every one of `steps` steps, `[steps][dim]`, along the axes of what is known or the coordinates,
+    /// given that `drift` was learned: what the bridge between state and target leaves, and how the target varies about
+    /// its mean, which is what the drift is.
     pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<Vec<f64>> {
         self.examples.renew(&mut self.rng.fork("transitions"));
         self.generation = None;
@@ -90,10 +90,10 @@ impl DriftRegression {
         (0..steps)
             .map(|step| {
                 let Transition { examples, bridge_variance } = self.examples.transition(step, &mut rng);
-                let examples = self.beyond_known(examples);
+                let examples = self.residual_target(examples);
                 let residual = drift.forward(examples.t, examples.x) - examples.target;
-                let residual = match &self.known {
-                    Some(known) => known.along_axes(residual),
+                let residual = match &self.gaussian {
+                    Some(gaussian) => gaussian.along_axes(residual),
                     None => residual,
                 };
                 let of_target = to_vec_f64(residual.powi_scalar(2).mean_dim(0));
@@ -117,7 +117,7 @@ impl Objective for DriftRegression {
     fn loss(&self, model: &DriftNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
         let first = rows.start % self.examples.count();
         let examples = self.examples.regression(first..first + rows.len(), rng);
-        let Regression { t, x, target, weight } = self.beyond_known(examples);
+        let Regression { t, x, target, weight } = self.residual_target(examples);
         let error = model.forward(t.autodiff(), x.autodiff()) - target.autodiff();
         (error.clone() * error * column(weight).autodiff()).mean()
     }

@@ -10,7 +10,7 @@ mod reconstruction;
 
 pub use bridge_matching::BridgeMatching;
 pub use classification::Classification;
-pub use denoising::{DenoisingScore, NoiseSampling, bayes_loss_of_gaussian};
+pub use denoising::{DenoisingScore, NoiseSampling};
 pub use density_ratio::{DensityRatio, RatioNet};
 pub use drift_regression::{DriftRegression, Examples, Regression, Transition};
 pub use path_matching::{PathMatching, StepTarget};

@@ -19,7 +19,7 @@ use crate::bridge::{Direction, PairBridge, StepNoise};
 use crate::coupling::drawn;
 use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
-use crate::simulate::{Step, in_blocks, paths, side_by_side, walk};
+use crate::simulate::{Step, in_blocks, integrate, paths, side_by_side};
 use crate::tensor::{Tensor, TensorData, per_row, select_rows};
 
 /// What the step back is regressed on.
@@ -53,7 +53,8 @@ struct Generation {
 }
 
 impl PathMatching {
-    /// Examples of the drift against `direction`, in which `chain` is walked from `count` of the `starts` at a time.
+    /// Examples of the drift against `direction`, in which `chain` is simulated from `count` of the `starts`,
+    /// `[rows, dim]`, at a time.
     pub fn new(
         chain: Arc<dyn PairBridge>,
         direction: Direction,
@@ -82,7 +83,7 @@ impl PathMatching {
         };
         let t = self.times(&ends, states);
         // The noise of the target has variance ε h / h².
-        let weight = t.full_like(1.0 / (1.0 + self.chain.epsilon() / h));
+        let weight = t.full_like(1.0 / (1.0 + self.chain.reference().epsilon() / h));
         Regression { t, x, target, weight }
     }
 
@@ -91,7 +92,7 @@ impl PathMatching {
         let (chain, direction) = (self.chain.as_ref(), self.direction);
         let blocks = in_blocks(starts, rng, |block, rng| {
             let (mut states, mut targets) = (vec![block.clone()], Vec::new());
-            walk(chain, direction, block, noise, rng, &mut |Step { t, noise, end, .. }| {
+            integrate(chain, direction, block, noise, rng, &mut |Step { t, noise, end, .. }| {
                 let carried = chain.drift(direction, per_row(t, end), end.clone());
                 targets.push(-(noise.clone() * self.steps as f64 + carried));
                 states.push(end.clone());

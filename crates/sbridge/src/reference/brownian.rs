@@ -5,27 +5,47 @@
 
 use crate::error::{Result, require_positive};
 use crate::reference::{GaussianReference, Moments, Reference};
-use crate::tensor::{Tensor, column};
+use crate::tensor::{Tensor, column, per_row};
 
-/// Brownian motion scaled by `sigma`.
-#[derive(Clone, Copy, Debug)]
+/// Brownian motion σW, by its ε = σ².
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Brownian {
-    sigma: f64,
+    epsilon: f64,
 }
 
 impl Brownian {
-    /// The reference whose entropic regularisation is `epsilon = σ²`.
+    /// That of variance `epsilon`, in units of the state squared.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) unless `epsilon` is finite and positive.
     pub fn with_epsilon(epsilon: f64) -> Result<Self> {
         require_positive("epsilon", epsilon, "set a variance in data units")?;
-        Ok(Self { sigma: epsilon.sqrt() })
+        Ok(Self { epsilon })
     }
 
-    /// ε = σ².
-    pub fn epsilon(&self) -> f64 {
-        self.sigma.powi(2)
+    /// That of standard deviation `sigma`, in units of the state.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) unless `sigma` is finite and positive.
+    pub fn with_sigma(sigma: f64) -> Result<Self> {
+        require_positive("sigma", sigma, "set a standard deviation in data units")?;
+        Ok(Self { epsilon: sigma.powi(2) })
+    }
+
+    /// No motion at all: what the paths of a probability flow are noised with.
+    pub fn still() -> Self {
+        Self { epsilon: 0.0 }
+    }
+
+    /// The same motion in space stretched by `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { epsilon: self.epsilon * factor.powi(2) }
+    }
+
+    /// σ = √ε.
+    pub fn sigma(&self) -> f64 {
+        self.epsilon.sqrt()
     }
 }
 
@@ -35,24 +55,51 @@ impl Reference for Brownian {
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
-        t.full_like(self.sigma)
-    }
-
-    fn as_gaussian(&self) -> Option<&dyn GaussianReference> {
-        Some(self)
+        t.full_like(self.sigma())
     }
 }
 
 impl GaussianReference for Brownian {
+    fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
     fn bridge(&self, t: Tensor<1>, x0: Tensor<2>, x1: Tensor<2>) -> Moments {
         let left = -t.clone() + 1.0;
         let mean = x0 * column(left.clone()) + x1 * column(t.clone());
-        let var = left * t * self.epsilon();
+        let var = left * t * self.sigma().powi(2);
         Moments { mean, var }
     }
 
     fn bridge_drift(&self, t: Tensor<1>, x: Tensor<2>, x1: Tensor<2>) -> Tensor<2> {
         (x1 - x) / column(-t + 1.0)
+    }
+
+    /// x + s v(0, x): where no noise has passed, v(0, x) = E\[X_1 | X_0 = x\] − x, and bridges are straight on average.
+    fn mean_from_drift(&self, s: f64, x: Tensor<2>, drift: Tensor<2>) -> Tensor<2> {
+        x + drift * s
+    }
+
+    fn step_variances(&self, steps: usize) -> Vec<Vec<f64>> {
+        vec![vec![self.epsilon / steps as f64]; steps]
+    }
+
+    fn within_step(
+        &self,
+        [_, steps]: [usize; 2],
+        share: f64,
+        x: Tensor<2>,
+        y: Tensor<2>,
+    ) -> (Tensor<2>, Vec<f64>) {
+        let variance = self.epsilon / steps as f64 * share * (1.0 - share);
+        (x * (1.0 - share) + y * share, vec![variance])
+    }
+
+    /// The bridge over the steps that are left, of as much of ε.
+    fn next_step(&self, [k, steps]: [usize; 2], x: Tensor<2>, x1: Tensor<2>) -> Moments {
+        let left = (steps - k) as f64;
+        let Moments { mean, var } = self.bridge(per_row(1.0 / left, &x), x, x1);
+        Moments { mean, var: var * (left / steps as f64) }
     }
 }
 

@@ -42,13 +42,13 @@ impl LinearDrift {
         Self { matrix: Mat::identity(dim, dim), offset: vec![0.0; dim] }
     }
 
-    /// The linear score's A = ½ (I − D).
+    /// The linear score's A = ½ (I − D), `[dim, dim]`.
     pub fn score_matrix(&self) -> Mat<f64> {
         let dim = self.offset.len();
         Mat::from_fn(dim, dim, |i, j| 0.5 * (f64::from(i == j) - self.matrix[(i, j)]))
     }
 
-    /// The drift of the score `a` x + `offset`.
+    /// The drift of the score `a` x + `offset`, `a: [dim, dim]` and `offset: [dim]`.
     pub fn of_score(a: MatRef<'_, f64>, offset: Vec<f64>) -> Self {
         let dim = offset.len();
         Self { matrix: Mat::from_fn(dim, dim, |i, j| f64::from(i == j) - 2.0 * a[(i, j)]), offset }
@@ -163,7 +163,8 @@ impl Kernel {
     }
 }
 
-/// A linear diffusion whose drift is constant in intervals of the clock, and the times at which it is looked at.
+/// A linear diffusion whose drift is constant in intervals of the clock, and its nodes, the times at which its laws are
+/// wanted.
 #[derive(Clone, Debug)]
 pub struct LinearDiffusion {
     /// β.
@@ -202,11 +203,11 @@ impl LinearDiffusion {
         Self::new(schedule, schedule.nodes_in_clock(0.0, drifts.len()), drifts)
     }
 
-    /// The same diffusion, looked at at other times.
+    /// The same diffusion with nodes at other times, `[nodes]`.
     ///
     /// # Errors
     /// [`Error::Setting`] for nodes that do not rise to 1.
-    pub fn seen_at(&self, nodes: Vec<f64>) -> Result<Self> {
+    pub fn with_nodes(&self, nodes: Vec<f64>) -> Result<Self> {
         check_nodes(&nodes)?;
         Ok(Self { nodes, ..self.clone() })
     }
@@ -216,12 +217,12 @@ impl LinearDiffusion {
         self.drifts[0].offset.len()
     }
 
-    /// Times of the nodes.
+    /// Times of the nodes, `[nodes]`.
     pub fn nodes(&self) -> &[f64] {
         &self.nodes
     }
 
-    /// What the clock shows at the nodes.
+    /// What the clock shows at the nodes, `[nodes]`.
     pub fn clock(&self) -> Vec<f64> {
         self.nodes.iter().map(|t| self.schedule.elapsed(*t)).collect()
     }

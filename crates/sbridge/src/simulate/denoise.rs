@@ -78,7 +78,7 @@ impl Denoiser {
         Ok(Self { variances, step, end })
     }
 
-    /// The variances v₀ … v_K.
+    /// The variances v₀ … v_K, `[K + 1]`.
     pub fn variances(&self) -> &[f64] {
         &self.variances
     }

@@ -24,7 +24,7 @@ pub struct Step<'a> {
 ///
 /// # Shapes
 /// `start: [batch, dim]`, result the same.
-pub fn walk(
+pub fn integrate(
     bridge: &dyn Bridge,
     direction: Direction,
     start: Tensor<2>,
@@ -44,19 +44,21 @@ pub fn walk(
     x
 }
 
-/// Where [`walk`] ends, in blocks of rows that run side by side.
-pub fn ends_of_walks(
+/// Where [`integrate`] ends, `[batch, dim]` as `start`, in blocks of rows that run side by side.
+pub fn endpoints(
     bridge: &dyn Bridge,
     direction: Direction,
     start: &Tensor<2>,
     noise: &StepNoise,
     rng: &mut Rng,
 ) -> Tensor<2> {
-    let ends = in_blocks(start, rng, |block, rng| walk(bridge, direction, block, noise, rng, &mut |_| {}));
+    let ends =
+        in_blocks(start, rng, |block, rng| integrate(bridge, direction, block, noise, rng, &mut |_| {}));
     Tensor::cat(ends, 0)
 }
 
-/// States of [`walk`] at all grid points, one more than there are steps, in blocks of rows that run side by side.
+/// States of [`integrate`] at all grid points, one more than there are steps and `[batch, dim]` each, in blocks of rows
+/// that run side by side.
 pub fn paths(
     bridge: &dyn Bridge,
     direction: Direction,
@@ -66,7 +68,7 @@ pub fn paths(
 ) -> Vec<Tensor<2>> {
     let blocks = in_blocks(start, rng, |block, rng| {
         let mut states = vec![block.clone()];
-        walk(bridge, direction, block, noise, rng, &mut |step| states.push(step.end.clone()));
+        integrate(bridge, direction, block, noise, rng, &mut |step| states.push(step.end.clone()));
         states
     });
     side_by_side(blocks)
@@ -110,10 +112,11 @@ mod tests {
             (Direction::Forward, Convolved::new(law.clone(), epsilon).sample(count, &mut rng), 0.25),
             (Direction::Backward, law.sample(count, &mut rng), 1.25),
         ] {
-            let noise = StepNoise::brownian(epsilon, 200);
+            let noise = StepNoise::of_reference(&reference, 200);
             let mut times = Vec::new();
-            let out =
-                walk(&bridge, direction, start.clone(), &noise, &mut rng, &mut |step| times.push(step.t));
+            let out = integrate(&bridge, direction, start.clone(), &noise, &mut rng, &mut |step| {
+                times.push(step.t)
+            });
             assert!((var(&out) - end).abs() < allowed(end), "{direction:?}: {}", var(&out));
             assert_eq!([times[0], times[100]], [direction.time(0.0), 0.5]);
             assert_eq!(times.len(), 200);

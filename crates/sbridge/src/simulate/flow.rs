@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
+use crate::reference::{Brownian, GaussianReference};
 use crate::rng::Rng;
-use crate::simulate::{ends_of_walks, paths};
+use crate::simulate::{endpoints, paths};
 use crate::tensor::Tensor;
 
 /// The flow of a bridge, as a bridge without noise.
@@ -41,13 +42,13 @@ impl Bridge for Flow {
 }
 
 impl PairBridge for Flow {
-    /// Zero: there is no noise.
-    fn epsilon(&self) -> f64 {
-        0.0
+    /// No motion: there is no noise.
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(Brownian::still())
     }
 
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
+        endpoints(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
@@ -55,6 +56,6 @@ impl PairBridge for Flow {
     }
 
     fn step_noise(&self, direction: Direction) -> StepNoise {
-        StepNoise::brownian(0.0, self.steps(direction))
+        StepNoise::of_reference(&Brownian::still(), self.steps(direction))
     }
 }

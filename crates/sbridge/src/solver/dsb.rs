@@ -7,16 +7,44 @@
 //! Departures: networks go on from the half-bridge before last instead of starting anew; the average of the weights is
 //! used.
 
-use crate::solver::alternation::{AlternationSettings, StartingPairs, StepVariance, Target};
-use crate::solver::dsbm::dsbm;
+use crate::error::{Error, Result};
+use crate::net::DriftNetSettings;
+use crate::solver::Sdsb;
+use crate::solver::alternation::{
+    AlternationMethod, AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target,
+    half_bridge_fit,
+};
 
-/// The settings that make the method.
-pub fn dsb() -> AlternationSettings {
-    AlternationSettings {
-        target: Target::Mean,
-        start: StartingPairs::Reference,
-        // As published.
-        step_variance: StepVariance::Reference,
-        ..dsbm()
+/// DSB, as published: mean matching along paths of the reference's noise.
+#[derive(Clone, Copy, Debug)]
+pub struct Dsb;
+
+impl AlternationMethod for Dsb {
+    fn name(&self) -> &'static str {
+        "dsb"
+    }
+
+    fn defaults(&self) -> AlternationSettings {
+        AlternationSettings {
+            target: Target::Mean,
+            start: StartingPairs::Reference,
+            half_bridges: 10,
+            steps: 20,
+            step_variance: StepVariance::Reference,
+            cache: CacheSettings::default(),
+            net: DriftNetSettings::default(),
+            fit: half_bridge_fit(2000),
+        }
+    }
+
+    /// Steps have the noise of the reference, and the first paths are its own.
+    fn check(&self, settings: &AlternationSettings) -> Result<()> {
+        if settings.step_variance == StepVariance::Matched {
+            let requirement = "\"reference\" with target \"mean\"";
+            let fix =
+                "residuals of the carried-over mean are not the noise of a step: the coupling would be off";
+            return Err(Error::setting("step_variance", requirement, "\"matched\"", fix));
+        }
+        Sdsb.check(settings)
     }
 }

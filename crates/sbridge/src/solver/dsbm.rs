@@ -7,28 +7,31 @@
 //! Departures: examples are weighted by the noise in their target (see `objective/bridge_matching.rs`), and a step of a
 //! path has the variance that the regression leaves, which removes the chain's bias of order 1/N.
 
-use crate::fit::FitSettings;
 use crate::net::DriftNetSettings;
-use crate::solver::alternation::{AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target};
+use crate::solver::alternation::{
+    AlternationMethod, AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target,
+    half_bridge_fit,
+};
 
-/// The settings that make the method.
-pub fn dsbm() -> AlternationSettings {
-    AlternationSettings {
-        target: Target::Bridge,
-        start: StartingPairs::Independent,
-        half_bridges: 10,
-        steps: 20,
-        step_variance: StepVariance::Matched,
-        cache: CacheSettings::default(),
-        net: DriftNetSettings::default(),
-        fit: FitSettings {
-            steps: 2000,
-            batch_size: 256,
-            learning_rate: 5e-3,
-            weight_decay: 0.0,
-            clip_norm: 1.0,
-            ema_decay: 0.99,
-            patience: 0,
-        },
+/// DSBM, from independent pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct Dsbm;
+
+impl AlternationMethod for Dsbm {
+    fn name(&self) -> &'static str {
+        "dsbm"
+    }
+
+    fn defaults(&self) -> AlternationSettings {
+        AlternationSettings {
+            target: Target::Bridge,
+            start: StartingPairs::Independent,
+            half_bridges: 10,
+            steps: 20,
+            step_variance: StepVariance::Matched,
+            cache: CacheSettings::default(),
+            net: DriftNetSettings::default(),
+            fit: half_bridge_fit(2000),
+        }
     }
 }

@@ -15,7 +15,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame of two samples, row-major with rows of `dim`.
+    /// The frame of two samples, `[count, dim]` each, row-major.
     pub fn of(source: &[f64], target: &[f64], dim: usize) -> Self {
         let means = [source, target].map(|rows| mean(rows, dim));
         let spread = |rows: &[f64], mean: &[f64]| {
@@ -34,18 +34,18 @@ impl Frame {
         Self { means: [vec![0.0; dim], vec![0.0; dim]], scale: 1.0 }
     }
 
-    /// Mean of the bridge at time `t`: it moves along a line.
+    /// Mean of the bridge at time `t`, `[dim]`: it moves along a line.
     pub fn centre(&self, t: f64) -> Vec<f64> {
         self.means[0].iter().zip(&self.means[1]).map(|(a, b)| (1.0 - t) * a + t * b).collect()
     }
 
-    /// Velocity of that mean in the clock of `direction`.
+    /// Velocity of that mean in the clock of `direction`, `[dim]`.
     pub fn velocity(&self, direction: Direction) -> Vec<f64> {
         let [from, to] = direction.ends();
         self.centre(from).iter().zip(&self.centre(to)).map(|(start, end)| end - start).collect()
     }
 
-    /// States at time `t`, row-major, in this frame.
+    /// States at time `t`, `[batch, dim]` row-major, in this frame.
     pub fn apply(&self, t: f64, x: &[f64]) -> Vec<f64> {
         let centre = self.centre(t);
         x.iter().zip(centre.iter().cycle()).map(|(x, m)| (x - m) / self.scale).collect()

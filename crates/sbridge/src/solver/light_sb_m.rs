@@ -5,14 +5,34 @@
 //! half-bridge each way, and no iteration.
 
 use crate::fit::FitSettings;
-use crate::net::MixtureSettings;
-use crate::solver::alternation::AlternationSettings;
-use crate::solver::dsbm::dsbm;
+use crate::net::{DriftNetSettings, MixtureSettings};
+use crate::solver::alternation::{
+    AlternationMethod, AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target,
+    half_bridge_fit,
+};
 
-/// The settings that make the method.
-pub fn light_sb_m() -> AlternationSettings {
-    let mut settings = AlternationSettings { half_bridges: 2, steps: 100, ..dsbm() };
-    settings.net.mixture = Some(MixtureSettings::default());
-    settings.fit = FitSettings { steps: 6000, learning_rate: 1e-2, ..settings.fit };
-    settings
+/// LightSB-M, on independent pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct LightSbM;
+
+impl AlternationMethod for LightSbM {
+    fn name(&self) -> &'static str {
+        "light-sb-m"
+    }
+
+    fn defaults(&self) -> AlternationSettings {
+        AlternationSettings {
+            target: Target::Bridge,
+            start: StartingPairs::Independent,
+            half_bridges: 2,
+            steps: 100,
+            step_variance: StepVariance::Matched,
+            cache: CacheSettings::default(),
+            net: DriftNetSettings {
+                mixture: Some(MixtureSettings::default()),
+                ..DriftNetSettings::default()
+            },
+            fit: FitSettings { learning_rate: 1e-2, ..half_bridge_fit(6000) },
+        }
+    }
 }

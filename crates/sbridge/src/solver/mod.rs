@@ -13,12 +13,17 @@ mod sgm;
 mod smoothing;
 pub mod vsdm;
 
-pub use dsb::dsb;
-pub use dsbm::dsbm;
+pub use dsb::Dsb;
+pub use dsbm::Dsbm;
 pub use frame::Frame;
-pub use light_sb_m::light_sb_m;
+pub use light_sb_m::LightSbM;
 pub use neural::{NeuralBridge, Way};
-pub use sdsb::sdsb;
-pub use sf2m::sf2m;
-pub use sgm::sgm;
+pub use sdsb::Sdsb;
+pub use sf2m::Sf2m;
+pub use sgm::Sgm;
 pub use smoothing::SmoothingBridge;
+
+use alternation::AlternationMethod;
+
+/// The methods that learn half-bridges one after the other.
+pub const ALTERNATION_METHODS: [&dyn AlternationMethod; 6] = [&LightSbM, &Dsbm, &Sf2m, &Dsb, &Sdsb, &Sgm];

@@ -2,19 +2,19 @@
 
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::net::{DriftNet, GaussianDrift};
-use crate::reference::{Brownian, Reference as _};
+use crate::reference::{Brownian, GaussianReference, Reference as _};
 use crate::rng::Rng;
-use crate::simulate::{ends_of_walks, paths};
+use crate::simulate::{endpoints, paths};
 use crate::solver::frame::Frame;
 use crate::tensor::{DType, Tensor};
 
 /// One direction: a drift, and the noise of its steps.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// The part of the drift that is known, in units of the frame.
-    pub known: Option<GaussianDrift>,
+    /// The part of the drift that is known in closed form, in units of the frame.
+    pub gaussian: Option<GaussianDrift>,
     /// The part that was learned; without both, the drift is that of Brownian motion, zero.
-    pub learned: Option<DriftNet>,
+    pub net: Option<DriftNet>,
     /// Variances of the noise in step after step, in units of the frame: along the axes of what is known, or the
     /// coordinates; one number where they are equal.
     pub step_variances: Vec<Vec<f32>>,
@@ -23,8 +23,9 @@ pub struct Way {
 impl Way {
     /// Brownian motion, in `steps` steps.
     pub(super) fn untrained(reference: &Brownian, steps: usize) -> Self {
-        let step_variances = vec![vec![(reference.epsilon() / steps as f64) as f32]; steps];
-        Self { known: None, learned: None, step_variances }
+        let in_f32 = |variances: Vec<f64>| variances.into_iter().map(|q| q as f32).collect();
+        let step_variances = reference.step_variances(steps).into_iter().map(in_f32).collect();
+        Self { gaussian: None, net: None, step_variances }
     }
 
     /// The drift in units of the frame.
@@ -32,10 +33,10 @@ impl Way {
     /// # Shapes
     /// `t: [batch]`, `x: [batch, dim]`, result `[batch, dim]`.
     fn drift(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
-        let known = self.known.as_ref().map(|known| known.forward(t.clone(), x.clone()));
-        let learned = self.learned.as_ref().map(|net| net.forward(t, x.clone()));
-        match (known, learned) {
-            (Some(known), Some(learned)) => known + learned,
+        let gaussian = self.gaussian.as_ref().map(|gaussian| gaussian.forward(t.clone(), x.clone()));
+        let learned = self.net.as_ref().map(|net| net.forward(t, x.clone()));
+        match (gaussian, learned) {
+            (Some(gaussian), Some(learned)) => gaussian + learned,
             (drift, None) | (None, drift) => drift.unwrap_or_else(|| x.zeros_like()),
         }
     }
@@ -97,13 +98,13 @@ impl Bridge for NeuralBridge {
 }
 
 impl PairBridge for NeuralBridge {
-    fn epsilon(&self) -> f64 {
-        self.reference.epsilon() * self.frame.scale.powi(2)
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(self.reference.scaled(self.frame.scale))
     }
 
     /// Along simulated paths.
     fn transport(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Tensor<2> {
-        ends_of_walks(self, direction, x, &self.step_noise(direction), rng)
+        endpoints(self, direction, x, &self.step_noise(direction), rng)
     }
 
     fn skeleton(&self, direction: Direction, x: &Tensor<2>, rng: &mut Rng) -> Vec<Tensor<2>> {
@@ -111,10 +112,10 @@ impl PairBridge for NeuralBridge {
     }
 
     fn step_noise(&self, direction: Direction) -> StepNoise {
-        let Way { known, step_variances, .. } = self.way(direction);
+        let Way { gaussian, step_variances, .. } = self.way(direction);
         let unit = self.frame.scale.powi(2);
         let of_step = |variances: &Vec<f32>| variances.iter().map(|q| f64::from(*q) * unit).collect();
-        let axes = known.as_ref().map(GaussianDrift::axes);
+        let axes = gaussian.as_ref().map(GaussianDrift::axes);
         StepNoise::along(axes, step_variances.iter().map(of_step).collect())
     }
 }

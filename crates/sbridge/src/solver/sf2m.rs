@@ -4,13 +4,31 @@
 //! pairs are minimised by the same fields, so the two drifts are learned directly. Exact as far as the plan between
 //! parts of the samples is the plan between the laws; marginals are right in any case.
 
-use crate::fit::FitSettings;
-use crate::solver::alternation::{AlternationSettings, StartingPairs};
-use crate::solver::dsbm::dsbm;
+use crate::net::DriftNetSettings;
+use crate::solver::alternation::{
+    AlternationMethod, AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target,
+    half_bridge_fit,
+};
 
-/// The settings that make the method.
-pub fn sf2m() -> AlternationSettings {
-    let base = dsbm();
-    let fit = FitSettings { steps: 10_000, ..base.fit };
-    AlternationSettings { start: StartingPairs::Entropic, half_bridges: 2, steps: 100, fit, ..base }
+/// \[SF\]²M, by its two drifts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sf2m;
+
+impl AlternationMethod for Sf2m {
+    fn name(&self) -> &'static str {
+        "sf2m"
+    }
+
+    fn defaults(&self) -> AlternationSettings {
+        AlternationSettings {
+            target: Target::Bridge,
+            start: StartingPairs::Entropic,
+            half_bridges: 2,
+            steps: 100,
+            step_variance: StepVariance::Matched,
+            cache: CacheSettings::default(),
+            net: DriftNetSettings::default(),
+            fit: half_bridge_fit(10_000),
+        }
+    }
 }

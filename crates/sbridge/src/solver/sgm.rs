@@ -4,13 +4,31 @@
 //! learned by denoising. Right if the target looks like the source blurred by ε: so ε has to be large, or the
 //! target has to be that. A baseline for everything that goes on from here.
 
-use crate::fit::FitSettings;
-use crate::solver::alternation::{AlternationSettings, StartingPairs};
-use crate::solver::dsbm::dsbm;
+use crate::net::DriftNetSettings;
+use crate::solver::alternation::{
+    AlternationMethod, AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target,
+    half_bridge_fit,
+};
 
-/// The settings that make the method.
-pub fn sgm() -> AlternationSettings {
-    let base = dsbm();
-    let fit = FitSettings { steps: 10_000, ..base.fit };
-    AlternationSettings { start: StartingPairs::Reference, half_bridges: 1, steps: 100, fit, ..base }
+/// A score model.
+#[derive(Clone, Copy, Debug)]
+pub struct Sgm;
+
+impl AlternationMethod for Sgm {
+    fn name(&self) -> &'static str {
+        "sgm"
+    }
+
+    fn defaults(&self) -> AlternationSettings {
+        AlternationSettings {
+            target: Target::Bridge,
+            start: StartingPairs::Reference,
+            half_bridges: 1,
+            steps: 100,
+            step_variance: StepVariance::Matched,
+            cache: CacheSettings::default(),
+            net: DriftNetSettings::default(),
+            fit: half_bridge_fit(10_000),
+        }
+    }
 }

@@ -10,7 +10,7 @@
 
 use crate::bridge::{Bridge, Direction};
 use crate::marginal::SmoothedScore;
-use crate::reference::{Brownian, Reference};
+use crate::reference::{Brownian, GaussianReference as _, Reference as _};
 use crate::tensor::{Tensor, column};
 
 /// The bridge from `p * N(0, εI)` at t = 0 to `p` at t = 1, given the smoothed score of `p`.
@@ -31,7 +31,7 @@ impl<S: SmoothedScore> SmoothingBridge<S> {
         &self.score
     }
 
-    /// v(t) = ε (1 − t), the variance of the noise left at time t.
+    /// v(t) = ε (1 − t), the variance of the noise left at time t; `[batch]` both.
     pub fn variance(&self, t: Tensor<1>) -> Tensor<1> {
         (-t + 1.0) * self.reference.epsilon()
     }

@@ -1,18 +1,21 @@
 //! Every solver between Gaussians of every kind, beside the closed form: ends, coupling, and marginals on the way.
 
+use std::ops::ControlFlow;
+
 use faer::Mat;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use sbridge::reference::Brownian;
 use sbridge::rng::Rng;
-use sbridge::solver::alternation::{Alternation, AlternationSettings};
+use sbridge::simulate::state_at;
+use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
-use sbridge::solver::{dsb, dsbm, light_sb_m, sdsb, sf2m};
+use sbridge::solver::{Dsb, Dsbm, LightSbM, Sdsb, Sf2m};
 use sbridge::tensor::{DType, Device, Tensor, from_rows_f64, to_vec_f64};
 use sbridge::{Direction, PairBridge, Result};
 use sbridge_ot::{Gaussian, GaussianBridge};
 
 use crate::reproduce::{Check, Effort, Study};
-use sbridge_run::models::bridge::state_at;
 
 /// Samples learned from, and samples carried.
 const COUNT: usize = 20_000;
@@ -60,32 +63,38 @@ type Solver = fn(&Tensor<2>, &Tensor<2>, f64, &Rng) -> Result<Box<dyn PairBridge
 pub(super) fn light_sb_study(effort: Effort, rng: &Rng) -> Result<Study> {
     let solver: Solver = |x, y, epsilon, rng| {
         let settings = LightSbSettings { components: 4, steps: 3000, ..LightSbSettings::default() };
-        Ok(Box::new(LightSb::fit(x, y, epsilon, &settings, rng, &mut |_, _, _| {})?))
+        Ok(Box::new(LightSb::fit(x, y, epsilon, &settings, rng, &mut |_, _, _| ControlFlow::Continue(()))?))
     };
     study("LightSB", solver, |_| 0.0, effort, rng)
 }
 
 pub(super) fn light_sb_m_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("LightSB-M", |x, y, epsilon, rng| networks(light_sb_m(), x, y, epsilon, rng), |_| 0.0, effort, rng)
+    study(
+        "LightSB-M",
+        |x, y, epsilon, rng| networks(LightSbM.defaults(), x, y, epsilon, rng),
+        |_| 0.0,
+        effort,
+        rng,
+    )
 }
 
 pub(super) fn dsbm_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("DSBM", |x, y, epsilon, rng| networks(dsbm(), x, y, epsilon, rng), |_| 0.0, effort, rng)
+    study("DSBM", |x, y, epsilon, rng| networks(Dsbm.defaults(), x, y, epsilon, rng), |_| 0.0, effort, rng)
 }
 
 pub(super) fn sf2m_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("[SF]²M", |x, y, epsilon, rng| networks(sf2m(), x, y, epsilon, rng), |_| 0.0, effort, rng)
+    study("[SF]²M", |x, y, epsilon, rng| networks(Sf2m.defaults(), x, y, epsilon, rng), |_| 0.0, effort, rng)
 }
 
 pub(super) fn sdsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("S-DSB", |x, y, epsilon, rng| networks(sdsb(), x, y, epsilon, rng), |_| 0.0, effort, rng)
+    study("S-DSB", |x, y, epsilon, rng| networks(Sdsb.defaults(), x, y, epsilon, rng), |_| 0.0, effort, rng)
 }
 
 pub(super) fn dsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
     // Variance in excess after twenty iterations of a perfectly trained chain of twenty steps, tabulated for unit
     // Gaussians at ε = 1 and 4; it falls with ε.
     let bias = |epsilon: f64| if epsilon > 1.0 { 0.108 } else { 0.012 * epsilon };
-    study("DSB", |x, y, epsilon, rng| networks(dsb(), x, y, epsilon, rng), bias, effort, rng)
+    study("DSB", |x, y, epsilon, rng| networks(Dsb.defaults(), x, y, epsilon, rng), bias, effort, rng)
 }
 
 /// More and shorter half-bridges where ε is small, of methods that have more than two. At ε = 0.1 and variances 1 and 2,
@@ -145,7 +154,8 @@ fn study(title: &str, solver: Solver, bias: fn(f64) -> f64, effort: Effort, rng:
 /// The largest error of what `solver` finds, in standard deviations.
 fn largest_error(kind: Kind, dim: usize, epsilon: f64, solver: Solver, rng: &Rng) -> Result<f64> {
     let laws = kind.laws(dim)?;
-    let exact = GaussianBridge::new(&laws[0], &laws[1], epsilon)?;
+    let (exact, reference) =
+        (GaussianBridge::new(&laws[0], &laws[1], epsilon)?, Brownian::with_epsilon(epsilon)?);
     let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
     let mut draw = |law: &Gaussian| {
         let points = law.sample(COUNT, &mut stream)?;
@@ -161,7 +171,7 @@ fn largest_error(kind: Kind, dim: usize, epsilon: f64, solver: Solver, rng: &Rng
         let skeleton = bridge.skeleton(direction, start, &mut rng);
         for k in 0..TIMES {
             let elapsed = k as f64 / (TIMES - 1) as f64;
-            let state = state_at(&skeleton, elapsed, epsilon, &mut rng);
+            let state = state_at(&reference, &skeleton, elapsed, &mut rng);
             let time = direction.time(elapsed);
             worst = worst.max(error_of_marginal(&state, &exact.mean(time), &exact.covariance(time)));
             if k == TIMES - 1 {

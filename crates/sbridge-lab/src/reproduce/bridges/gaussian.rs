@@ -2,8 +2,8 @@
 //! and beside what a perfectly trained chain of as many steps has.
 
 use sbridge::rng::Rng;
-use sbridge::solver::alternation::{Alternation, AlternationSettings, StartingPairs};
-use sbridge::solver::{dsb, dsbm, sdsb, sf2m};
+use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings, StartingPairs};
+use sbridge::solver::{Dsb, Dsbm, Sdsb, Sf2m};
 use sbridge::tensor::{Device, Tensor, to_vec_f64};
 use sbridge::{Direction, PairBridge as _, Result};
 use sbridge_ot::{Gaussian, GaussianBridge};
@@ -48,19 +48,19 @@ const MEAN_MATCHING: Known =
     Known { moments: Moments { mean: 0.0908, var: 1.0118, cov: 0.6163 }, allowed: [0.03, 0.05], kl: 3e-3 };
 
 pub(super) fn dsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("Mean matching (DSB)", dsb(), &MEAN_MATCHING, effort, rng)
+    study("Mean matching (DSB)", Dsb.defaults(), &MEAN_MATCHING, effort, rng)
 }
 
 pub(super) fn sdsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("State matching with matched variance (S-DSB)", sdsb(), &EXACT, effort, rng)
+    study("State matching with matched variance (S-DSB)", Sdsb.defaults(), &EXACT, effort, rng)
 }
 
 pub(super) fn dsbm_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("Bridge matching from independent pairs (DSBM-IMF)", dsbm(), &EXACT, effort, rng)
+    study("Bridge matching from independent pairs (DSBM-IMF)", Dsbm.defaults(), &EXACT, effort, rng)
 }
 
 pub(super) fn dsbm_reference_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    let settings = AlternationSettings { start: StartingPairs::Reference, ..dsbm() };
+    let settings = AlternationSettings { start: StartingPairs::Reference, ..Dsbm.defaults() };
     study("Bridge matching from the reference (DSBM-IPF)", settings, &EXACT, effort, rng)
 }
 
@@ -68,7 +68,7 @@ pub(super) fn sf2m_study(effort: Effort, rng: &Rng) -> Result<Study> {
     // Plans between 2048 samples in five dimensions are biased towards independence: their covariance is measured, and
     // the bias is not one of training.
     let known = Known { allowed: [0.05, 0.03], kl: 3e-3, ..EXACT };
-    study("Pairs of the entropic plan ([SF]²M)", sf2m(), &known, effort, rng)
+    study("Pairs of the entropic plan ([SF]²M)", Sf2m.defaults(), &known, effort, rng)
 }
 
 fn study(

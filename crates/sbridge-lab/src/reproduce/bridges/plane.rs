@@ -6,8 +6,8 @@
 //! likely not of this scale, and its bound is loose.
 
 use sbridge::rng::Rng;
-use sbridge::solver::alternation::{Alternation, AlternationSettings, StartingPairs};
-use sbridge::solver::{dsb, dsbm, sf2m};
+use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings, StartingPairs};
+use sbridge::solver::{Dsb, Dsbm, Sf2m};
 use sbridge::tensor::{Device, Tensor, from_rows, points};
 use sbridge::{Direction, PairBridge as _, Result};
 use sbridge_ot::wasserstein2;
@@ -40,22 +40,22 @@ const DSBM_IPF: Row = [(0.315, 0.079), (0.812, 0.092), (0.140, 0.006), (0.140, 0
 const DSB: Row = [(0.411, 0.084), (0.987, 0.324), (0.190, 0.049), (0.272, 0.065)];
 
 pub(super) fn sf2m_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("[SF]²M, entropic plans", &sf2m(), &SF2M, effort, rng)
+    study("[SF]²M, entropic plans", &Sf2m.defaults(), &SF2M, effort, rng)
 }
 
 pub(super) fn dsbm_study(effort: Effort, rng: &Rng) -> Result<Study> {
     // Between unit Gaussians at this ε the coupling's error falls tenfold with every half-bridge.
-    let settings = AlternationSettings { half_bridges: 6, steps: 50, ..dsbm() };
+    let settings = AlternationSettings { half_bridges: 6, steps: 50, ..Dsbm.defaults() };
     study("DSBM-IMF", &settings, &DSBM_IMF, effort, rng)
 }
 
 pub(super) fn dsbm_reference_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    let settings = AlternationSettings { start: StartingPairs::Reference, steps: 50, ..dsbm() };
+    let settings = AlternationSettings { start: StartingPairs::Reference, steps: 50, ..Dsbm.defaults() };
     study("DSBM-IPF", &settings, &DSBM_IPF, effort, rng)
 }
 
 pub(super) fn dsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("DSB", &AlternationSettings { steps: 50, ..dsb() }, &DSB, effort, rng)
+    study("DSB", &AlternationSettings { steps: 50, ..Dsb.defaults() }, &DSB, effort, rng)
 }
 
 fn study(

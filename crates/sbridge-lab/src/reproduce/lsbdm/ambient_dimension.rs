@@ -1,5 +1,7 @@
 //! With d* fixed, latent W2 does not depend on the dimension d the data live in.
 
+use std::ops::ControlFlow;
+
 use sbridge::Result;
 use sbridge::rng::Rng;
 use sbridge::tensor::points;
@@ -23,7 +25,8 @@ fn measure(size: usize, effort: Effort, rng: &Rng) -> Result<(f64, f64)> {
     let rows = Rows { train: draw(count), held_out: draw(count) };
     let pair = autoencoder(&rows, LATENT, sizes, &rng.fork("autoencoder"))?;
     let model = bridge(pair, &rows, sizes, &rng.fork("score"))?;
-    let samples = points(&model.sample_codes(compared, &sampler(), rng, &mut |_| {})?)?;
+    let samples =
+        points(&model.sample_codes(compared, &sampler(), rng, &mut |_| ControlFlow::Continue(()))?)?;
     let reference = points(&model.codec.encode(&draw(compared)))?;
     let fresh = points(&model.codec.encode(&draw(compared)))?;
     Ok((wasserstein2(&samples, &reference)?, wasserstein2(&fresh, &reference)?))

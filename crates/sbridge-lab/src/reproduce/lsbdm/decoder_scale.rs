@@ -1,5 +1,7 @@
 //! A decoder that stretches by c stretches the latent error by c.
 
+use std::ops::ControlFlow;
+
 use sbridge::Result;
 use sbridge::eval::decoder_lipschitz;
 use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings};
@@ -55,7 +57,8 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
     // The same noise for every decoder, so that only the decoder differs.
     let w2 = |scale: f64| -> Result<f64> {
         let model = model(scale);
-        let codes = model.sample_codes(COUNT, &sampler, &rng.fork("codes"), &mut |_| {})?;
+        let codes =
+            model.sample_codes(COUNT, &sampler, &rng.fork("codes"), &mut |_| ControlFlow::Continue(()))?;
         let fitted = Gaussian::fit(&points(&model.codec.decode(&codes))?)?;
         let target = Gaussian::isotropic(vec![0.0; DIM], scale * scale)?;
         Ok(bures_wasserstein2(&fitted, &target)?.sqrt())

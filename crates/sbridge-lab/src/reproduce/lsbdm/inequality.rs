@@ -21,7 +21,8 @@ pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     let pair = autoencoder(&rows, LATENT, sizes, &rng.fork("autoencoder"))?;
     let model = bridge(pair, &rows, sizes, &rng.fork("score"))?;
     let terms = decompose(&model, &sampler(), &draw(fresh), None, rng)?;
-    let checks = terms.bounds().into_iter().map(|(name, left, right)| Check::at_most(name, left, right));
+    let checks =
+        terms.bounds().into_iter().map(|(name, left, right)| Check::at_most(name.symbol(), left, right));
     let listed = terms.terms.iter().map(|t| format!("{} = {:.4} ({})", t.name, t.value, t.meaning));
     Ok(Study {
         title: "The end-to-end inequality".into(),

@@ -1,5 +1,7 @@
 //! Latent W2 against the number n of training codes.
 
+use std::ops::ControlFlow;
+
 use sbridge::Result;
 use sbridge::marginal::{Convolved, Empirical, Marginal as _};
 use sbridge::rng::Rng;
@@ -24,7 +26,10 @@ fn measure(n: usize, dim: usize, compared: usize, sizes: Sizes, rng: &Rng) -> Re
     let mut stream = rng.fork("codes");
     let rows = Rows { train: cube(n, dim, &mut stream), held_out: cube(n, dim, &mut stream) };
     let model = plain_bridge(&rows, sizes, &rng.fork("score"))?;
-    let samples = model.codec.normaliser.undo(model.sample_codes(compared, &sampler(), rng, &mut |_| {})?);
+    let samples = model
+        .codec
+        .normaliser
+        .undo(model.sample_codes(compared, &sampler(), rng, &mut |_| ControlFlow::Continue(()))?);
     let memorising = Convolved::new(Empirical::new(rows.train), model.v_min).sample(compared, &mut stream);
     let reference = points(&cube(compared, dim, &mut stream))?;
     let fresh = points(&cube(compared, dim, &mut stream))?;

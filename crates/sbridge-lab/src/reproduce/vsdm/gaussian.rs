@@ -110,7 +110,7 @@ fn measure(data: &Gaussian, effort: Effort, rng: &Rng) -> Result<Run> {
     let constant = Vsdm::new(rows.clone(), constant, rng.fork("constant"))?.run()?;
     let bridged = Vsdm::new(rows, half_bridges, rng.fork("half-bridges"))?.run()?;
     let samples = bridged.sample(COUNT, &FlowSettings::default(), &mut rng.fork("samples"))?;
-    let fine = bridged.seen_at(&bridged.schedule().nodes_in_clock(0.0, COST_NODES))?;
+    let fine = bridged.with_nodes(&bridged.schedule().nodes_in_clock(0.0, COST_NODES))?;
     Ok(Run {
         mismatches: [constant.mismatch()?, bridged.mismatch()?],
         cost: fine[0].diffusion.transport_cost(data)?,

@@ -1,11 +1,9 @@
 //! Bridges between data sets: the methods and their settings, the data of both ends, states on the way.
 
 mod data;
-mod interpolation;
 mod settings;
 
 pub use data::{Ends, MIN_COMPARED, PairData};
-pub use interpolation::{filled, state_at};
 pub use settings::{PairConfig, PairMethod, PairOutput, Snapshot};
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The methods that join data sets, and their settings.
 
-use sbridge::solver::alternation::AlternationSettings;
+use sbridge::solver::alternation::{AlternationMethod as _, AlternationSettings};
 use sbridge::solver::light_sb::LightSbSettings;
-use sbridge::solver::{dsb, dsbm, light_sb_m, sdsb, sf2m, sgm};
+use sbridge::solver::{Dsb, Dsbm, LightSbM, Sdsb, Sf2m, Sgm};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings};
@@ -54,12 +54,12 @@ impl PairMethod {
     pub fn networks(self) -> Option<AlternationSettings> {
         match self {
             Self::LightSb => None,
-            Self::LightSbM => Some(light_sb_m()),
-            Self::Dsbm => Some(dsbm()),
-            Self::Sf2m => Some(sf2m()),
-            Self::Dsb => Some(dsb()),
-            Self::Sdsb => Some(sdsb()),
-            Self::Sgm => Some(sgm()),
+            Self::LightSbM => Some(LightSbM.defaults()),
+            Self::Dsbm => Some(Dsbm.defaults()),
+            Self::Sf2m => Some(Sf2m.defaults()),
+            Self::Dsb => Some(Dsb.defaults()),
+            Self::Sdsb => Some(Sdsb.defaults()),
+            Self::Sgm => Some(Sgm.defaults()),
         }
     }
 }

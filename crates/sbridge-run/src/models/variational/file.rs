@@ -22,7 +22,8 @@ pub struct Description<T = ()> {
     method: String,
     /// What the stages learned so far found.
     stages: Vec<StageRecord>,
-    is_cool: bool,
+    #[serde(rename = "is_cool")]
+    is_cooled_down: bool,
     schedule: Schedule,
     t_min: f64,
     /// Sizes of the network.
@@ -46,7 +47,7 @@ pub fn save<N: Module, T: Serialize>(
     let description = Description {
         method: method.into(),
         stages: learned.stages.clone(),
-        is_cool: learned.is_cool,
+        is_cooled_down: learned.is_cooled_down,
         schedule: model.schedule(),
         t_min: model.t_min,
         net: net.clone(),
@@ -116,8 +117,8 @@ pub fn load<N: Module, T: DeserializeOwned + Default>(
     let (parts, net) = checked().map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
     let net = load_weights(net, tensor_file::extract(&mut arrays, "net"))
         .map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;
-    let (stages, is_cool) = (description.stages.clone(), description.is_cool);
-    let learned = Learned { stages, is_cool, curvatures: process.curvatures() };
+    let (stages, is_cooled_down) = (description.stages.clone(), description.is_cooled_down);
+    let learned = Learned { stages, is_cooled_down, curvatures: process.curvatures() };
     Ok((VariationalModel { parts, t_min: description.t_min, net: net.valid() }, learned, description))
 }
 

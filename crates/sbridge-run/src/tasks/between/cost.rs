@@ -1,5 +1,6 @@
 //! What a bridge between two sets will cost, said before it starts.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use sbridge::fit::Trainer;
@@ -108,6 +109,7 @@ impl Joined {
                 of_steps += last.elapsed().as_secs_f64();
             }
             last = Instant::now();
+            ControlFlow::Continue(())
         };
         LightSb::fit(source, target, or_one(epsilon), &trial, &Rng::new(0), &mut watch)?;
         Ok(of_steps * settings.steps as f64)

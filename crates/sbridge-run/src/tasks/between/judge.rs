@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sbridge::rng::Rng;
-use sbridge::simulate::walk;
+use sbridge::simulate::integrate;
 use sbridge::tensor::{Tensor, head, points, to_vec_f64};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{SinkhornSettings, SlicedSettings, sinkhorn, sliced_wasserstein2};
@@ -95,7 +95,7 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
     let end = |direction| judge_end(&run.learned, direction, (&sides, count), &rng);
     let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
     let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
-    let epsilon = bridge.epsilon();
+    let epsilon = bridge.reference().epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
     let (from, to) = (points(&start)?, points(&run.learned.encode(&head(&sides[1][0], count)))?);
     let plan = sinkhorn(&from, &to, &settings)?;
@@ -237,7 +237,7 @@ fn half_mean_square(rows: &Tensor<2>) -> f64 {
 fn path_energy(bridge: &dyn PairBridge, start: Tensor<2>, rng: &mut Rng) -> f64 {
     let noise = bridge.step_noise(Direction::Forward);
     let mut total = 0.0;
-    walk(bridge, Direction::Forward, start, &noise, rng, &mut |step| {
+    integrate(bridge, Direction::Forward, start, &noise, rng, &mut |step| {
         total += half_mean_square(step.drift) / noise.steps() as f64;
     });
     total

@@ -69,6 +69,7 @@ fn fit(run: &mut Learning<'_, PairConfig>, ends: &Ends) -> Result<()> {
 /// Both potentials, at one go.
 fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &LightSbSettings) -> Result<()> {
     let (started, rng, context) = (Instant::now(), run.rng(run.method), run.context);
+    let _heeding = context.cancel.heed();
     let mut progress: Option<Progress<'_>> = None;
     let mut log = String::new();
     let mut watch = |direction: Direction, step: usize, loss: f64| {
@@ -82,6 +83,7 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
         if step.is_multiple_of(metrics::INTERVAL) {
             log += &metrics::line(stage, step, "loss", loss);
         }
+        context.cancel.flow()
     };
     let (source, target) = (&ends.source.train, &ends.target.train);
     let bridge = LightSb::fit(source, target, run.settings.epsilon, settings, &rng, &mut watch)?;

@@ -15,17 +15,17 @@ use std::sync::Arc;
 use sbridge::PairBridge;
 use sbridge::latent::Codec;
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, mean_state, paths};
+use sbridge::simulate::{Flow, mean_state, paths, state_at};
 use sbridge::tensor::Tensor;
-use sbridge_data::{Dataset, SampleShape};
+use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::epsilon::require_computable;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::Records;
-use crate::models::bridge::{Leg, PairConfig, PairData, PairMethod, state_at};
+use crate::models::bridge::{Leg, PairConfig, PairData, PairMethod};
 use crate::models::codec;
-use crate::task::{Carried, Carry, Course, Opened, Page, Route, Run, Task};
+use crate::task::{Carried, Carrier, Carry, Course, Opened, Page, Route, Run, Task};
 use crate::training::{Cost, Learning};
 
 /// Where the bridge lies.
@@ -89,7 +89,7 @@ impl Task for Between {
         page::page(run, data, found)
     }
 
-    fn carry(run: &Run<Self>) -> Option<&dyn Carry> {
+    fn carrier(run: &Run<Self>) -> Option<&dyn Carrier> {
         Some(run)
     }
 }
@@ -112,26 +112,18 @@ impl Between {
     }
 }
 
-impl Carry for Run<Between> {
-    fn shape(&self) -> SampleShape {
-        Run::shape(self)
-    }
-
-    fn seed(&self) -> u64 {
-        Run::seed(self)
-    }
-
-    fn states(&self, route: &Route) -> usize {
+impl Carry for Between {
+    fn states(run: &Run<Self>, route: &Route) -> usize {
         match (route.keeps_paths, route.time) {
             (false, None) => 1,
-            _ => self.learned.bridge.step_noise(route.direction).steps() + 1,
+            _ => run.learned.bridge.step_noise(route.direction).steps() + 1,
         }
     }
 
-    fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
+    fn carry(run: &Run<Self>, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
         require_time(route)?;
-        let decode = |state: &Tensor<2>| self.learned.decode(state);
-        let (end, path) = walk(&self.learned.bridge, &self.learned.encode(rows), route, rng);
+        let decode = |state: &Tensor<2>| run.learned.decode(state);
+        let (end, path) = walk(&run.learned.bridge, &run.learned.encode(rows), route, rng);
         let paths = route.keeps_paths.then(|| path.iter().map(decode).collect());
         Ok(Carried { ends: decode(&end), paths })
     }
@@ -170,7 +162,7 @@ fn walk(
     };
     let end = match route.time {
         None => states[states.len() - 1].clone(),
-        Some(_) => state_at(&states, elapsed, bridge.epsilon(), rng),
+        Some(_) => state_at(bridge.reference().as_ref(), &states, elapsed, rng),
     };
     (end, states)
 }

@@ -2,7 +2,7 @@
 
 use sbridge::Direction;
 use sbridge::rng::Rng;
-use sbridge::simulate::walk;
+use sbridge::simulate::{integrate, state_at};
 use sbridge::tensor::{Tensor, head, points, to_vec, to_vec_f64};
 use sbridge_report::{
     Block, Emphasis, Picture, Plane, Plot, Row, Section, Series, SeriesStyle, Table, digits,
@@ -11,7 +11,7 @@ use sbridge_report::{
 use super::{Between, BridgeEvaluation, End, HALF_BRIDGES};
 use crate::error::{Result, RunError};
 use crate::folder::metrics;
-use crate::models::bridge::{Ends, PairData, direction_name, state_at};
+use crate::models::bridge::{Ends, PairData, direction_name};
 use crate::quality::distances::Distances;
 use crate::samples::unit_range;
 use crate::task::{Page, Run};
@@ -72,7 +72,9 @@ fn pictures_section(run: &Run<Between>, data: &PairData) -> Result<Section> {
         let [from, _] = direction.along([&data.ends.source, &data.ends.target]);
         let start = head(from.held_out_or_train(), STRIP);
         let skeleton = bridge.skeleton(direction, &run.learned.encode(&start), &mut rng);
-        let at = |time: &f64| run.learned.decode(&state_at(&skeleton, *time, bridge.epsilon(), &mut rng));
+        let at = |time: &f64| {
+            run.learned.decode(&state_at(bridge.reference().as_ref(), &skeleton, *time, &mut rng))
+        };
         let states: Vec<Tensor<2>> = TIMES.iter().map(at).collect();
         let values = unit_range(&to_vec(Tensor::cat(states, 0)), range);
         let file = run.file(&format!("{}.png", direction_name(direction)));
@@ -92,7 +94,9 @@ fn paths_section(run: &Run<Between>, ends: &Ends) -> Result<Section> {
     let plot = |direction: Direction, from: &Tensor<2>, rng: &mut Rng| {
         let (noise, start, mut paths) = (bridge.step_noise(direction), head(from, PATHS), plane.paths());
         paths.pass(&to_vec_f64(start.clone()));
-        walk(bridge, direction, start, &noise, rng, &mut |step| paths.pass(&to_vec_f64(step.end.clone())));
+        integrate(bridge, direction, start, &noise, rng, &mut |step| {
+            paths.pass(&to_vec_f64(step.end.clone()))
+        });
         let mut series = vec![plane.dots("source", &some(x)), plane.dots("target", &some(y))];
         series.extend(paths.lines());
         let caption = match direction {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sbridge::forecast::{History, Origin, Pasts, filled};
+use sbridge::forecast::{History, Origin, Pasts, interpolate_gaps};
 use sbridge::solver::vsdm::{Family, ScoreData as _};
 use sbridge::tensor::Device;
 use sbridge_data::{ElementType, SampleShape, Series};
@@ -81,7 +81,7 @@ impl SeriesData {
         device: &Device,
     ) -> Result<Self> {
         let dim = series.dim();
-        let values = filled(&series.values()[..learned * dim], dim);
+        let values = interpolate_gaps(&series.values()[..learned * dim], dim);
         require_movement(&series, &values)?;
         let calendar = (0..learned).flat_map(|row| series.clock().calendar(row)).collect();
         let history = Arc::new(History::new(dim, values, calendar)?);
@@ -166,7 +166,7 @@ fn require_movement(series: &Series, values: &[f64]) -> Result<()> {
 /// Where a forecast from row `row` of `series` on starts, for `horizon` times.
 pub(super) fn origin(series: &Series, row: usize, context: usize, horizon: usize) -> Origin {
     let dim = series.dim();
-    let whole = filled(&series.values()[..row * dim], dim);
+    let whole = interpolate_gaps(&series.values()[..row * dim], dim);
     Origin {
         past: whole[(row - context) * dim..].to_vec(),
         calendar: (row..row + horizon).map(|row| series.clock().calendar(row).to_vec()).collect(),

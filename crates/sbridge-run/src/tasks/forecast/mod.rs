@@ -11,7 +11,7 @@ pub use data::SeriesData;
 pub use judge::{Backtest, Row, scores_without_a_folder};
 pub use settings::{ForecastConfig, SeriesConfig};
 
-use sbridge::forecast::{Forecaster, Pasts};
+use sbridge::forecast::{self, Pasts};
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{ScoreData as _, Vsdm};
 use sbridge::tensor::Device;
@@ -23,7 +23,7 @@ use crate::folder::RunFolder;
 use crate::folder::manifest::Records;
 use crate::forecasts::Predicted;
 use crate::models::variational::{self, Models, cost, models};
-use crate::task::{Forecast, Opened, Page, Run, Task};
+use crate::task::{Forecast, Forecaster, Opened, Page, Run, Task};
 use crate::training::{Cost, Learning};
 use data::origin;
 
@@ -36,7 +36,7 @@ const MAX_VALUES: usize = 1 << 27;
 /// A forecast.
 pub struct Forecasting {
     /// The model of the next step.
-    pub forecaster: Forecaster,
+    pub forecaster: forecast::Forecaster,
     /// Names of the series.
     pub names: Vec<String>,
 }
@@ -101,7 +101,7 @@ impl Task for Forecasting {
         page::page(run, data, found)
     }
 
-    fn forecast(run: &Run<Self>) -> Option<&dyn Forecast> {
+    fn forecaster(run: &Run<Self>) -> Option<&dyn Forecaster> {
         Some(run)
     }
 }
@@ -120,7 +120,7 @@ fn prepared(name: &str, config: &ForecastConfig, data: &SeriesData) -> Result<Vs
     };
     Ok(match &data.watches {
         None => vsdm,
-        Some(watches) => vsdm.watched_on(of(watches)),
+        Some(watches) => vsdm.with_held_out(of(watches)),
     })
 }
 
@@ -138,7 +138,7 @@ impl Forecasting {
     fn load(folder: &RunFolder, name: &str, device: &Device) -> Result<Self> {
         let (model, _, past) = file::load(&folder.model_file(name)?, device)?;
         Ok(Self {
-            forecaster: Forecaster { model, spread: past.spread, context: past.context },
+            forecaster: forecast::Forecaster { model, spread: past.spread, context: past.context },
             names: past.names,
         })
     }
@@ -161,16 +161,16 @@ impl Forecasting {
     }
 }
 
-impl Forecast for Run<Forecasting> {
-    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted> {
+impl Forecast for Forecasting {
+    fn forecast(run: &Run<Self>, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted> {
         if samples == 0 {
             return Err(RunError::Input("--samples must be at least 1, got 0".into()));
         }
-        let source = input.unwrap_or(&self.settings.series.source);
-        let series = self.context.sources.series(source, &self.settings.series.layout()?)?;
-        self.learned.require_learned(&series)?;
-        series.notes().iter().for_each(|note| self.context.note(note));
-        let horizon = self.settings.horizon;
+        let source = input.unwrap_or(&run.settings.series.source);
+        let series = run.context.sources.series(source, &run.settings.series.layout()?)?;
+        run.learned.require_learned(&series)?;
+        series.notes().iter().for_each(|note| run.context.note(note));
+        let horizon = run.settings.horizon;
         let values = samples.saturating_mul(horizon).saturating_mul(series.dim());
         if values > MAX_VALUES {
             let found =
@@ -179,16 +179,12 @@ impl Forecast for Run<Forecasting> {
                 "{found}, at most {MAX_VALUES} are drawn (lower --samples)"
             )));
         }
-        let forecaster = &self.learned.forecaster;
+        let forecaster = &run.learned.forecaster;
         let from = origin(&series, series.len(), forecaster.context, horizon);
         let rng = Rng::new(seed).fork("predict");
-        let values = forecaster.sample(&[from], samples, &self.settings.sampler, &rng)?;
+        let values = forecaster.sample(&[from], samples, &run.settings.sampler, &rng)?;
         require_finite(&values, horizon * series.dim())?;
         let times = (0..horizon).map(|k| series.clock().label(series.len() + k)).collect();
         Ok(Predicted { times, names: series.names().to_vec(), samples, values })
-    }
-
-    fn seed(&self) -> u64 {
-        Run::seed(self)
     }
 }

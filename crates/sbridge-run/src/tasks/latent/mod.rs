@@ -14,7 +14,7 @@ pub use settings::{BridgeConfig, LatentConfig};
 use sbridge::latent::LatentModel;
 use sbridge::rng::Rng;
 use sbridge::tensor::Tensor;
-use sbridge_data::{Dataset, SampleShape};
+use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
@@ -22,7 +22,7 @@ use crate::folder::manifest::{DataRecord, Records};
 use crate::quality::samples::Evaluation;
 use crate::samples::finite_rows;
 use crate::settings::Settings as _;
-use crate::task::{Generate, Opened, Page, Run, Task};
+use crate::task::{Generate, Generator, Opened, Page, Run, Task};
 use crate::training::{Cost, Learning};
 
 /// The one method.
@@ -86,32 +86,31 @@ impl Task for Latent {
         page::page(run, data, found)
     }
 
-    fn generate(run: &Run<Self>) -> Option<&dyn Generate> {
+    fn generator(run: &Run<Self>) -> Option<&dyn Generator> {
         Some(run)
     }
 }
 
-impl Generate for Run<Latent> {
-    fn generate(&self, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>> {
-        let settings = self.settings.with(METHOD, sampler)?.sampler;
-        let (model, rng) = (&self.learned.model, Rng::new(seed).fork("sample"));
-        let progress = self.context.progress("sample", 0, count);
-        let codes = model.sample_codes(count, &settings, &rng, &mut |done| progress.at(done, ""))?;
+impl Generate for Latent {
+    fn generate(run: &Run<Self>, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>> {
+        let settings = run.settings.with(METHOD, sampler)?.sampler;
+        let (model, rng) = (&run.learned.model, Rng::new(seed).fork("sample"));
+        let progress = run.context.progress("sample", 0, count);
+        let codes = model.sample_codes(count, &settings, &rng, &mut |done| {
+            progress.at(done, "");
+            run.context.cancel.flow()
+        })?;
         drop(progress);
-        let codes = finite_rows(codes, &self.context)?;
-        finite_rows(model.codec.decode(&codes), &self.context)
+        let codes = finite_rows(codes, &run.context)?;
+        finite_rows(model.codec.decode(&codes), &run.context)
     }
 
-    fn usual_count(&self) -> usize {
-        self.settings.output.samples
+    fn usual_count(run: &Run<Self>) -> usize {
+        run.settings.output.samples
     }
 
-    fn shape(&self) -> SampleShape {
-        Run::shape(self)
-    }
-
-    fn range(&self) -> Option<(f64, f64)> {
-        Some(self.learned.range())
+    fn range(run: &Run<Self>) -> Option<(f64, f64)> {
+        Some(run.learned.range())
     }
 }
 

@@ -188,7 +188,7 @@ fn quality_section(evaluation: &Evaluation) -> Section {
 
 fn error_section(decomposition: &Decomposition) -> Section {
     let rows = decomposition.terms.iter().enumerate().map(|(i, term)| Row {
-        label: term.name.clone(),
+        label: term.name.to_string(),
         cells: vec![
             format!("{:.4}", term.value),
             term.floor.map_or("–".into(), |floor| format!("{floor:.4}")),

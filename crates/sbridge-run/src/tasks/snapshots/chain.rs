@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, mean_state};
+use sbridge::simulate::{Flow, fill_path, mean_state, state_at};
 use sbridge::tensor::Tensor;
 use sbridge::{Direction, PairBridge};
 
 use crate::error::{Result, RunError};
-use crate::models::bridge::{filled, state_at};
 
 /// Steps of a path along a leg whose bridge knows both ends only.
 const LEG_STEPS: usize = 20;
@@ -49,7 +48,7 @@ impl Chain {
         match self.leg_from(knot, direction) {
             Some(leg) if time != self.knots[knot] => {
                 let skeleton = leg.bridge.skeleton(direction, &x, rng);
-                Ok(state_at(&skeleton, leg.share(time), leg.bridge.epsilon(), rng))
+                Ok(state_at(leg.bridge.reference().as_ref(), &skeleton, leg.share(time), rng))
             }
             _ => Ok(x),
         }
@@ -89,7 +88,7 @@ impl Chain {
         while let Some(leg) = self.leg_from(knot, direction) {
             let start = path[path.len() - 1].1.clone();
             let skeleton = leg.bridge.skeleton(direction, &start, rng);
-            let states = filled(skeleton, LEG_STEPS, leg.bridge.epsilon(), rng)?;
+            let states = fill_path(leg.bridge.reference().as_ref(), skeleton, LEG_STEPS, rng);
             let share = |k: usize| k as f64 / (states.len() - 1) as f64;
             let (a, b) = leg.times;
             path.extend(states.iter().enumerate().skip(1).map(|(k, x)| (a + (b - a) * share(k), x.clone())));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rayon::prelude::*;
 use sbridge::rng::Rng;
-use sbridge::simulate::Flow;
+use sbridge::simulate::{Flow, state_at};
 use sbridge::tensor::{Tensor, points, select_rows};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Snapshots;
 use super::data::rows;
 use crate::error::Result;
-use crate::models::bridge::{Leg, Snapshot, state_at};
+use crate::models::bridge::{Leg, Snapshot};
 use crate::quality::{Headline, Judgement, RowKind};
 use crate::task::Run;
 
@@ -81,7 +81,8 @@ fn judge_snapshot<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Resul
     let carried = chain.state(before.time, snapshot.time, &x, &mut rng.fork("paths"))?;
     let share = (snapshot.time - before.time) / (after.time - before.time);
     let flow = Flow::new(L::bridge(leg).clone());
-    let flow = state_at(&flow.skeleton(Direction::Forward, &x, &mut rng), share, flow.epsilon(), &mut rng);
+    let skeleton = flow.skeleton(Direction::Forward, &x, &mut rng);
+    let flow = state_at(flow.reference().as_ref(), &skeleton, share, &mut rng);
     let mean = chain.mean_state(before.time, snapshot.time, &x)?;
     let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
     let straight = x * (1.0 - share) + matched * share;

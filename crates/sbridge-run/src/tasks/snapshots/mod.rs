@@ -14,7 +14,7 @@ pub use judge::{ChainEvaluation, HeldOut};
 
 use sbridge::rng::Rng;
 use sbridge::tensor::Tensor;
-use sbridge_data::{Dataset, SampleShape};
+use sbridge_data::Dataset;
 use sbridge_report::digits;
 
 use crate::context::Context;
@@ -23,7 +23,7 @@ use crate::folder::RunFolder;
 use crate::folder::manifest::Records;
 use crate::models::bridge::{Leg, PairConfig, PairMethod};
 use crate::settings::Given;
-use crate::task::{Carried, Carry, Course, Opened, Page, Route, Run, Task};
+use crate::task::{Carried, Carrier, Carry, Course, Opened, Page, Route, Run, Task};
 use crate::training::{Cost, Learning};
 use chain::Chain;
 
@@ -89,7 +89,7 @@ impl<L: Leg> Task for Snapshots<L> {
         page::page(run, found)
     }
 
-    fn carry(run: &Run<Self>) -> Option<&dyn Carry> {
+    fn carrier(run: &Run<Self>) -> Option<&dyn Carrier> {
         Some(run)
     }
 }
@@ -102,26 +102,18 @@ impl<L: Leg> Snapshots<L> {
     }
 }
 
-impl<L: Leg> Carry for Run<Snapshots<L>> {
-    fn shape(&self) -> SampleShape {
-        Run::shape(self)
-    }
-
-    fn seed(&self) -> u64 {
-        Run::seed(self)
-    }
-
-    fn states(&self, route: &Route) -> usize {
+impl<L: Leg> Carry for Snapshots<L> {
+    fn states(run: &Run<Self>, route: &Route) -> usize {
         match (route.keeps_paths, route.time) {
             (false, None) => 1,
-            _ => L::bridge(&self.learned.legs[0]).step_noise(route.direction).steps() + 1,
+            _ => L::bridge(&run.learned.legs[0]).step_noise(route.direction).steps() + 1,
         }
     }
 
-    fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
+    fn carry(run: &Run<Self>, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
         let chain = match route.course {
-            Course::Flow => self.learned.chain().along_flow(),
-            Course::Path | Course::Mean => self.learned.chain(),
+            Course::Flow => run.learned.chain().along_flow(),
+            Course::Path | Course::Mean => run.learned.chain(),
         };
         let [start, end] = route.direction.along(chain.ends());
         let (from, to) = (route.from.unwrap_or(start), route.time.unwrap_or(end));

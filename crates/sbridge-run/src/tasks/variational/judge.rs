@@ -224,7 +224,7 @@ impl<'a> Judge<'a> {
         let start = model.start(candidate.start)?.draw(count, &mut rng);
         let undone = |x: &Tensor<2>| whitening.as_ref().map_or_else(|| x.clone(), |w| w.undo(x));
         let net = |x, level| model.net.forward(x, level);
-        let samples = flow.carry(&net, start, &mut |k, x| observe(k, &undone(x)));
+        let samples = flow.integrate(&net, start, &mut |k, x| observe(k, &undone(x)));
         Ok(undone(&samples))
     }
 
@@ -250,8 +250,9 @@ impl<'a> Judge<'a> {
     pub fn travel(&self, candidate: &Candidate) -> Result<Travel> {
         let model = &candidate.model;
         let nodes = model.schedule().nodes_in_time(model.t_min, PATH_STEPS);
-        let flow = ProbabilityFlow::new(&model.seen_at(&nodes)?, Direction::Backward, &self.truth.device())?;
-        let mut travel = eval::Travel::every((1.0 - model.t_min) / PATH_STEPS as f64);
+        let flow =
+            ProbabilityFlow::new(&model.with_nodes(&nodes)?, Direction::Backward, &self.truth.device())?;
+        let mut travel = eval::PathStatistics::new((1.0 - model.t_min) / PATH_STEPS as f64);
         let end = self.carried(candidate, &flow, &mut |_, x| travel.observe(x))?;
         let in_deviations = |values: Vec<f64>, power: i32| {
             let scaled = values.iter().zip(&self.deviations).map(|(value, s)| value / s.powi(power));
@@ -260,7 +261,7 @@ impl<'a> Judge<'a> {
         Ok(Travel {
             name: candidate.name.into(),
             straightness: in_deviations(travel.straightness(), 1),
-            kinetic: in_deviations(travel.kinetic(), 2),
+            kinetic: in_deviations(travel.kinetic_energy(), 2),
             variance: self.variance_ratio(&end),
         })
     }

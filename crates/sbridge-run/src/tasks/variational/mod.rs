@@ -12,7 +12,7 @@ pub use settings::VariationalConfig;
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{Learned, VariationalModel, Vsdm};
 use sbridge::tensor::Tensor;
-use sbridge_data::{Dataset, SampleShape};
+use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -20,7 +20,7 @@ use crate::folder::manifest::{DataRecord, Records};
 use crate::models::variational::{Models, WHITENED, Whitening, cost, file, models};
 use crate::samples::finite_rows;
 use crate::settings::Settings as _;
-use crate::task::{Generate, Opened, Page, Run, Task};
+use crate::task::{Generate, Generator, Opened, Page, Run, Task};
 use crate::training::{Cost, Learning};
 
 /// The one method, and the name of its model.
@@ -102,23 +102,19 @@ impl Task for Variational {
         page::page(run, data, found)
     }
 
-    fn generate(run: &Run<Self>) -> Option<&dyn Generate> {
+    fn generator(run: &Run<Self>) -> Option<&dyn Generator> {
         Some(run)
     }
 }
 
-impl Generate for Run<Variational> {
-    fn generate(&self, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>> {
-        let settings = self.settings.with(METHOD, sampler)?.sampler;
+impl Generate for Variational {
+    fn generate(run: &Run<Self>, count: usize, sampler: &[String], seed: u64) -> Result<Tensor<2>> {
+        let settings = run.settings.with(METHOD, sampler)?.sampler;
         let mut rng = Rng::new(seed).fork("sample");
-        finite_rows(self.learned.model.sample(count, &settings, &mut rng)?, &self.context)
+        finite_rows(run.learned.model.sample(count, &settings, &mut rng)?, &run.context)
     }
 
-    fn usual_count(&self) -> usize {
-        self.settings.output.samples
-    }
-
-    fn shape(&self) -> SampleShape {
-        Run::shape(self)
+    fn usual_count(run: &Run<Self>) -> usize {
+        run.settings.output.samples
     }
 }

@@ -63,7 +63,7 @@ fn samples_section(run: &Run<Variational>, data: &VariationalData) -> Result<Sec
     let samples = model.sample(SCATTER, sampler, &mut rng)?;
     let start = model.start(sampler.start)?.draw(PATHS, &mut rng);
     let (mut paths, net) = (plane.paths(), |x, level| model.net.forward(x, level));
-    model.flow(PATH_STEPS)?.carry(&net, start, &mut |_, x| paths.pass(&to_vec_f64(x.clone())));
+    model.flow(PATH_STEPS)?.integrate(&net, start, &mut |_, x| paths.pass(&to_vec_f64(x.clone())));
     let of_paths = std::iter::once(cloud("data", &truth)).chain(paths.lines()).collect();
     let caption = format!("Data and samples, {} steps of the probability flow", sampler.steps);
     Ok(Section {

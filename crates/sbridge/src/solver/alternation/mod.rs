@@ -4,12 +4,12 @@
 //!
 //! | method | target of the regression | where its examples come from | half-bridges |
 //! |-|-|-|-|
-//! | [`dsb`] | mean of the step, carried over | paths along the last half-bridge | as many as wanted |
-//! | [`sdsb`] | state before the step | the same | the same |
-//! | [`dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
-//! | [`sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
-//! | [`light_sb_m`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
-//! | [`sgm`] | end of a Brownian bridge | the reference | 1 |
+//! | [`Dsb`] | mean of the step, carried over | paths along the last half-bridge | as many as wanted |
+//! | [`Sdsb`] | state before the step | the same | the same |
+//! | [`Dsbm`] | end of a Brownian bridge | ends of paths; independent pairs at first | the same |
+//! | [`Sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
+//! | [`LightSbM`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
+//! | [`Sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
 //! What a network learns is what the drift has beyond that between Gaussians of the same covariances, which is known in
 //! closed form: straight from pixels, and beside mixtures, it learns all of it.
@@ -17,34 +17,37 @@
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
 //! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
 //!
-//! [`dsb`]: crate::solver::dsb
-//! [`sdsb`]: crate::solver::sdsb
-//! [`dsbm`]: crate::solver::dsbm
-//! [`sf2m`]: crate::solver::sf2m
-//! [`light_sb_m`]: crate::solver::light_sb_m
-//! [`sgm`]: crate::solver::sgm
+//! [`Dsb`]: crate::solver::Dsb
+//! [`Sdsb`]: crate::solver::Sdsb
+//! [`Dsbm`]: crate::solver::Dsbm
+//! [`Sf2m`]: crate::solver::Sf2m
+//! [`LightSbM`]: crate::solver::LightSbM
+//! [`Sgm`]: crate::solver::Sgm
 
+mod method;
 mod settings;
 
+pub use method::AlternationMethod;
+pub(super) use settings::half_bridge_fit;
 pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVariance, Target};
 
 use std::sync::Arc;
 
-use crate::bridge::{Direction, PairBridge};
+use crate::bridge::Direction;
 use crate::coupling::{Coupling, Entropic, Independent, Simulated};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
 use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
 use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
-use crate::reference::Brownian;
+use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::solver::neural::{NeuralBridge, Way};
 use crate::tensor::{DType, Tensor, per_row, select_rows, to_vec_f64};
 
 /// Coordinates up to which the axes of Gaussians are found: the time goes as their cube, and is seconds at as many.
-const MOST_AXES: usize = 1000;
+const MAX_AXES: usize = 1000;
 
 /// One half-bridge: which, and in which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +103,10 @@ impl Alternation {
         let end =
             |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
         let ends = [end(0.0, source), end(1.0, target)];
-        let reference = Brownian::with_epsilon(epsilon / frame.scale.powi(2))?;
+        let variance = epsilon / frame.scale.powi(2);
+        require_positive("epsilon", variance, "set a variance in data units")?;
+        // Its ε is a square, as in the files of earlier runs.
+        let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
         Ok(Self { settings, ends, image, frame, bridge, learned: 0, rng })
     }
@@ -128,10 +134,10 @@ impl Alternation {
         self.learned = learned;
     }
 
-    /// What is known of the drift of `direction`: that between Gaussians of the same covariances.
-    fn known(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
+    /// The drift of `direction` between Gaussians of the same covariances, where it is taken out of what is learned.
+    fn gaussian_drift(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
         let dim = self.ends[0].dims()[1];
-        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MOST_AXES {
+        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
             return Ok(None);
         }
         let epsilon = self.bridge.reference.epsilon();
@@ -164,11 +170,12 @@ impl Alternation {
     ) -> std::result::Result<(), E> {
         let half = self.next().expect("asked only while one is left");
         let rng = self.rng.fork(&format!("half-bridge {}", half.number));
-        let (known, net) = match self.bridge.way(half.direction) {
-            Way { known, learned: Some(net), .. } => (known.clone(), net.clone()),
-            _ => (self.known(half.direction)?, self.module(half.direction, &mut rng.fork("init"))),
+        let (gaussian, net) = match self.bridge.way(half.direction) {
+            Way { gaussian, net: Some(net), .. } => (gaussian.clone(), net.clone()),
+            _ => (self.gaussian_drift(half.direction)?, self.module(half.direction, &mut rng.fork("init"))),
         };
-        let mut regression = DriftRegression::new(self.examples(half)?, known.clone(), rng.fork("examples"));
+        let mut regression =
+            DriftRegression::new(self.examples(half)?, gaussian.clone(), rng.fork("examples"));
         let learned = train(half, net, &mut regression, &rng.fork("fit"))?;
         let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
         if self.settings.step_variance == StepVariance::Matched {
@@ -176,7 +183,7 @@ impl Alternation {
             let of_step = |variances: Vec<f64>| variances.into_iter().map(|q| q as f32).collect();
             way.step_variances = matched.into_iter().map(of_step).collect();
         }
-        self.bridge.set_way(half.direction, Way { known, learned: Some(learned), ..way });
+        self.bridge.set_way(half.direction, Way { gaussian, net: Some(learned), ..way });
         self.learned += 1;
         Ok(())
     }
@@ -235,7 +242,8 @@ impl Alternation {
         Ok(match self.settings.start {
             StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
             StartingPairs::Entropic if is_first => {
-                let coupling = Entropic::new(source, target, self.bridge.epsilon(), &self.rng.fork("plans"))?;
+                let coupling =
+                    Entropic::new(source, target, self.bridge.reference.epsilon(), &self.rng.fork("plans"))?;
                 (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
             }
             _ => {

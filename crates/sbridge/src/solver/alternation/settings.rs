@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::fit::FitSettings;
 use crate::net::DriftNetSettings;
+use crate::solver::alternation::AlternationMethod;
+use crate::solver::{Dsb, Dsbm, Sdsb};
 
 /// How half-bridges are learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,17 @@ pub enum Target {
     State,
     /// The end of the Brownian bridge.
     Bridge,
+}
+
+impl Target {
+    /// The method that regresses on it.
+    fn method(self) -> &'static dyn AlternationMethod {
+        match self {
+            Self::Mean => &Dsb,
+            Self::State => &Sdsb,
+            Self::Bridge => &Dsbm,
+        }
+    }
 }
 
 /// Where pairs come from before there is a bridge to simulate.
@@ -80,12 +93,27 @@ impl Default for CacheSettings {
     }
 }
 
+/// The training of a half-bridge in `steps` steps, as methods have it unless they say otherwise.
+pub(in crate::solver) fn half_bridge_fit(steps: usize) -> FitSettings {
+    FitSettings {
+        steps,
+        batch_size: 256,
+        learning_rate: 5e-3,
+        weight_decay: 0.0,
+        clip_norm: 1.0,
+        ema_decay: 0.99,
+        patience: 0,
+    }
+}
+
 /// Plans between samples made for a half-bridge: they cost more than all else.
 const PLANS: usize = 8;
 
 impl AlternationSettings {
+    /// Checks the ranges, and what the method of the target demands.
+    ///
     /// # Errors
-    /// [`Error::Setting`] for a value outside its range.
+    /// [`Error::Setting`] for a value outside its range, or values that do not go together.
     pub fn check(&self) -> Result<()> {
         for (name, value, usual) in [
             ("half_bridges", self.half_bridges, "20"),
@@ -100,25 +128,7 @@ impl AlternationSettings {
         if !(2..=1000).contains(&self.steps) {
             return Err(Error::setting("steps", "in 2 to 1000", self.steps, "20 to 100 is usual"));
         }
-        if self.target == Target::Mean && self.step_variance == StepVariance::Matched {
-            let fix =
-                "residuals of the carried-over mean are not the noise of a step: the coupling would be off";
-            return Err(Error::setting(
-                "step_variance",
-                "\"reference\" with target \"mean\"",
-                "\"matched\"",
-                fix,
-            ));
-        }
-        if self.target != Target::Bridge && self.start != StartingPairs::Reference {
-            let fix = "leave it out, or take dsbm: steps of paths are learned from the reference on";
-            return Err(Error::setting(
-                "start",
-                "\"reference\" with this target",
-                format!("{:?}", format!("{:?}", self.start).to_lowercase()),
-                fix,
-            ));
-        }
+        self.target.method().check(self)?;
         if self.fit.patience > 0 {
             let fix =
                 "a half-bridge is trained to its end: its loss on held-out paths says nothing of the bridge";

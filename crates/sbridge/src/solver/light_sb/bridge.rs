@@ -1,11 +1,14 @@
 //! The bridge between two samples: a potential each way, in the units of the data.
 
+use std::ops::ControlFlow;
+
 use faer::Mat;
 
 use super::potential::LightPotential;
 use super::training::{LightSbSettings, PointSource, fit};
 use crate::bridge::{Bridge, Direction, PairBridge, StepNoise};
 use crate::error::{Error, Result};
+use crate::reference::{Brownian, GaussianReference, Reference as _};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 use crate::tensor::{Tensor, TensorData, to_vec_f64};
@@ -21,11 +24,12 @@ pub struct LightSb {
     pub backward: LightPotential,
 }
 
-/// What a fit tells of itself: direction, step counted from 1, loss of the batch.
-pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) + 'a;
+/// What is called after every step of a fit, with the direction, the step, counted from 1, and the loss of its batch; it
+/// may stop the fit.
+pub type OnStep<'a> = dyn FnMut(Direction, usize, f64) -> ControlFlow<()> + 'a;
 
 impl LightSb {
-    /// Fits both directions between the rows of `source` and `target`, in data units, for ε in their squares.
+    /// Fits both directions between the rows of `source` and `target`, `[count, dim]` in data units, for ε in their squares.
     ///
     /// # Errors
     /// [`Error::Shape`] for rows of different length; as [`fit`].
@@ -55,6 +59,11 @@ impl LightSb {
         Ok(Self { frame, forward, backward })
     }
 
+    /// The reference, in data units.
+    fn brownian(&self) -> Brownian {
+        self.forward.reference().scaled(self.frame.scale)
+    }
+
     fn potential(&self, direction: Direction) -> &LightPotential {
         match direction {
             Direction::Forward => &self.forward,
@@ -62,7 +71,8 @@ impl LightSb {
         }
     }
 
-    /// Mean and covariance of the other end given the one at `x`, in data units, exactly from the plan.
+    /// Mean, `[dim]`, and covariance, `[dim, dim]`, of the other end given the one at `x`, `[dim]`, in data units, exactly
+    /// from the plan.
     pub fn conditional_moments(&self, direction: Direction, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
         let [from, to] = direction.ends();
         let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));
@@ -100,7 +110,7 @@ impl Bridge for LightSb {
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {
-        t.full_like(self.epsilon().sqrt())
+        self.brownian().diffusion(t)
     }
 }
 
@@ -108,8 +118,8 @@ impl Bridge for LightSb {
 const WALK_STEPS: usize = 100;
 
 impl PairBridge for LightSb {
-    fn epsilon(&self) -> f64 {
-        self.forward.epsilon() * self.frame.scale.powi(2)
+    fn reference(&self) -> Box<dyn GaussianReference> {
+        Box::new(self.brownian())
     }
 
     /// Drawn exactly from the plan, without walking a path.
@@ -126,7 +136,7 @@ impl PairBridge for LightSb {
     }
 
     fn step_noise(&self, _direction: Direction) -> StepNoise {
-        StepNoise::brownian(self.epsilon(), WALK_STEPS)
+        StepNoise::of_reference(&self.brownian(), WALK_STEPS)
     }
 }
 

@@ -6,7 +6,8 @@ use faer::{Mat, MatRef};
 use rayon::prelude::*;
 use sbridge_ot::matrix::{symmetric_eigen, times};
 
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, Result};
+use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
 
 /// One Gaussian of the potential.
@@ -33,7 +34,7 @@ impl Component {
 /// v(y) = Σ_k a_k N(y | r_k, ε S_k), the adjusted potential of a Schrödinger bridge over √ε W.
 #[derive(Clone, Debug)]
 pub struct LightPotential {
-    epsilon: f64,
+    reference: Brownian,
     pub(super) components: Vec<Component>,
     /// The components in their eigenbases, once a drift was asked for; a fit asks for none.
     bases: OnceLock<Vec<Basis>>,
@@ -43,8 +44,8 @@ pub struct LightPotential {
 const BLOCK: usize = 256;
 
 impl LightPotential {
-    pub(super) fn new(epsilon: f64, components: Vec<Component>) -> Self {
-        Self { epsilon, components, bases: OnceLock::new() }
+    pub(super) fn new(reference: Brownian, components: Vec<Component>) -> Self {
+        Self { reference, components, bases: OnceLock::new() }
     }
 
     /// The potential with these weights, centres and Cholesky factors.
@@ -60,7 +61,7 @@ impl LightPotential {
         centres: Vec<Vec<f64>>,
         factors: Vec<Mat<f64>>,
     ) -> Result<Self> {
-        require_positive("epsilon", epsilon, "set a variance in data units")?;
+        let reference = Brownian::with_epsilon(epsilon)?;
         let parts = ln_weights.into_iter().zip(centres).zip(factors);
         let components: Vec<Component> =
             parts.map(|((ln_weight, centre), factor)| Component { ln_weight, centre, factor }).collect();
@@ -68,12 +69,17 @@ impl LightPotential {
             let requirement = "some, finite, with positive diagonals";
             return Err(Error::setting("components", requirement, "others", "fit the potential again"));
         }
-        Ok(Self::new(epsilon, components))
+        Ok(Self::new(reference, components))
+    }
+
+    /// The reference, in units of the potential.
+    pub fn reference(&self) -> Brownian {
+        self.reference
     }
 
     /// ε of the reference.
     pub fn epsilon(&self) -> f64 {
-        self.epsilon
+        self.reference.epsilon()
     }
 
     /// Dimension of a state.
@@ -96,12 +102,12 @@ impl LightPotential {
         self.components.iter().map(|c| c.ln_weight).collect()
     }
 
-    /// The r_k.
+    /// The r_k, `[K][dim]`.
     pub fn centres(&self) -> Vec<Vec<f64>> {
         self.components.iter().map(|c| c.centre.clone()).collect()
     }
 
-    /// The Cholesky factors L_k, S_k = L_k L_kᵀ.
+    /// The Cholesky factors L_k, S_k = L_k L_kᵀ, `[K][dim, dim]`.
     pub fn factors(&self) -> Vec<Mat<f64>> {
         self.components.iter().map(|c| c.factor.clone()).collect()
     }
@@ -110,12 +116,12 @@ impl LightPotential {
     fn source_terms(&self, x: &[f64]) -> Vec<f64> {
         let term = |c: &Component| {
             let stretched: f64 = transposed_product(&c.factor, x).iter().map(|u| u * u).sum();
-            c.ln_weight + (0.5 * stretched + dot(&c.centre, x)) / self.epsilon
+            c.ln_weight + (0.5 * stretched + dot(&c.centre, x)) / self.epsilon()
         };
         self.components.iter().map(term).collect()
     }
 
-    /// The weights ω_k(x) of the plan's components.
+    /// The weights ω_k(x) of the plan's components at `x`, `[dim]`; `[K]`.
     pub fn responsibilities(&self, x: &[f64]) -> Vec<f64> {
         softmax(&self.source_terms(x))
     }
@@ -135,7 +141,7 @@ impl LightPotential {
         rng.fill_normal(&mut noise);
         let draw = |((x, u), z): ((&[f64], &f64), &[f32])| {
             let k = pick(&self.responsibilities(x), *u);
-            let z: Vec<f64> = z.iter().map(|z| f64::from(*z) * self.epsilon.sqrt()).collect();
+            let z: Vec<f64> = z.iter().map(|z| f64::from(*z) * self.epsilon().sqrt()).collect();
             let spread = product(&self.components[k].factor, &z);
             self.conditional_mean(k, x).into_iter().zip(spread).map(|(m, s)| m + s).collect::<Vec<f64>>()
         };
@@ -143,7 +149,7 @@ impl LightPotential {
         rows.collect::<Vec<_>>().concat()
     }
 
-    /// Mean and covariance of π(·|x).
+    /// Mean, `[dim]`, and covariance, `[dim, dim]`, of π(·|x) at `x`, `[dim]`.
     pub fn conditional_moments(&self, x: &[f64]) -> (Vec<f64>, Mat<f64>) {
         let (dim, weights) = (self.dim(), self.responsibilities(x));
         let means: Vec<Vec<f64>> = (0..self.len()).map(|k| self.conditional_mean(k, x)).collect();
@@ -152,7 +158,7 @@ impl LightPotential {
         let mut covariance = Mat::<f64>::zeros(dim, dim);
         for ((w, m), c) in weights.iter().zip(&means).zip(&self.components) {
             let off = Mat::from_fn(dim, 1, |j, _| m[j] - mean[j]);
-            let inner = times(c.factor.as_ref(), c.factor.transpose()) * faer::Scale(self.epsilon);
+            let inner = times(c.factor.as_ref(), c.factor.transpose()) * faer::Scale(self.epsilon());
             covariance += (inner + times(off.as_ref(), off.transpose())) * faer::Scale(*w);
         }
         (mean, covariance)
@@ -176,7 +182,7 @@ impl LightPotential {
         let rows = x.len() / dim;
         let states = MatRef::from_column_major_slice(x, dim, rows);
         let drifts: Vec<(Vec<f64>, Mat<f64>)> =
-            bases.iter().map(|basis| basis.drifts(self.epsilon, t, states)).collect();
+            bases.iter().map(|basis| basis.drifts(self.epsilon(), t, states)).collect();
         let mut drift = vec![0.0; x.len()];
         for (i, out) in drift.chunks_exact_mut(dim).enumerate() {
             let weights = softmax(&drifts.iter().map(|(ln_weights, _)| ln_weights[i]).collect::<Vec<_>>());
@@ -255,9 +261,9 @@ pub(super) fn softmax(terms: &[f64]) -> Vec<f64> {
 /// The index at which cumulated `weights` pass `u`.
 fn pick(weights: &[f64], u: f64) -> usize {
     let mut passed = 0.0;
-    let found = weights.iter().position(|w| {
+    let index = weights.iter().position(|w| {
         passed += w;
         u < passed
     });
-    found.unwrap_or(weights.len() - 1)
+    index.unwrap_or(weights.len() - 1)
 }

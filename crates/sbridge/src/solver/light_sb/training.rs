@@ -4,6 +4,8 @@
 //!
 //! ∂/∂ln a = E₀ω − E₁γ,   ∂/∂r = (E₀ωx − E₁γL⁻ᵀw)/ε,   ∂/∂L = tril(E₀ω x uᵀ − E₁γ L⁻ᵀw wᵀ)/ε + E₁γ diag(1/L)
 
+use std::ops::ControlFlow;
+
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
 use rayon::prelude::*;
@@ -12,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::potential::{Component, LightPotential, softmax};
 use crate::error::{Error, Result, require_positive};
-use crate::fit::MOST_IN_BATCH;
+use crate::fit::MAX_BATCH_SIZE;
+use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
 
 /// How the potential is fitted.
@@ -43,7 +46,7 @@ impl LightSbSettings {
         for (name, value, most, usual) in [
             ("components", self.components, 500, "10 is a good start"),
             ("steps", self.steps, 1_000_000_000, "4000 is usual"),
-            ("batch_size", self.batch_size, MOST_IN_BATCH, "256 is usual"),
+            ("batch_size", self.batch_size, MAX_BATCH_SIZE, "256 is usual"),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(Error::setting(name, format!("in 1 to {most}"), value, usual));
@@ -54,7 +57,7 @@ impl LightSbSettings {
 
     fn learning_rate_at(&self, step: usize, dim: usize) -> f64 {
         let left = 1.0 - step as f64 / self.steps as f64;
-        self.learning_rate * (16.0 / dim as f64).sqrt().min(1.0) * (2.0 * left).clamp(LEAST_RATE, 1.0)
+        self.learning_rate * (16.0 / dim as f64).sqrt().min(1.0) * (2.0 * left).clamp(MIN_RATE, 1.0)
     }
 
     /// Whether the mean is taken over what comes after this step.
@@ -65,7 +68,7 @@ impl LightSbSettings {
 
 /// Share of the learning rate that is left at the end: enough for steps whose errors are independent, so that their mean
 /// errs by little.
-const LEAST_RATE: f64 = 0.3;
+const MIN_RATE: f64 = 0.3;
 
 /// Where batches of points come from, in f64.
 pub trait PointSource: Sync {
@@ -77,26 +80,27 @@ pub trait PointSource: Sync {
 }
 
 /// Fits a potential for `epsilon` from `source` to `target`, both about centred and of about unit variance;
-/// `on_step(step, loss)` hears of every step. What is kept is the mean over the last half of the steps.   \[PJ92\]
+/// `on_step(step, loss)` is called after every step, counted from 1, and may stop the fit. What is kept is the mean over
+/// the last half of the steps.   \[PJ92\]
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range, [`Error::Shape`] for laws of different dimension,
-/// [`Error::Diverged`] if the loss is no longer finite.
+/// [`Error::Diverged`] if the loss is no longer finite, [`Error::Interrupted`] if `on_step` stops it.
 pub fn fit(
     source: &dyn PointSource,
     target: &dyn PointSource,
     epsilon: f64,
     settings: &LightSbSettings,
     rng: &Rng,
-    on_step: &mut dyn FnMut(usize, f64),
+    on_step: &mut dyn FnMut(usize, f64) -> ControlFlow<()>,
 ) -> Result<LightPotential> {
     settings.check()?;
-    require_positive("epsilon", epsilon, "set a variance in data units")?;
+    let reference = Brownian::with_epsilon(epsilon)?;
     if source.dim() != target.dim() {
         let fix = "source and target must live in the same space";
         return Err(Error::shape("dimension of the target", source.dim(), target.dim(), fix));
     }
-    let mut potential = initial(source, target, epsilon, settings.components, &mut rng.fork("centres"));
+    let mut potential = initial(source, target, reference, settings.components, &mut rng.fork("centres"));
     let mut adam = vec![Moments::default(); settings.components];
     let mut batches = rng.fork("batches");
     let mut mean = Mean::default();
@@ -113,9 +117,11 @@ pub fn fit(
         if settings.is_averaged(step) {
             mean.add(&potential.components);
         }
-        on_step(step + 1, loss);
+        if on_step(step + 1, loss).is_break() {
+            return Err(Error::Interrupted);
+        }
     }
-    Ok(LightPotential::new(epsilon, mean.components))
+    Ok(LightPotential::new(reference, mean.components))
 }
 
 /// Equal weights, centres at the means of groups of the target, and all S_k equal to what joins the source to a Gaussian of
@@ -123,20 +129,23 @@ pub fn fit(
 fn initial(
     source: &dyn PointSource,
     target: &dyn PointSource,
-    epsilon: f64,
+    reference: Brownian,
     count: usize,
     rng: &mut Rng,
 ) -> LightPotential {
-    let samples = target.draw(GROUPED.max(count), rng);
-    let mut centres: Vec<Vec<f64>> =
-        spread(&samples, count, rng).into_iter().map(|k| samples.col(k).iter().copied().collect()).collect();
-    for _ in 0..GROUPINGS {
-        centres = means_of_groups(&samples, centres);
+    let samples = target.draw(KMEANS_SAMPLES.max(count), rng);
+    let mut centres: Vec<Vec<f64>> = kmeans_plus_plus(&samples, count, rng)
+        .into_iter()
+        .map(|k| samples.col(k).iter().copied().collect())
+        .collect();
+    for _ in 0..LLOYD_STEPS {
+        centres = lloyd_step(&samples, centres);
     }
-    let drawn = source.draw(GROUPED, rng);
-    let centre = means_of_groups(&drawn, vec![vec![0.0; source.dim()]]);
+    let drawn = source.draw(KMEANS_SAMPLES, rng);
+    let centre = lloyd_step(&drawn, vec![vec![0.0; source.dim()]]);
     let [s, g] =
-        [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(LEAST_VARIANCE));
+        [variance_about(&drawn, &centre), variance_about(&samples, &centres)].map(|v| v.max(MIN_VARIANCE));
+    let epsilon = reference.epsilon();
     // The root in the form that does not cancel where ε is large.
     let variance = 2.0 * g / (epsilon + (epsilon * epsilon + 4.0 * s * g).sqrt());
     let dim = target.dim();
@@ -145,11 +154,11 @@ fn initial(
         centre,
         factor: Mat::from_fn(dim, dim, |i, j| if i == j { variance.sqrt() } else { 0.0 }),
     };
-    LightPotential::new(epsilon, centres.into_iter().map(component).collect())
+    LightPotential::new(reference, centres.into_iter().map(component).collect())
 }
 
 /// Variance of a group or of the source at least, in units of the data's: as many components as distinct samples leave none.
-const LEAST_VARIANCE: f64 = 1e-2;
+const MIN_VARIANCE: f64 = 1e-2;
 
 /// Mean squared distance along a coordinate from the nearest of `centres`.
 fn variance_about(samples: &Mat<f64>, centres: &[Vec<f64>]) -> f64 {
@@ -160,9 +169,9 @@ fn variance_about(samples: &Mat<f64>, centres: &[Vec<f64>]) -> f64 {
     samples.col_iter().map(nearest).sum::<f64>() / (samples.ncols() * samples.nrows()) as f64
 }
 
-/// Samples that are grouped to start from, and how often.
-const GROUPED: usize = 2000;
-const GROUPINGS: usize = 10;
+/// Samples that k-means starts the centres from, and its iterations.
+const KMEANS_SAMPLES: usize = 2000;
+const LLOYD_STEPS: usize = 10;
 
 fn squared_distance(a: impl Iterator<Item = f64>, b: &[f64]) -> f64 {
     a.zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
@@ -170,7 +179,7 @@ fn squared_distance(a: impl Iterator<Item = f64>, b: &[f64]) -> f64 {
 
 /// `count` columns of `samples`: the first at random, each further one with a chance that goes with its squared distance
 /// from those chosen, so that a mode is rarely missed.                                             \[AV07\]
-fn spread(samples: &Mat<f64>, count: usize, rng: &mut Rng) -> Vec<usize> {
+fn kmeans_plus_plus(samples: &Mat<f64>, count: usize, rng: &mut Rng) -> Vec<usize> {
     let mut nearest = vec![1.0; samples.ncols()];
     let mut chosen = Vec::with_capacity(count);
     while chosen.len() < count {
@@ -192,7 +201,7 @@ fn spread(samples: &Mat<f64>, count: usize, rng: &mut Rng) -> Vec<usize> {
 }
 
 /// The mean of the samples that are nearest to each centre; a centre without any stays.               \[Llo82\]
-fn means_of_groups(samples: &Mat<f64>, centres: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+fn lloyd_step(samples: &Mat<f64>, centres: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let (mut sums, mut counts) =
         (vec![vec![0.0; samples.nrows()]; centres.len()], vec![0usize; centres.len()]);
     for sample in samples.col_iter() {
@@ -218,7 +227,7 @@ pub(super) struct Gradient {
 }
 
 /// What one component makes of a batch.
-struct View {
+struct BatchTerms {
     /// Lᵀx, `[dim, batch]`.
     u: Mat<f64>,
     /// L⁻¹(y − r), `[dim, batch]`.
@@ -228,7 +237,7 @@ struct View {
 }
 
 impl LightPotential {
-    fn view(&self, c: &Component, x: &Mat<f64>, y: &Mat<f64>) -> View {
+    fn batch_terms(&self, c: &Component, x: &Mat<f64>, y: &Mat<f64>) -> BatchTerms {
         let (dim, epsilon) = (self.dim(), self.epsilon());
         let u = times(c.factor.transpose(), x.as_ref());
         let mut w = Mat::from_fn(dim, y.ncols(), |j, i| y[(j, i)] - c.centre[j]);
@@ -240,65 +249,66 @@ impl LightPotential {
         };
         let of_target = |i: usize| c.ln_weight - 0.5 * w.col(i).squared_norm_l2() / epsilon - log_det;
         let terms = [(0..x.ncols()).map(of_source).collect(), (0..y.ncols()).map(of_target).collect()];
-        View { u, w, terms }
+        BatchTerms { u, w, terms }
     }
 
     /// E₀ ln c(x) − E₁ ln v(y) on a batch, `[dim, batch]` each, and its gradient.
     pub(super) fn gradient(&self, x: &Mat<f64>, y: &Mat<f64>) -> (f64, Vec<Gradient>) {
-        let views: Vec<View> = self.components.par_iter().map(|c| self.view(c, x, y)).collect();
-        let (ln_c, omega) = mean_and_weights(&views, 0);
-        let (ln_v, gamma) = mean_and_weights(&views, 1);
+        let terms: Vec<BatchTerms> = self.components.par_iter().map(|c| self.batch_terms(c, x, y)).collect();
+        let (ln_c, omega) = mean_and_weights(&terms, 0);
+        let (ln_v, gamma) = mean_and_weights(&terms, 1);
         let normalisation = 0.5 * self.dim() as f64 * (std::f64::consts::TAU * self.epsilon()).ln();
-        let of = |(k, view): (usize, View)| self.component_gradient(k, view, (x, &omega[k]), &gamma[k]);
-        let gradients = views.into_par_iter().enumerate().map(of).collect();
+        let of =
+            |(k, terms): (usize, BatchTerms)| self.component_gradient(k, terms, (x, &omega[k]), &gamma[k]);
+        let gradients = terms.into_par_iter().enumerate().map(of).collect();
         (ln_c - ln_v + normalisation, gradients)
     }
 
     fn component_gradient(
         &self,
         k: usize,
-        view: View,
+        terms: BatchTerms,
         (x, omega): (&Mat<f64>, &[f64]),
         gamma: &[f64],
     ) -> Gradient {
         let (factor, dim) = (&self.components[k].factor, self.dim());
-        let (of_source, of_target) = (lasting(omega), lasting(gamma));
+        let (of_source, of_target) = (non_negligible(omega), non_negligible(gamma));
         let columns = |m: &Mat<f64>, of: &[usize]| Mat::from_fn(dim, of.len(), |j, i| m[(j, of[i])]);
-        let (u, w) = (columns(&view.u, &of_source), columns(&view.w, &of_target));
+        let (u, w) = (columns(&terms.u, &of_source), columns(&terms.w, &of_target));
         // L⁻ᵀw.
         let mut p = w.clone();
         solve_upper_triangular_in_place(factor.transpose(), p.as_mut(), Par::Seq);
         let x = Mat::from_fn(dim, of_source.len(), |j, i| x[(j, of_source[i])] * omega[of_source[i]]);
         let p = Mat::from_fn(dim, of_target.len(), |j, i| p[(j, i)] * gamma[of_target[i]]);
         let inverse = 1.0 / self.epsilon();
-        let (shares, held) = (omega.iter().sum::<f64>(), gamma.iter().sum::<f64>());
+        let [total_omega, total_gamma] = [omega, gamma].map(|weights| weights.iter().sum::<f64>());
         let of_row = |m: &Mat<f64>, j: usize| m.row(j).iter().sum::<f64>();
         let centre = (0..dim).map(|j| inverse * (of_row(&x, j) - of_row(&p, j))).collect();
         let outer =
             (times(x.as_ref(), u.transpose()) - times(p.as_ref(), w.transpose())) * faer::Scale(inverse);
         let triangle = |i: usize, j: usize| match i.cmp(&j) {
             std::cmp::Ordering::Less => 0.0,
-            std::cmp::Ordering::Equal => outer[(i, i)] + held / factor[(i, i)],
+            std::cmp::Ordering::Equal => outer[(i, i)] + total_gamma / factor[(i, i)],
             std::cmp::Ordering::Greater => outer[(i, j)],
         };
-        Gradient { ln_weight: shares - held, centre, factor: Mat::from_fn(dim, dim, triangle) }
+        Gradient { ln_weight: total_omega - total_gamma, centre, factor: Mat::from_fn(dim, dim, triangle) }
     }
 }
 
 /// Which weights are more than rounding beside the others: most points belong to one component.
-fn lasting(weights: &[f64]) -> Vec<usize> {
+fn non_negligible(weights: &[f64]) -> Vec<usize> {
     let least = f64::EPSILON / weights.len() as f64;
     (0..weights.len()).filter(|i| weights[*i] > least).collect()
 }
 
 /// The mean of LSE over components, and each component's softmax weights over the batch, `[K][batch]`, divided by
 /// the size of the batch.
-fn mean_and_weights(views: &[View], end: usize) -> (f64, Vec<Vec<f64>>) {
-    let count = views[0].terms[end].len();
-    let mut weights = vec![vec![0.0; count]; views.len()];
+fn mean_and_weights(batch: &[BatchTerms], end: usize) -> (f64, Vec<Vec<f64>>) {
+    let count = batch[0].terms[end].len();
+    let mut weights = vec![vec![0.0; count]; batch.len()];
     let mut total = 0.0;
     for i in 0..count {
-        let terms: Vec<f64> = views.iter().map(|view| view.terms[end][i]).collect();
+        let terms: Vec<f64> = batch.iter().map(|component| component.terms[end][i]).collect();
         let shares = softmax(&terms);
         // LSE = term − ln share, read off the largest.
         let (best, share) = terms.iter().zip(&shares).max_by(|a, b| a.1.total_cmp(b.1)).expect("a component");
@@ -396,7 +406,10 @@ mod tests {
             centre: vec![0.4 - k as f64, 0.2],
             factor: Mat::from_fn(2, 2, |i, j| rows[i][j]),
         };
-        LightPotential::new(0.7, factors.iter().enumerate().map(component).collect())
+        LightPotential::new(
+            Brownian::with_epsilon(0.7).unwrap(),
+            factors.iter().enumerate().map(component).collect(),
+        )
     }
 
     #[test]

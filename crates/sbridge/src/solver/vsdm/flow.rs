@@ -57,14 +57,14 @@ impl ProbabilityFlow {
         &self.frames
     }
 
-    /// What the clock shows at the nodes.
+    /// What the clock shows at the nodes, `[nodes]`.
     pub fn clock(&self) -> &[f64] {
         &self.clock
     }
 
     /// From `start`, `[count, dim]` at the end it flows from, to the other, showing the states at every node to `observe`.
     /// Calls the network twice a step.
-    pub fn carry(
+    pub fn integrate(
         &self,
         net: &Correction<'_>,
         start: Tensor<2>,

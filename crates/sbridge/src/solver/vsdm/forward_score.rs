@@ -53,8 +53,8 @@ impl StepMoments {
         let precision = law.cov().full_piv_lu().solve(Mat::<f64>::identity(dim, dim));
         let away: Vec<f64> = mean.iter().zip(law.mean()).map(|(x, m)| m - x).collect();
         let score = product(precision.as_ref(), &away);
-        let spread = &precision * states.cov();
-        let score_state = Mat::from_fn(dim, dim, |i, j| score[i] * mean[j] - spread[(i, j)]);
+        let explained = &precision * states.cov();
+        let score_state = Mat::from_fn(dim, dim, |i, j| score[i] * mean[j] - explained[(i, j)]);
         Ok(Self { state: mean, score, state_state, score_state })
     }
 
@@ -73,13 +73,13 @@ impl StepMoments {
         self.score_state *= faer::Scale(factor);
     }
 
-    /// S, the covariance of the states.
-    pub fn spread(&self) -> Mat<f64> {
+    /// S, the covariance of the states, `[dim, dim]`.
+    pub fn state_covariance(&self) -> Mat<f64> {
         self.without_means(&self.state_state, &self.state)
     }
 
     /// G, the covariance of scores and states.
-    fn slope(&self) -> Mat<f64> {
+    fn score_covariance(&self) -> Mat<f64> {
         self.without_means(&self.score_state, &self.score)
     }
 
@@ -88,9 +88,9 @@ impl StepMoments {
         Mat::from_fn(dim, dim, |i, j| second[(i, j)] - first[i] * self.state[j])
     }
 
-    /// The same of the scores ζ s + (1 − ζ)(A x + b), for the A and b of `drift`.
+    /// With ζ as the weight of the cross term: the same of the scores ζ s + (1 − ζ)(A x + b), for the A and b of `drift`.
     #[must_use]
-    pub fn crossed(mut self, zeta: f64, drift: &LinearDrift) -> Self {
+    pub fn with_cross_weight(mut self, zeta: f64, drift: &LinearDrift) -> Self {
         let a = drift.score_matrix();
         let pulled = product(a.as_ref(), &self.state);
         let dim = self.state.len();
@@ -135,25 +135,27 @@ impl Family {
     /// The change dA, db that minimises J.
     ///
     /// # Errors
-    /// [`Error::Transport`](crate::Error::Transport) if the states have no spread along some direction.
+    /// [`Error::Transport`](crate::Error::Transport) if the states have no variance along some direction.
     pub fn minimiser(self, moments: &StepMoments, zeta: f64) -> Result<Affine> {
-        self.step(moments, moments.spread().as_ref(), zeta)
+        self.step(moments, moments.state_covariance().as_ref(), zeta)
     }
 
-    /// The same as if the covariance of the states were `spread`: the gradient of J, scaled by that.
+    /// The same as if the covariance of the states were `covariance`: the gradient of J, scaled by that.
     ///
     /// # Errors
-    /// [`Error::Transport`](crate::Error::Transport) if `spread` vanishes along some direction.
-    pub fn step(self, moments: &StepMoments, spread: MatRef<'_, f64>, zeta: f64) -> Result<Affine> {
+    /// [`Error::Transport`](crate::Error::Transport) if `covariance` vanishes along some direction.
+    pub fn step(self, moments: &StepMoments, covariance: MatRef<'_, f64>, zeta: f64) -> Result<Affine> {
         let dim = moments.state.len();
-        let g = moments.slope();
+        let g = moments.score_covariance();
         let r = Mat::from_fn(dim, dim, |i, j| g[(i, j)] + if i == j { zeta } else { 0.0 });
         let matrix = match self {
             // dA S = −R.
-            Self::Full => -spread.transpose().full_piv_lu().solve(r.transpose()).transpose().to_owned(),
-            Self::Symmetric => lyapunov(symmetric_part(spread).as_ref(), (-(&r + r.transpose())).as_ref())?,
+            Self::Full => -covariance.transpose().full_piv_lu().solve(r.transpose()).transpose().to_owned(),
+            Self::Symmetric => {
+                lyapunov(symmetric_part(covariance).as_ref(), (-(&r + r.transpose())).as_ref())?
+            }
             Self::Diagonal => {
-                Mat::from_fn(dim, dim, |i, j| if i == j { -r[(i, i)] / spread[(i, i)] } else { 0.0 })
+                Mat::from_fn(dim, dim, |i, j| if i == j { -r[(i, i)] / covariance[(i, i)] } else { 0.0 })
             }
         };
         let moved = product(matrix.as_ref(), &moments.state);

@@ -23,7 +23,7 @@ const SPECTRUM: (f64, f64) = (0.05, 20.0);
 /// Means of covariances of states, of each interval and part.
 pub type Curvatures = Vec<Vec<Mat<f64>>>;
 
-/// What a stage found of the forward score.
+/// The forward score at the start of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRecord {
     /// KL of what the forward process ends in from the prior.
@@ -67,13 +67,13 @@ pub(super) fn moments_of_paths<D: ScoreData>(
     let states = data.states();
     let device = states.device();
     let nodes = NODES.max(NODES_AN_INTERVAL * settings.intervals);
-    let parts = model.seen_at(&model.schedule().nodes_in_clock(model.t_min, nodes))?;
+    let parts = model.with_nodes(&model.schedule().nodes_in_clock(model.t_min, nodes))?;
     let backward = BackwardPaths::new(&parts, &device)?;
-    let told = data.condition(&model.net, &rng.indices(settings.paths, states.dims()[0]), &device);
-    let net = |x, level| D::call(&model.net, &told, x, level);
+    let condition = data.condition(&model.net, &rng.indices(settings.paths, states.dims()[0]), &device);
+    let net = |x, level| D::call(&model.net, &condition, x, level);
     let start = model.start(settings.paths_from)?.draw(settings.paths, rng);
     let mut pooled = Pooled::new(&parts);
-    backward.walk(&net, start, rng, &mut |k, x, correction| {
+    backward.simulate(&net, start, rng, &mut |k, x, correction| {
         pooled.add(k, &moments_of(x, &backward.frames()[k].score(x, correction), &parts));
     });
     Ok(pooled.mean())
@@ -100,13 +100,13 @@ impl<'a> Pooled<'a> {
         }
     }
 
-    /// Adds what was found at node `k`, half to the step before it and half to the one after.
-    fn add(&mut self, k: usize, found: &[StepMoments]) {
+    /// Adds the moments at node `k`, half to the step before it and half to the one after.
+    fn add(&mut self, k: usize, moments: &[StepMoments]) {
         for step in [k.checked_sub(1), (k + 1 < self.clock.len()).then_some(k)].into_iter().flatten() {
             let (from, to) = (self.clock[step], self.clock[step + 1]);
             let (interval, weight) = (self.diffusion.interval_at(0.5 * (from + to)), 0.5 * (to - from));
             self.weights[interval] += weight;
-            self.moments[interval].iter_mut().zip(found).for_each(|(total, one)| total.add(weight, one));
+            self.moments[interval].iter_mut().zip(moments).for_each(|(total, one)| total.add(weight, one));
         }
     }
 
@@ -177,24 +177,25 @@ pub(super) fn step(
     k: usize,
     settings: &VsdmSettings,
 ) -> Result<f64> {
-    let share = settings.share(k);
+    let share = settings.step_size(k);
     let (mut moved, mut size) = (0.0, 0.0);
-    let spreads = moments.iter().map(|interval| interval.iter().map(StepMoments::spread).collect()).collect();
-    let met = match settings.update {
-        Update::Damped => spreads,
+    let of_states =
+        moments.iter().map(|interval| interval.iter().map(StepMoments::state_covariance).collect()).collect();
+    let used = match settings.update {
+        Update::Damped => of_states,
         Update::StochasticApproximation => {
-            average(curvatures, spreads, k);
+            average(curvatures, of_states, k);
             curvatures.clone()
         }
     };
-    for (interval, (found, met)) in moments.into_iter().zip(met).enumerate() {
-        for ((part, found), met) in parts.iter_mut().zip(found).zip(met) {
+    for (interval, (moments, curvatures)) in moments.into_iter().zip(used).enumerate() {
+        for ((part, moments), curvature) in parts.iter_mut().zip(moments).zip(curvatures) {
             let drift = &mut part.diffusion.drifts_mut()[interval];
-            let (found, zeta) = match settings.zeta_on {
-                ZetaOn::Divergence => (found, settings.zeta),
-                ZetaOn::Cross => (found.crossed(settings.zeta, drift), 1.0),
+            let (moments, zeta) = match settings.zeta_on {
+                ZetaOn::Divergence => (moments, settings.zeta),
+                ZetaOn::Cross => (moments.with_cross_weight(settings.zeta, drift), 1.0),
             };
-            let change = settings.family.step(&found, met.as_ref(), zeta)?;
+            let change = settings.family.step(&moments, curvature.as_ref(), zeta)?;
             let before = drift.score_matrix();
             *drift = changed(drift, &change, share)?;
             moved += (drift.score_matrix() - before).squared_norm_l2();
@@ -205,15 +206,15 @@ pub(super) fn step(
     Ok((moved / intervals).sqrt() / (1.0 + (size / intervals).sqrt()))
 }
 
-/// Makes `means`, of `k` curvatures met before, those of one more.
-fn average(means: &mut Curvatures, met: Curvatures, k: usize) {
+/// Updates `means`, of the curvatures of `k` steps, by those of one more.
+fn average(means: &mut Curvatures, curvatures: Curvatures, k: usize) {
     if means.is_empty() {
-        *means = met.iter().map(|interval| interval.iter().map(single_precision).collect()).collect();
+        *means = curvatures.iter().map(|interval| interval.iter().map(single_precision).collect()).collect();
         return;
     }
     let share = faer::Scale(1.0 / (k + 1) as f64);
-    for (mean, met) in means.iter_mut().flatten().zip(met.into_iter().flatten()) {
-        *mean = single_precision(&(&*mean + (met - &*mean) * share));
+    for (mean, curvature) in means.iter_mut().flatten().zip(curvatures.into_iter().flatten()) {
+        *mean = single_precision(&(&*mean + (curvature - &*mean) * share));
     }
 }
 

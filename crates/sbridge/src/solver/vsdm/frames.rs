@@ -22,8 +22,8 @@ use crate::tensor::{Device, Tensor, per_row};
 /// What adds to the Gaussian score: of whitened states `[count, dim]` and levels `[count]`.
 pub type Correction<'a> = dyn Fn(Tensor<2>, Tensor<1>) -> Tensor<2> + 'a;
 
-/// The least share of the noise that the network is given.
-const LEAST_SHARE: f64 = 1e-4;
+/// The least c.
+const MIN_OUTPUT_SCALE: f64 = 1e-4;
 
 /// One node.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub struct Frame {
     /// h and m, `[1, dim]`.
     shift: Tensor<2>,
     mean: Tensor<2>,
-    share: f64,
-    /// Noise over signal of the plain process, what the network knows of the time.
+    output_scale: f64,
+    /// Noise over signal of the plain process, by which the network knows the time.
     level: f64,
     /// The law of Gaussian data here, part by part.
     pub laws: Vec<Gaussian>,
@@ -94,7 +94,7 @@ impl Frame {
         let matrices = matrices.collect::<Result<Vec<_>>>()?;
         let dim: usize = matrices.iter().map(|of_part| of_part.law.dim()).sum();
         let explained = matrices.iter().map(Matrices::explained).sum::<f64>() / dim as f64;
-        let share = (1.0 - explained).max(LEAST_SHARE).sqrt();
+        let output_scale = (1.0 - explained).max(MIN_OUTPUT_SCALE).sqrt();
         let map = |of: &dyn Fn(&Matrices) -> Mat<f64>| {
             RowMap::of(&matrices.iter().map(of).collect::<Vec<_>>(), device)
         };
@@ -104,10 +104,10 @@ impl Frame {
             root: map(&|of_part| of_part.root.clone()),
             whitening: map(&|of_part| of_part.whitening.clone()),
             skip: map(&|of_part| of_part.skip.clone()),
-            correction: map(&|of_part| &of_part.inverse * faer::Scale(share)),
+            correction: map(&|of_part| &of_part.inverse * faer::Scale(output_scale)),
             shift: joined(kernels.iter().map(|kernel| kernel.shift.as_slice()), device),
             mean: joined(matrices.iter().map(|of_part| of_part.law.mean()), device),
-            share,
+            output_scale,
             level: u.exp_m1(),
             laws: matrices.into_iter().map(|of_part| of_part.law).collect(),
         })
@@ -129,11 +129,11 @@ impl Frame {
     }
 
     /// c.
-    pub fn share(&self) -> f64 {
-        self.share
+    pub fn output_scale(&self) -> f64 {
+        self.output_scale
     }
 
-    /// What the network is told of the time, for each row of `x`.
+    /// The noise level that the network is conditioned on, for each row of `x`: `[count]`.
     pub fn level(&self, x: &Tensor<2>) -> Tensor<1> {
         per_row(self.level, x)
     }

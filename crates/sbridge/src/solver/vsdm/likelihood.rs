@@ -32,7 +32,7 @@ impl VariationalModel {
             return Err(Error::shape("coordinates", limit, self.dim(), "densities are exact in few only"));
         }
         let nodes = self.schedule().nodes_in_noise(self.t_min, steps);
-        let flow = ProbabilityFlow::new(&self.seen_at(&nodes)?, Direction::Forward, &self.device())?;
+        let flow = ProbabilityFlow::new(&self.with_nodes(&nodes)?, Direction::Forward, &self.device())?;
         let blocks = x.clone().split(BLOCK, 0).into_iter();
         Ok(blocks.map(|block| self.along(&flow, block, from)).collect::<Result<Vec<_>>>()?.concat())
     }
@@ -41,7 +41,7 @@ impl VariationalModel {
         let (frames, clock) = (flow.frames(), flow.clock());
         let trained = self.net.clone().train();
         let mut diverged = vec![0.0; x.dims()[0]];
-        let arrived = flow.carry(&|x, level| self.net.forward(x, level), x, &mut |k, x| {
+        let arrived = flow.integrate(&|x, level| self.net.forward(x, level), x, &mut |k, x| {
             // The trapezoidal rule.
             let weight = 0.5 * (clock[(k + 1).min(clock.len() - 1)] - clock[k.saturating_sub(1)]);
             let divergence = frames[k].divergence(&|x, level| trained.forward(x, level), x);

@@ -61,8 +61,8 @@ impl<N: Module> VariationalModel<N> {
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for nodes that do not rise to 1.
-    pub fn seen_at(&self, nodes: &[f64]) -> Result<Vec<Part>> {
-        self.parts.iter().map(|part| part.seen_at(nodes)).collect()
+    pub fn with_nodes(&self, nodes: &[f64]) -> Result<Vec<Part>> {
+        self.parts.iter().map(|part| part.with_nodes(nodes)).collect()
     }
 
     /// The law `law` at t = 1, part by part.
@@ -97,7 +97,7 @@ impl<N: Module> VariationalModel<N> {
     /// As [`ProbabilityFlow::new`].
     pub fn flow(&self, steps: usize) -> Result<ProbabilityFlow> {
         let nodes = self.schedule().nodes_in_noise(self.t_min, steps);
-        ProbabilityFlow::new(&self.seen_at(&nodes)?, Direction::Backward, &self.device())
+        ProbabilityFlow::new(&self.with_nodes(&nodes)?, Direction::Backward, &self.device())
     }
 
     /// The law `law` at t = 1, to draw from.
@@ -118,13 +118,13 @@ impl<N: Module> VariationalModel<N> {
 }
 
 impl VariationalModel {
-    /// `count` samples by the probability flow: two calls of the network for each step.
+    /// `count` samples by the probability flow, `[count, dim]`: two calls of the network for each step.
     ///
     /// # Errors
     /// As [`flow`](Self::flow).
     pub fn sample(&self, count: usize, sampler: &FlowSettings, rng: &mut Rng) -> Result<Tensor<2>> {
         let start = self.start(sampler.start)?.draw(count, rng);
-        Ok(self.flow(sampler.steps)?.carry(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
+        Ok(self.flow(sampler.steps)?.integrate(&|x, level| self.net.forward(x, level), start, &mut |_, _| {}))
     }
 
     /// Drift of `direction` at one time for all rows: v₊ = −½β (D x − 2b), v₋ = −v₊ + β s.

@@ -20,12 +20,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// The same, seen at other nodes.
+    /// The same with other nodes.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for nodes that do not rise to 1.
-    pub fn seen_at(&self, nodes: &[f64]) -> Result<Self> {
-        Ok(Self { diffusion: self.diffusion.seen_at(nodes.to_vec())?, data: self.data.clone() })
+    pub fn with_nodes(&self, nodes: &[f64]) -> Result<Self> {
+        Ok(Self { diffusion: self.diffusion.with_nodes(nodes.to_vec())?, data: self.data.clone() })
     }
 
     /// The kernel from t = 0 to the end.

@@ -54,7 +54,7 @@ impl BackwardPaths {
 
     /// Paths from `end`, `[count, dim]` at t = 1, to the first node, showing the states at every node and what `net` adds
     /// to the Gaussian score there to `observe`.
-    pub fn walk(
+    pub fn simulate(
         &self,
         net: &Correction<'_>,
         end: Tensor<2>,

@@ -11,11 +11,11 @@ use crate::tensor::{DType, Device, Module, Tensor, select_rows, to_vec_f64};
 /// Rows of a batch that share a node: multiplied by its matrices at once.
 const TOGETHER: usize = 16;
 
-/// States whose law is learned, and what the network is told with each of them.
+/// States whose law is learned, and what the network is conditioned on with each of them.
 pub trait ScoreData: Sync {
     /// What adds to the Gaussian score.
     type Net: Module;
-    /// What the network makes of what it is told, once for all levels.
+    /// What the network makes of that condition, once for all levels.
     type Condition;
 
     /// All states, `[count, dim]`.
@@ -24,7 +24,7 @@ pub trait ScoreData: Sync {
     /// A network that has not learned anything: it says zero.
     fn network(&self, settings: &ResidualMlpSettings, rng: &mut Rng) -> Self::Net;
 
-    /// What `net` makes, on `device`, of what it is told with the states `rows`.
+    /// What `net` makes, on `device`, of the conditions of the states `rows`.
     fn condition(&self, net: &Self::Net, rows: &[usize], device: &Device) -> Self::Condition;
 
     /// What `net` says of whitened states `x`, `[count, dim]`, and levels, `[count]`.
@@ -78,15 +78,15 @@ impl<D: ScoreData> Objective for ScoreMatching<'_, D> {
             let noise = rng.normal_like(&x0);
             let x = frame.noised(x0, noise.clone());
             levels.push(frame.level(&x));
-            shares.push(frame.level(&x).full_like(frame.share()));
+            shares.push(frame.level(&x).full_like(frame.output_scale()));
             targets.push(noise - frame.gaussian_noise(&x));
             whitened.push(frame.whitened(&x));
         }
         let tracked = |parts| Tensor::cat(parts, 0).autodiff();
         let (level, share) = (Tensor::cat(levels, 0).autodiff(), Tensor::cat(shares, 0).autodiff());
         let condition = self.data.condition(model, &chosen, &self.states.device().autodiff());
-        let found = D::call(model, &condition, tracked(whitened), level) * share.unsqueeze_dim::<2>(1);
-        (found - tracked(targets)).powi_scalar(2).mean()
+        let predicted = D::call(model, &condition, tracked(whitened), level) * share.unsqueeze_dim::<2>(1);
+        (predicted - tracked(targets)).powi_scalar(2).mean()
     }
 
     fn held_out_loss(&self, model: &D::Net, rng: &mut Rng) -> Option<f64> {

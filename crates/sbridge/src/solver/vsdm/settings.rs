@@ -178,7 +178,7 @@ impl VsdmSettings {
     }
 
     /// Share of the way that step `k` of the forward score goes.
-    pub fn share(&self, k: usize) -> f64 {
+    pub fn step_size(&self, k: usize) -> f64 {
         match self.update {
             Update::Damped => self.damping,
             Update::StochasticApproximation => (self.sa_rate / (k as f64 + self.sa_delay)).min(1.0),

@@ -16,9 +16,9 @@ use crate::solver::vsdm::{
 };
 use crate::tensor::Tensor;
 
-/// Where a forward score is at rest: its mismatch and its change are below this for so many stages on end.
-const SMALL: f32 = 1e-2;
-const CALM_STAGES: usize = 3;
+/// Where the forward score has converged: its mismatch and its change are below this for so many stages on end.
+const TOLERANCE: f32 = 1e-2;
+const CONVERGED_STAGES: usize = 3;
 
 /// What is known between two stages beside the model.
 #[derive(Clone, Debug, Default)]
@@ -26,20 +26,20 @@ pub struct Learned {
     /// The stages so far.
     pub stages: Vec<StageRecord>,
     /// Whether the training after the last of them is over.
-    pub is_cool: bool,
-    /// Means of the curvatures that steps of the forward score have met, of each interval and part; none unless steps
+    pub is_cooled_down: bool,
+    /// Means of the curvatures at the steps of the forward score, of each interval and part; none unless steps
     /// are averaged.
     pub curvatures: Curvatures,
 }
 
 impl Learned {
-    /// Whether the forward score rests.
-    fn is_calm(&self) -> bool {
+    /// Whether the forward score has converged.
+    fn has_converged(&self) -> bool {
         let steps = &self.stages[1.min(self.stages.len())..];
-        steps.len() >= CALM_STAGES
-            && steps[steps.len() - CALM_STAGES..]
+        steps.len() >= CONVERGED_STAGES
+            && steps[steps.len() - CONVERGED_STAGES..]
                 .iter()
-                .all(|stage| stage.mismatch < SMALL && stage.change < SMALL)
+                .all(|stage| stage.mismatch < TOLERANCE && stage.change < TOLERANCE)
     }
 }
 
@@ -90,15 +90,15 @@ impl<D: ScoreData> Vsdm<D> {
 
     /// The same, watched on data it does not learn from; with patience, a stage stops when these are learned no better.
     #[must_use]
-    pub fn watched_on(self, held_out: D) -> Self {
+    pub fn with_held_out(self, held_out: D) -> Self {
         Self { held_out: Some(held_out), ..self }
     }
 
     /// What to learn next, if anything is left.
     pub fn next(&self) -> Option<Next> {
         let stage = self.learned.stages.len();
-        let is_left = stage < self.settings.stages && !self.learned.is_calm();
-        let cools = !self.learned.is_cool && self.settings.cooldown_steps > 0;
+        let is_left = stage < self.settings.stages && !self.learned.has_converged();
+        let cools = !self.learned.is_cooled_down && self.settings.cooldown_steps > 0;
         is_left.then_some(Next::Stage(stage)).or(cools.then_some(Next::CoolDown))
     }
 
@@ -148,7 +148,7 @@ impl<D: ScoreData> Vsdm<D> {
         };
         let mut learned = self.learned.clone();
         match next {
-            Next::CoolDown => learned.is_cool = true,
+            Next::CoolDown => learned.is_cooled_down = true,
             Next::Stage(stage) => {
                 let change = match stage > 0 && !self.is_frozen {
                     true => {
@@ -156,12 +156,12 @@ impl<D: ScoreData> Vsdm<D> {
                     }
                     false => 0.0,
                 };
-                learned.is_cool = false;
+                learned.is_cooled_down = false;
                 learned.stages.push(StageRecord::of(&self.model, change)?);
             }
         }
         let nodes = self.settings.schedule.nodes_in_time(self.settings.t_min, self.settings.nodes);
-        let frames = Frame::of(&self.model.seen_at(&nodes)?, &self.data.states().device())?;
+        let frames = Frame::of(&self.model.with_nodes(&nodes)?, &self.data.states().device())?;
         let mut matching = ScoreMatching::new(&self.data, self.held_out.as_ref(), frames);
         self.model.net = train(self.model.net.clone(), &mut matching, &rng.fork("fit"))?;
         self.learned = learned;

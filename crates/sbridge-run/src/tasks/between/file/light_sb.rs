@@ -104,14 +104,16 @@ mod tests {
         let mut rng = Rng::new(1);
         let (x, y) = (rng.normal([50, 2], &Device::flex()), rng.normal([60, 2], &Device::flex()) * 2.0 + 1.0);
         let settings = LightSbSettings { components: 3, steps: 20, ..Default::default() };
-        let fitted = LightSb::fit(&x, &y, 0.5, &settings, &rng, &mut |_, _, _| {}).unwrap();
+        let fitted =
+            LightSb::fit(&x, &y, 0.5, &settings, &rng, &mut |_, _, _| std::ops::ControlFlow::Continue(()))
+                .unwrap();
         save(&path, &fitted).unwrap();
         let loaded = load(&path).unwrap();
         let moved =
             |bridge: &LightSb| to_vec(bridge.transport(sbridge::Direction::Forward, &x, &mut Rng::new(2)));
         // Parameters are kept in f32.
         assert!(moved(&fitted).iter().zip(moved(&loaded)).all(|(a, b)| (a - b).abs() < 1e-4));
-        assert!((loaded.epsilon() - 0.5).abs() < 1e-9);
+        assert!((loaded.reference().epsilon() - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use sbridge::Direction;
 use sbridge::net::{
     DriftNet, DriftNetSettings, GaussianDrift, MixtureDrift, Weights, load_weights, weights_of,
 };
-use sbridge::reference::Brownian;
+use sbridge::reference::{Brownian, GaussianReference as _};
 use sbridge::rng::Rng;
 use sbridge::solver::{Frame, NeuralBridge, Way};
 use sbridge::tensor::{Device, Module as _, Tensor};
@@ -62,8 +62,8 @@ impl Description {
     }
 }
 
-/// The part of a drift that is known, unless `weights` cannot fill one.
-fn known(
+/// The Gaussian part of a drift, unless `weights` cannot fill one.
+fn gaussian(
     dim: usize,
     direction: Direction,
     weights: Weights,
@@ -109,11 +109,11 @@ pub fn save(
         let (name, way) = (direction_name(direction), bridge.way(direction));
         let shape = vec![way.step_variances.len(), way.step_variances[0].len()];
         arrays.insert(format!("variances/{name}"), (shape, way.step_variances.concat()));
-        if let Some(known) = &way.known {
-            tensor_file::insert(&mut arrays, &format!("known/{name}"), weights_of(known));
+        if let Some(gaussian) = &way.gaussian {
+            tensor_file::insert(&mut arrays, &format!("known/{name}"), weights_of(gaussian));
         }
-        if let Some(learned) = &way.learned {
-            tensor_file::insert(&mut arrays, name, weights_of(learned));
+        if let Some(net) = &way.net {
+            tensor_file::insert(&mut arrays, name, weights_of(net));
         }
     }
     tensor_file::save(path, &arrays, &description)
@@ -143,15 +143,16 @@ pub fn load(path: &Path, device: &Device) -> Result<(NeuralBridge, usize)> {
             let weights = tensor_file::extract(&mut arrays, name);
             (!weights.is_empty()).then_some(weights)
         };
-        let known = part(&format!("known/{name}")).map(|weights| known(dim, direction, weights, device));
-        let learned = part(name).map(|weights| {
+        let gaussian =
+            part(&format!("known/{name}")).map(|weights| gaussian(dim, direction, weights, device));
+        let net = part(name).map(|weights| {
             let net = description.module(dim, direction, &weights, device)?;
             Ok(load_weights(net, weights)?.valid())
         });
         let is_damaged = |e: sbridge::Error| RunError::folder(path, format!("is damaged: {e}"));
         Ok(Way {
-            known: known.transpose().map_err(is_damaged)?,
-            learned: learned.transpose().map_err(is_damaged)?,
+            gaussian: gaussian.transpose().map_err(is_damaged)?,
+            net: net.transpose().map_err(is_damaged)?,
             step_variances,
         })
     };
@@ -173,10 +174,10 @@ mod tests {
         let mut bridge = NeuralBridge::untrained(frame, Brownian::with_epsilon(0.3).unwrap(), 5);
         let drift = DriftNet::new(6, image, net, &mut Rng::new(4), &Device::flex());
         let ends = [5, 6].map(|seed| Rng::new(seed).normal([20, 6], &Device::flex()));
-        let known = GaussianDrift::between(ends.each_ref(), 0.3, Direction::Backward).unwrap();
+        let gaussian = GaussianDrift::between(ends.each_ref(), 0.3, Direction::Backward).unwrap();
         bridge.backward = Way {
-            known: image.is_none().then_some(known),
-            learned: Some(drift),
+            gaussian: image.is_none().then_some(gaussian),
+            net: Some(drift),
             step_variances: vec![vec![0.01, 1.0 / 3.0, 0.0, 0.1, 0.2, 0.3]; 5],
         };
         bridge
@@ -222,7 +223,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bridge.safetensors");
         let mut other = bridge(None, &small());
-        other.backward.known = Some(GaussianDrift::zero(4, Direction::Backward, &Device::flex()));
+        other.backward.gaussian = Some(GaussianDrift::zero(4, Direction::Backward, &Device::flex()));
         save(&path, ("dsbm", 1), &other, (None, &small())).unwrap();
         let message = load(&path, &Device::flex()).unwrap_err().to_string();
         assert!(message.contains("6 axes are needed"), "{message}");
