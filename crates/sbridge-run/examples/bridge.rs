@@ -3,7 +3,6 @@
 //! `cargo run --release -p sbridge-run --example bridge -- FOLDER`
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use sbridge_data::{Dataset, SampleShape};
 use sbridge_run::registry::AnyRun;
@@ -44,7 +43,7 @@ fn main() -> Result<()> {
     let (left, right) = (cloud(-2.0)?, cloud(2.0)?);
     let sources = Sources::default().with_set("left", left.clone()).with_set("right", right);
     let quiet = Context::default().with_sources(sources);
-    let context = Context { watch: Arc::new(Printer(quiet.cancel.clone())), ..quiet.clone() };
+    let context = quiet.clone().watched_by(Printer(quiet.cancel.clone()));
     let settings = Given::assigned(&[
         "source.source=memory:left",
         "target.source=memory:right",

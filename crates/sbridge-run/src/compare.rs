@@ -87,30 +87,23 @@ pub fn compare(
     if settings.limit == 0 {
         return Err(RunError::Input("--limit must be at least 1, got 0".into()));
     }
-    if let Some(path) = plan {
-        require_ending("--plan", path, "npz", "several arrays")?;
-    }
+    plan.map_or(Ok(()), |path| require_ending("--plan", path, "npz", "several arrays"))?;
     let sets = [context.sources.set(source)?, context.sources.set(target)?];
     require_same_shape(&sets[0], &sets[1])?;
     let rng = Rng::new(settings.seed).fork("ot");
-    let [x, y] = [(&sets[0], "source"), (&sets[1], "target")]
-        .map(|(data, name)| points(data, settings.limit, &mut rng.fork(name)));
-    let (x, y) = (x?, y?);
-    if plan.is_some() {
-        require_writable(x.len(), y.len())?;
-    }
+    let x = points(&sets[0], settings.limit, &mut rng.fork("source"))?;
+    let y = points(&sets[1], settings.limit, &mut rng.fork("target"))?;
+    plan.map_or(Ok(()), |_| require_writable(x.len(), y.len()))?;
     let (exact_w2, matched) = exact(&x, &y, settings.exact)?;
     let cost_spread = cost_spread(&x, &y, &mut rng.fork("pairs"));
     let epsilon = settings.epsilon.map_or_else(|| auto_epsilon(cost_spread), Ok)?;
     let sinkhorn_settings = SinkhornSettings { epsilon, tolerance: TOLERANCE, max_iterations: MAX_SWEEPS };
     let across = sinkhorn(&x, &y, &sinkhorn_settings)?;
     let own = [self_value(&x, &sinkhorn_settings)?, self_value(&y, &sinkhorn_settings)?];
-    if let Some(path) = plan {
-        write_plan(path, &across)?;
-    }
+    plan.map_or(Ok(()), |path| write_plan(path, &across))?;
+    let described = |(data, used): (&Dataset, &Points)| (data.source().into(), data.len(), used.len());
     Ok(OtReport {
-        sets: [(&sets[0], &x), (&sets[1], &y)]
-            .map(|(data, used)| (data.source().into(), data.len(), used.len())),
+        sets: [(&sets[0], &x), (&sets[1], &y)].map(described),
         dim: x.dim(),
         exact_w2,
         matched,

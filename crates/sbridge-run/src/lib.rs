@@ -37,3 +37,8 @@ pub use error::{Result, RunError};
 pub use registry::{AnyRun, Registry};
 pub use settings::Given;
 pub use sources::Sources;
+
+/// The examples of the README, compiled and run as tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

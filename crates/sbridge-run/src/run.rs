@@ -178,11 +178,14 @@ impl<T: Task> Run<T> {
         Ok(found)
     }
 
-    /// Writes the report again, of what the run was last found to be.
+    /// Writes the report again, of what the run was last found to be; a run that was not judged yet is judged.
     ///
     /// # Errors
-    /// [`RunError`] if it was not judged yet, or its data are gone or others.
+    /// [`RunError`] if its evaluation is damaged, or its data are gone or others.
     pub fn report(&self) -> Result<()> {
+        if !self.file("evaluation.json").exists() {
+            return self.judge(None).map(drop);
+        }
         let found: T::Judgement = self.folder.read_json("evaluation.json")?;
         page::write(self, T::page(self, &self.data()?, &found)?, &found)
     }

@@ -44,8 +44,3 @@ pub mod tensor;
 pub use bridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use error::{Error, Result};
 pub use rng::Rng;
-
-/// The examples of the README, compiled and run as tests of the documentation.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -1,8 +1,8 @@
 //! The methods that join data sets, and their settings.
 
-use sbridge::solver::alternation::{AlternationMethod as _, AlternationSettings};
+use sbridge::solver::ALTERNATION_METHODS;
+use sbridge::solver::alternation::AlternationSettings;
 use sbridge::solver::light_sb::LightSbSettings;
-use sbridge::solver::{Dsb, Dsbm, LightSbM, Sdsb, Sf2m, Sgm};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings};
@@ -52,15 +52,8 @@ impl PairMethod {
 
     /// Its settings, if its drifts are networks.
     pub fn networks(self) -> Option<AlternationSettings> {
-        match self {
-            Self::LightSb => None,
-            Self::LightSbM => Some(LightSbM.defaults()),
-            Self::Dsbm => Some(Dsbm.defaults()),
-            Self::Sf2m => Some(Sf2m.defaults()),
-            Self::Dsb => Some(Dsb.defaults()),
-            Self::Sdsb => Some(Sdsb.defaults()),
-            Self::Sgm => Some(Sgm.defaults()),
-        }
+        let method = ALTERNATION_METHODS.iter().find(|method| method.name() == self.name());
+        method.map(|method| method.defaults())
     }
 }
 
@@ -173,48 +166,11 @@ impl Settings for PairConfig {
     }
 
     fn check(&self) -> std::result::Result<(), Refusal> {
-        let mut parts = vec![
-            ("autoencoder.loss", self.autoencoder.loss.check()),
-            ("autoencoder.fit", self.autoencoder.fit.check()),
-        ];
-        if let Some(light_sb) = &self.light_sb {
-            parts.push(("light_sb", light_sb.check()));
-        }
-        if let Some(networks) = &self.networks {
-            parts.push(("networks.net.mlp", networks.net.mlp.check()));
-            if let Some(mixture) = &networks.net.mixture {
-                parts.push(("networks.net.mixture", mixture.check()));
-            }
-            parts.push(("networks.net", networks.net.check()));
-            parts.push(("networks.fit", networks.fit.check()));
-            parts.push(("networks", networks.check()));
-        }
-        for (section, checked) in parts {
+        for (section, checked) in self.checked_parts() {
             checked.map_err(|error| Refusal::in_section(section, &error))?;
         }
-        if self.autoencoder.encoder == Encoder::Identity {
-            let problem = "must be \"trained\" (leave --latent out to join the data as they are)";
-            return Err(Refusal::new("autoencoder.encoder", problem));
-        }
-        if !self.is_latent() && self.autoencoder != AutoencoderConfig::default() {
-            let problem = "has settings, and there is no encoder (give --latent N)";
-            return Err(Refusal::new("autoencoder", problem));
-        }
-        if !self.snapshots.is_empty()
-            && [&self.source, &self.target].iter().any(|set| **set != DataConfig::default())
-        {
-            let problem =
-                "stand beside settings of source or target (give --snapshots, or --source and --target)";
-            return Err(Refusal::new("snapshots", problem));
-        }
-        if self.snapshots.is_empty() && !self.hold_out.is_empty() {
-            let problem = "holds out times of snapshots, and there are none (give --snapshots)";
-            return Err(Refusal::new("hold_out", problem));
-        }
-        if self.is_latent() && !self.snapshots.is_empty() {
-            let problem = "cannot be given: legs would have codes of their own (encode the snapshots first)";
-            return Err(Refusal::new("autoencoder.net.latent_dim", problem));
-        }
+        self.check_encoder()?;
+        self.check_snapshots()?;
         if !(self.epsilon.is_finite() && self.epsilon >= 0.0) {
             let problem =
                 format!("must be a finite number >= 0, got {} (0 chooses it from the data)", self.epsilon);
@@ -223,6 +179,60 @@ impl Settings for PairConfig {
         if !(0.0..=0.5).contains(&self.output.held_out) {
             let problem = format!("must be in [0, 0.5], got {} (0.1 is the default)", self.output.held_out);
             return Err(Refusal::new("output.held_out", problem));
+        }
+        Ok(())
+    }
+}
+
+impl PairConfig {
+    /// What the library says of the parts that are its own, by their section.
+    fn checked_parts(&self) -> Vec<(&'static str, sbridge::Result<()>)> {
+        let mut parts = vec![
+            ("autoencoder.loss", self.autoencoder.loss.check()),
+            ("autoencoder.fit", self.autoencoder.fit.check()),
+        ];
+        parts.extend(self.light_sb.iter().map(|light_sb| ("light_sb", light_sb.check())));
+        if let Some(networks) = &self.networks {
+            parts.push(("networks.net.mlp", networks.net.mlp.check()));
+            parts
+                .extend(networks.net.mixture.iter().map(|mixture| ("networks.net.mixture", mixture.check())));
+            parts.push(("networks.net", networks.net.check()));
+            parts.push(("networks.fit", networks.fit.check()));
+            parts.push(("networks", networks.check()));
+        }
+        parts
+    }
+
+    fn check_encoder(&self) -> std::result::Result<(), Refusal> {
+        if self.autoencoder.encoder == Encoder::Identity {
+            let problem = "must be \"trained\" (leave --latent out to join the data as they are)";
+            return Err(Refusal::new("autoencoder.encoder", problem));
+        }
+        if !self.is_latent() && self.autoencoder != AutoencoderConfig::default() {
+            let problem = "has settings, and there is no encoder (give --latent N)";
+            return Err(Refusal::new("autoencoder", problem));
+        }
+        Ok(())
+    }
+
+    fn check_snapshots(&self) -> std::result::Result<(), Refusal> {
+        let refuse = |key, problem| Err(Refusal::new(key, problem));
+        if self.snapshots.is_empty() {
+            return match self.hold_out.is_empty() {
+                true => Ok(()),
+                false => {
+                    refuse("hold_out", "holds out times of snapshots, and there are none (give --snapshots)")
+                }
+            };
+        }
+        if [&self.source, &self.target].iter().any(|set| **set != DataConfig::default()) {
+            let problem =
+                "stand beside settings of source or target (give --snapshots, or --source and --target)";
+            return refuse("snapshots", problem);
+        }
+        if self.is_latent() {
+            let problem = "cannot be given: legs would have codes of their own (encode the snapshots first)";
+            return refuse("autoencoder.net.latent_dim", problem);
         }
         Ok(())
     }

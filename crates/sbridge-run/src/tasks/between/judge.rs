@@ -157,34 +157,18 @@ fn judges_and_others(split: &Split) -> [Tensor<2>; 2] {
 
 /// What is not as it should be, in words, with what to do about it.
 fn remarks(found: &BridgeEvaluation, run: &Run<Between>) -> Vec<String> {
-    let mut remarks = Vec::new();
     let fits_both_ends = PairMethod::of_name(run.method()).is_none_or(PairMethod::fits_both_ends);
     let more = match run.settings.light_sb {
         Some(_) => "raise light_sb.components or light_sb.steps",
         None => "raise networks.fit.steps, or networks.steps if the target is thin",
     };
-    for end in &found.ends {
-        let best = end.restored.map_or(end.floor.w2, |restored| restored.w2.max(end.floor.w2));
-        let ratio = end.carried.w2 / best;
-        if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
-            let fix = match fits_both_ends {
-                true => more,
-                false => {
-                    "a score model is right only where the target looks like the source blurred by epsilon; use dsbm"
-                }
-            };
-            let direction = &end.direction;
-            remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
+    let fix = match fits_both_ends {
+        true => more,
+        false => {
+            "a score model is right only where the target looks like the source blurred by epsilon; use dsbm"
         }
-        if end.floor.w2 > 0.0 && best > FAR_FROM_FLOOR * end.floor.w2 {
-            let direction = &end.direction;
-            remarks.push(format!(
-                "{direction}: encoding and decoding alone puts samples {:.1} times as far as others lie (raise --latent \
-                 or autoencoder.fit.steps)",
-                best / end.floor.w2
-            ));
-        }
-    }
+    };
+    let mut remarks: Vec<String> = found.ends.iter().flat_map(|end| end.remarks(fix)).collect();
     let excess = found.coupling_cost / found.entropic_cost - 1.0;
     // Less is no fault: a plan between few samples costs more than that between the laws.
     if found.entropic_converged && fits_both_ends && excess > FAR_FROM_PLAN {
@@ -195,16 +179,41 @@ fn remarks(found: &BridgeEvaluation, run: &Run<Between>) -> Vec<String> {
         let percent = 100.0 * excess;
         remarks.push(format!("the coupling costs {percent:.0} % more than the entropic plan ({fix})"));
     }
-    let log = run.folder.read("metrics.jsonl").unwrap_or_default();
-    if let [.., (_, before), _, (step, last)] = &metrics::curve(&log, "coupling_cost", HALF_BRIDGES)[..]
-        && (last / before - 1.0).abs() > STILL_MOVING
-    {
-        remarks.push(format!(
-            "the coupling's cost still changes by {:.0} % at half-bridge {step} (raise networks.half_bridges)",
-            100.0 * (last / before - 1.0).abs()
-        ));
-    }
+    remarks.extend(still_moving(&run.folder.read("metrics.jsonl").unwrap_or_default()));
     remarks
+}
+
+impl End {
+    /// Where samples do not end among those of the other side; `fix` says what brings them nearer.
+    fn remarks(&self, fix: &str) -> Vec<String> {
+        let (direction, mut remarks) = (&self.direction, Vec::new());
+        let best = self.restored.map_or(self.floor.w2, |restored| restored.w2.max(self.floor.w2));
+        let ratio = self.carried.w2 / best;
+        if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
+            remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
+        }
+        if self.floor.w2 > 0.0 && best > FAR_FROM_FLOOR * self.floor.w2 {
+            let ratio = best / self.floor.w2;
+            remarks.push(format!(
+                "{direction}: encoding and decoding alone puts samples {ratio:.1} times as far as others lie (raise \
+                 --latent or autoencoder.fit.steps)"
+            ));
+        }
+        remarks
+    }
+}
+
+/// That the coupling of the last iteration is another than that before, by the log of a run.
+fn still_moving(log: &str) -> Option<String> {
+    let costs = metrics::curve(log, "coupling_cost", HALF_BRIDGES);
+    let [.., (_, before), _, (step, last)] = &costs[..] else { return None };
+    let change = (last / before - 1.0).abs();
+    (change > STILL_MOVING).then(|| {
+        format!(
+            "the coupling's cost still changes by {:.0} % at half-bridge {step} (raise networks.half_bridges)",
+            100.0 * change
+        )
+    })
 }
 
 /// Samples compared after a half-bridge.
