@@ -246,3 +246,29 @@ fn too_few_file_handles_end_the_run_and_lose_nothing() {
     }
     assert!(refused > 0, "no limit was low enough to matter");
 }
+
+#[test]
+fn potentials_of_a_chain_are_stopped_at_once_and_the_chain_is_what_to_go_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("chain");
+    let child = Command::new(env!("CARGO_BIN_EXE_sbridge"))
+        .args(["fit", "light-sb", "--snapshots", "builtin:moons?n=300@0,builtin:circles?n=300@1"])
+        .args(["--set", "light_sb.steps=100000", "--out"])
+        .arg(&run)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(|| run.join("legs/0-1/manifest.json").exists());
+    std::thread::sleep(Duration::from_millis(500));
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10), "a fit of minutes went on");
+    assert_eq!(output.status.code(), Some(130));
+    let message = String::from_utf8(output.stderr).unwrap();
+    let expected = format!("interrupted; continue with: sbridge fit light-sb --resume {}\n", run.display());
+    assert!(message.ends_with(&expected), "{message}");
+    let manifest = fs::read_to_string(run.join("manifest.json")).unwrap();
+    assert!(manifest.contains("interrupted"), "{manifest}");
+}

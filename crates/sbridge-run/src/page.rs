@@ -110,7 +110,7 @@ fn add(
 fn plot(network: &str, series: Vec<Series>) -> Block {
     let is_positive = series.iter().flat_map(|series| &series.points).all(|(_, loss)| *loss > 0.0);
     Block::Plot(Plot {
-        caption: format!("Loss of the network {network}"),
+        caption: format!("Loss, {network}"),
         x_label: "step".into(),
         y_label: "loss".into(),
         y_scale: if is_positive { Scale::Log } else { Scale::Linear },

@@ -186,7 +186,12 @@ impl<T: Task> Run<T> {
         if !self.file("evaluation.json").exists() {
             return self.judge(None).map(drop);
         }
-        let found: T::Judgement = self.folder.read_json("evaluation.json")?;
+        let found: T::Judgement = self.folder.read_json("evaluation.json").map_err(|e| {
+            RunError::Input(format!(
+                "{e} (judge the run again with: sbridge eval {})",
+                self.folder.path().display()
+            ))
+        })?;
         page::write(self, T::page(self, &self.data()?, &found)?, &found)
     }
 
