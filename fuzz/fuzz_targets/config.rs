@@ -2,17 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sbridge_run::Given;
+use sbridge_run::Overrides;
 use sbridge_run::models::bridge::{PairConfig, PairMethod};
 use sbridge_run::settings::Settings as _;
 use sbridge_run::tasks::{forecast, latent, variational};
 
 fuzz_target!(|text: &str| {
-    let given = Given { text: text.into(), assignments: Vec::new() };
-    let _ = latent::LatentConfig::given(latent::METHOD, &given);
-    let _ = variational::VariationalConfig::given(variational::METHOD, &given);
-    let _ = forecast::ForecastConfig::given(forecast::METHOD, &given);
+    let overrides = Overrides { text: text.into(), assignments: Vec::new() };
+    let _ = latent::LatentConfig::resolved(latent::METHOD, &overrides);
+    let _ = variational::VariationalConfig::resolved(variational::METHOD, &overrides);
+    let _ = forecast::ForecastConfig::resolved(forecast::METHOD, &overrides);
     for method in PairMethod::ALL {
-        let _ = PairConfig::given(method.name(), &given);
+        let _ = PairConfig::resolved(method.name(), &overrides);
     }
 });

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Args;
-use sbridge_run::{Given, RunError};
+use sbridge_run::{Overrides, RunError};
 
 use crate::session::{Result, Session};
 
@@ -44,20 +44,20 @@ impl RunOptions {
         let (registry, context) = (&session.registry, &session.context);
         let run = match (&self.resume, &self.out) {
             (Some(run), _) => registry.resume(method, run, context)?,
-            (None, Some(out)) => registry.start(method, &self.given(options()?)?, out, context)?,
+            (None, Some(out)) => registry.start(method, &self.overrides(options()?)?, out, context)?,
             (None, None) => unreachable!("clap asks for --out unless --resume is given"),
         };
         session.finish(run, started)
     }
 
     /// The settings file, then --set, then `options` that are given, in the order in which later ones win.
-    fn given(&self, options: Vec<Setting>) -> Result<Given> {
+    fn overrides(&self, options: Vec<Setting>) -> Result<Overrides> {
         let device = self.device.as_deref().map(toml_string);
         let common = [("seed", self.seed.map(|seed| seed.to_string())), ("device", device)];
         let given =
             options.into_iter().chain(common).filter_map(|(key, value)| Some(format!("{key}={}", value?)));
         let assignments = self.set.iter().cloned().chain(given).collect();
-        Ok(Given { text: settings_file(self.config.as_deref())?, assignments })
+        Ok(Overrides { text: settings_file(self.config.as_deref())?, assignments })
     }
 }
 

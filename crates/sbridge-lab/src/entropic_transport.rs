@@ -22,7 +22,7 @@ use serde::Serialize;
 use sbridge_report::digits;
 use sbridge_run::models::bridge::{PairConfig, PairMethod};
 use sbridge_run::settings::Settings as _;
-use sbridge_run::{Context, Given};
+use sbridge_run::{Context, Overrides};
 use sbridge_run::{Result, RunError};
 
 /// Ends drawn without regard to each other.
@@ -129,7 +129,7 @@ pub fn run(
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
     let settings = |method: &PairMethod| {
         let assignments = assignments_of(*method, solvers, assignments);
-        Ok((*method, PairConfig::given(method.name(), &Given { text: String::new(), assignments })?))
+        Ok((*method, PairConfig::resolved(method.name(), &Overrides { text: String::new(), assignments })?))
     };
     let configs = solvers.iter().map(settings).collect::<Result<Vec<_>>>()?;
     let progress = context.progress("benchmark", 0, benchmarks.len() * configs.len());

@@ -8,7 +8,7 @@ use sbridge_data::{Dataset, SampleShape};
 use sbridge_run::registry::AnyRun;
 use sbridge_run::task::Route;
 use sbridge_run::watch::{Cancel, Level, Step, Watch};
-use sbridge_run::{Context, Given, Registry, Result, RunError, Sources};
+use sbridge_run::{Context, Overrides, Registry, Result, RunError, Sources};
 
 /// Prints what a run says, and asks for a stop in the middle of the second half-bridge.
 struct Printer(Cancel);
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     let sources = Sources::default().with_set("left", left.clone()).with_set("right", right);
     let quiet = Context::default().with_sources(sources);
     let context = quiet.clone().watched_by(Printer(quiet.cancel.clone()));
-    let settings = Given::assigned(&[
+    let settings = Overrides::of(&[
         "source.source=memory:left",
         "target.source=memory:right",
         "networks.half_bridges=4",

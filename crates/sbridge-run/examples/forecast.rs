@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use sbridge_data::{Series, Step};
-use sbridge_run::{Context, Given, Registry, Result, Sources};
+use sbridge_run::{Context, Overrides, Registry, Result, Sources};
 
 /// Two waves, hour by hour.
 fn waves() -> sbridge_data::Result<Series> {
@@ -20,7 +20,7 @@ fn waves() -> sbridge_data::Result<Series> {
 fn main() -> Result<()> {
     let out = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "runs/forecast".into()));
     let context = Context::default().with_sources(Sources::default().with_series("waves", waves()?));
-    let settings = Given::assigned(&[
+    let settings = Overrides::of(&[
         "series.source=memory:waves",
         "horizon=24",
         "windows=2",

@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use sbridge::tensor::to_vec;
-use sbridge_run::{Context, Given, Registry, Result};
+use sbridge_run::{Context, Overrides, Registry, Result};
 
 fn main() -> Result<()> {
     let out = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "runs/generate".into()));
     let (registry, context) = (Registry::default(), Context::default());
-    let settings = Given::assigned(&[
+    let settings = Overrides::of(&[
         "target.source=builtin:moons?n=1000",
         "autoencoder.encoder=identity",
         "bridge.fit.steps=300",

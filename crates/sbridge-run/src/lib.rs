@@ -35,7 +35,7 @@ pub mod watch;
 pub use context::Context;
 pub use error::{Result, RunError};
 pub use registry::{AnyRun, Registry};
-pub use settings::Given;
+pub use settings::Overrides;
 pub use sources::Sources;
 
 /// The examples of the README, compiled and run as tests of the documentation.

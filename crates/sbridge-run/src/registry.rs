@@ -12,7 +12,7 @@ use crate::folder::RunFolder;
 use crate::folder::manifest::Manifest;
 use crate::quality::{Headline, Judgement};
 use crate::run;
-use crate::settings::{DataConfig, Given, Settings as _};
+use crate::settings::{DataConfig, Overrides, Settings as _};
 use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, Task};
 use crate::tasks::between::Between;
 use crate::tasks::forecast::Forecasting;
@@ -58,22 +58,22 @@ impl Registry {
         methods
     }
 
-    /// Learns what is `given` for `method` into the new folder `out`.
+    /// Learns by `method`, with its defaults as changed by `overrides`, into the new folder `out`.
     ///
     /// # Errors
     /// [`RunError`], with the exit code a command should end with.
     pub fn start(
         &self,
         method: &str,
-        given: &Given,
+        overrides: &Overrides,
         out: &Path,
         context: &Context,
     ) -> Result<Box<dyn AnyRun>> {
-        let task = self.tasks.iter().find(|task| task.is_asked_for(method, given)).ok_or_else(|| {
+        let task = self.tasks.iter().find(|task| task.accepts(method, overrides)).ok_or_else(|| {
             let methods = self.methods().join(", ");
             RunError::Input(format!("there is no method {method:?} (there is {methods})"))
         })?;
-        task.start(method, given, out, context)
+        task.start(method, overrides, out, context)
     }
 
     /// Continues the run of `method` at `path` from where it stopped.
@@ -128,8 +128,8 @@ impl Registry {
         let method = folder.manifest()?.method;
         // Whoever opens the run says that its settings are missing, if they are.
         let text = folder.read("config.toml").unwrap_or_default();
-        let given = Given { text, assignments: Vec::new() };
-        let task = self.tasks.iter().find(|task| task.is_asked_for(&method, &given));
+        let overrides = Overrides { text, assignments: Vec::new() };
+        let task = self.tasks.iter().find(|task| task.accepts(&method, &overrides));
         let task = task.ok_or_else(|| {
             let problem = format!("is a run of method {method:?}, which this program does not know");
             RunError::folder(folder.path(), problem)
@@ -143,8 +143,14 @@ trait Entry {
     fn name(&self) -> &'static str;
     fn methods(&self) -> &'static [&'static str];
     fn command(&self, method: &str) -> String;
-    fn is_asked_for(&self, method: &str, given: &Given) -> bool;
-    fn start(&self, method: &str, given: &Given, out: &Path, context: &Context) -> Result<Box<dyn AnyRun>>;
+    fn accepts(&self, method: &str, overrides: &Overrides) -> bool;
+    fn start(
+        &self,
+        method: &str,
+        overrides: &Overrides,
+        out: &Path,
+        context: &Context,
+    ) -> Result<Box<dyn AnyRun>>;
     fn resume(&self, folder: RunFolder, context: &Context) -> Result<Box<dyn AnyRun>>;
     fn open(&self, folder: RunFolder, context: &Context) -> Result<Box<dyn AnyRun>>;
     fn headline(&self, folder: &RunFolder) -> Result<Option<Headline>>;
@@ -166,12 +172,18 @@ impl<T: Task> Entry for Of<T> {
         T::command(method)
     }
 
-    fn is_asked_for(&self, method: &str, given: &Given) -> bool {
-        T::is_asked_for(method, given)
+    fn accepts(&self, method: &str, overrides: &Overrides) -> bool {
+        T::accepts(method, overrides)
     }
 
-    fn start(&self, method: &str, given: &Given, out: &Path, context: &Context) -> Result<Box<dyn AnyRun>> {
-        let settings = T::Settings::given(method, given)?;
+    fn start(
+        &self,
+        method: &str,
+        overrides: &Overrides,
+        out: &Path,
+        context: &Context,
+    ) -> Result<Box<dyn AnyRun>> {
+        let settings = T::Settings::resolved(method, overrides)?;
         Ok(Box::new(run::start::<T>(method, settings, out, context)?))
     }
 

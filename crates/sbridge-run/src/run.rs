@@ -12,8 +12,8 @@ use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
 use crate::folder::{RunFolder, atomic};
 use crate::page;
 use crate::samples;
-use crate::settings::{DataConfig, Given, Settings};
-use crate::task::{Carried, Carrier, Forecaster, Generator, Opened, Route, Run, Task};
+use crate::settings::{DataConfig, Overrides, Settings};
+use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Task};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -58,7 +58,7 @@ pub fn resume<T: Task>(folder: RunFolder, context: &Context) -> Result<Run<T>> {
 
 /// The settings that the run in `folder` was made with.
 fn settings_of<S: Settings>(folder: &RunFolder, manifest: &Manifest) -> Result<S> {
-    S::given(&manifest.method, &Given { text: folder.read("config.toml")?, assignments: Vec::new() })
+    S::resolved(&manifest.method, &Overrides { text: folder.read("config.toml")?, assignments: Vec::new() })
 }
 
 /// Refuses data that are not those of the run in `folder`.
@@ -124,7 +124,7 @@ impl<T: Task> Run<T> {
         let manifest = folder.manifest()?;
         let settings: T::Settings = settings_of(&folder, &manifest)?;
         let device = context.open_device(&settings.common().device)?;
-        let learned = T::open(&Opened {
+        let learned = T::open(&SavedRun {
             folder: &folder,
             settings: &settings,
             manifest: &manifest,

@@ -14,7 +14,7 @@ use crate::folder::RunFolder;
 use crate::folder::manifest::{Manifest, Records};
 use crate::forecasts::Predicted;
 use crate::quality::Judgement;
-use crate::settings::{Given, Settings};
+use crate::settings::{Overrides, Settings};
 use crate::training::{Cost, Learning};
 
 /// A kind of question, and all that is its own: what it is given, how it learns, what it learned, how that is judged.
@@ -40,8 +40,8 @@ pub trait Task: Sized + 'static {
         format!("fit {method}")
     }
 
-    /// Whether settings `given` for `method` ask for this task: where tasks share methods, they tell them apart.
-    fn is_asked_for(method: &str, _given: &Given) -> bool {
+    /// Whether `overrides` of `method` are for this task: where tasks share methods, settings tell them apart.
+    fn accepts(method: &str, _overrides: &Overrides) -> bool {
         Self::METHODS.contains(&method)
     }
 
@@ -78,7 +78,7 @@ pub trait Task: Sized + 'static {
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) if it is not there, not finished, or damaged.
-    fn open(run: &Opened<'_, Self::Settings>) -> Result<Self>;
+    fn open(run: &SavedRun<'_, Self::Settings>) -> Result<Self>;
 
     /// Judges a run by samples it set aside, or by `reference`.
     ///
@@ -112,7 +112,7 @@ pub trait Task: Sized + 'static {
 }
 
 /// A run whose task reads what it learned.
-pub struct Opened<'a, S> {
+pub struct SavedRun<'a, S> {
     /// Where it lies.
     pub folder: &'a RunFolder,
     /// Its settings.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use compression::Compression;
 use sbridge_run::watch::{Step, Watch};
-use sbridge_run::{Context, Given, Registry, RunError};
+use sbridge_run::{Context, Overrides, Registry, RunError};
 
 /// Where the killed run is made, for the process that is killed.
 const KILLED: &str = "SBRIDGE_TEST_KILLED_RUN";
@@ -20,11 +20,11 @@ fn registry() -> Registry {
     Registry::default().with::<Compression>()
 }
 
-fn given(steps: usize) -> Given {
-    let mut given = Given::assigned(&["autoencoder.fit.batch_size=64", "output.checkpoint_seconds=0"]);
-    given.assignments.push(format!("autoencoder.fit.steps={steps}"));
-    given.text = "target.source = \"builtin:scurve?n=400\"".into();
-    given
+fn overrides(steps: usize) -> Overrides {
+    let mut overrides = Overrides::of(&["autoencoder.fit.batch_size=64", "output.checkpoint_seconds=0"]);
+    overrides.assignments.push(format!("autoencoder.fit.steps={steps}"));
+    overrides.text = "target.source = \"builtin:scurve?n=400\"".into();
+    overrides
 }
 
 fn read(run: &Path, name: &str) -> Vec<u8> {
@@ -44,14 +44,14 @@ fn wait_until(is_there: impl Fn() -> bool) {
 #[ignore = "is started, and killed, by another test"]
 fn killed_while_it_learns() {
     let Some(out) = std::env::var_os(KILLED).map(PathBuf::from) else { return };
-    let _ = registry().start("compress", &given(3000), &out, &Context::default());
+    let _ = registry().start("compress", &overrides(3000), &out, &Context::default());
 }
 
 #[test]
 fn a_run_that_was_killed_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    registry().start("compress", &given(3000), &whole, &Context::default()).unwrap();
+    registry().start("compress", &overrides(3000), &whole, &Context::default()).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed_while_it_learns", "--ignored"])
         .env(KILLED, &killed)
@@ -104,21 +104,21 @@ fn whoever_watches_may_stop_a_run_and_the_next_one_is_not_stopped() {
     let inner = Context::default();
     let watch = Arc::new(Impatient { stages: Mutex::default(), context: inner.clone() });
     let context = Context { watch: watch.clone(), ..inner };
-    let stopped = registry().start("compress", &given(100_000), &out, &context).err().unwrap();
+    let stopped = registry().start("compress", &overrides(100_000), &out, &context).err().unwrap();
     assert!(matches!(&stopped, RunError::Interrupted { folder, .. } if *folder == out), "{stopped}");
     assert_eq!(stopped.exit_code(), 130);
     assert!(watch.stages.lock().unwrap().iter().all(|stage| stage == "autoencoder"));
     // Another context has another wish to stop.
-    registry().start("compress", &given(20), &folder.path().join("next"), &Context::default()).unwrap();
+    registry().start("compress", &overrides(20), &folder.path().join("next"), &Context::default()).unwrap();
 }
 
 #[test]
 fn other_methods_are_named_where_one_is_not_known() {
     let folder = tempfile::tempdir().unwrap();
-    let unknown = registry().start("compres", &given(1), &folder.path().join("x"), &Context::default());
+    let unknown = registry().start("compres", &overrides(1), &folder.path().join("x"), &Context::default());
     let message = unknown.err().unwrap().to_string();
     assert!(message.contains("latent") && message.contains("compress"), "{message}");
     let wrong =
-        registry().start("compress", &Given::assigned(&["seeed=1"]), folder.path(), &Context::default());
+        registry().start("compress", &Overrides::of(&["seeed=1"]), folder.path(), &Context::default());
     assert!(wrong.err().unwrap().to_string().contains("nearest setting is seed"));
 }

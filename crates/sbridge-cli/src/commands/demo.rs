@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use sbridge_run::Given;
+use sbridge_run::Overrides;
 use sbridge_run::tasks::latent::METHOD;
 
 use crate::session::{Result, Session};
@@ -26,8 +26,8 @@ impl Demo {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let started = Instant::now();
         let assignments = vec![format!("seed={}", self.seed)];
-        let given = Given { text: SETTINGS.into(), assignments };
-        let run = session.registry.start(METHOD, &given, &self.out, &session.context)?;
+        let overrides = Overrides { text: SETTINGS.into(), assignments };
+        let run = session.registry.start(METHOD, &overrides, &self.out, &session.context)?;
         session.finish(run, started)
     }
 }

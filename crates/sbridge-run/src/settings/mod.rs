@@ -34,41 +34,47 @@ pub trait Settings: Clone + Serialize + DeserializeOwned {
         toml::to_string_pretty(self).expect("settings are plain tables and numbers")
     }
 
-    /// The settings of `method` as they are `given`, over its defaults.
+    /// The defaults of `method` with `overrides` on top.
     ///
     /// # Errors
     /// [`RunError::Config`](crate::RunError::Config) for TOML that does not parse, a key that does not exist (the
     /// nearest one is named), or a value out of range; with the line of the text, if it stands there.
-    fn given(method: &str, given: &Given) -> Result<Self> {
-        keys::read(&Self::defaults(method), &given.text, &given.assignments, Self::VARIANTS, Self::check)
+    fn resolved(method: &str, overrides: &Overrides) -> Result<Self> {
+        keys::read(
+            &Self::defaults(method),
+            &overrides.text,
+            &overrides.assignments,
+            Self::VARIANTS,
+            Self::check,
+        )
     }
 
     /// The same settings with `assignments` of the form `key=value` on top.
     ///
     /// # Errors
-    /// As [`given`](Self::given).
+    /// As [`resolved`](Self::resolved).
     fn with(&self, method: &str, assignments: &[String]) -> Result<Self> {
-        Self::given(method, &Given { text: self.to_toml(), assignments: assignments.to_vec() })
+        Self::resolved(method, &Overrides { text: self.to_toml(), assignments: assignments.to_vec() })
     }
 }
 
-/// Settings as somebody gave them.
+/// What is to be other than the defaults.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct Overrides {
     /// TOML.
     pub text: String,
     /// `key=value`, over the text; later ones win.
     pub assignments: Vec<String>,
 }
 
-impl Given {
-    /// Settings by assignments alone.
-    pub fn assigned(assignments: &[&str]) -> Self {
+impl Overrides {
+    /// Those of `assignments` alone.
+    pub fn of(assignments: &[&str]) -> Self {
         Self { text: String::new(), assignments: assignments.iter().map(ToString::to_string).collect() }
     }
 
-    /// Whether the settings hold something under `key`, at the top. Text that does not parse holds nothing.
-    pub fn holds(&self, key: &str) -> bool {
+    /// Whether something is set under `key`, at the top. Text that does not parse sets nothing.
+    pub fn has(&self, key: &str) -> bool {
         let is_assigned = |assignment: &String| {
             assignment.split_once('=').is_some_and(|(name, value)| name.trim() == key && value.trim() != "[]")
         };

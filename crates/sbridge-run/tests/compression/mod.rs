@@ -14,7 +14,7 @@ use sbridge_run::quality::{Headline, Judgement};
 use sbridge_run::settings::{
     AutoencoderConfig, Common, DataConfig, Encoder, OutputConfig, Refusal, Settings,
 };
-use sbridge_run::task::{Generate, Generator, Opened, Page, Run, Task};
+use sbridge_run::task::{Generate, Generator, Page, Run, SavedRun, Task};
 use sbridge_run::training::Learning;
 use sbridge_run::training::cost::{BASE_BYTES, Cost, seconds_of_autoencoder};
 use sbridge_run::{Context, Result};
@@ -104,7 +104,7 @@ impl Task for Compression {
         codec::save(&run.file(FILE), &codec, &CodecDescription::new(&kind, &settings))
     }
 
-    fn open(run: &Opened<'_, CompressionConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, CompressionConfig>) -> Result<Self> {
         run.folder.require_finished(run.manifest, run.command)?;
         Ok(Self(codec::load(&run.folder.file(FILE), run.device)?))
     }

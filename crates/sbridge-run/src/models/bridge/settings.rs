@@ -242,10 +242,10 @@ impl PairConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::settings::Given;
+    use crate::settings::Overrides;
 
     fn of(method: PairMethod, text: &str, set: &[&str]) -> crate::Result<PairConfig> {
-        PairConfig::given(method.name(), &Given { text: text.into(), ..Given::assigned(set) })
+        PairConfig::resolved(method.name(), &Overrides { text: text.into(), ..Overrides::of(set) })
     }
 
     #[test]

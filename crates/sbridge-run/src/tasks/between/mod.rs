@@ -25,7 +25,7 @@ use crate::error::{Result, RunError};
 use crate::folder::manifest::Records;
 use crate::models::bridge::{Leg, PairConfig, PairData, PairMethod};
 use crate::models::codec;
-use crate::task::{Carried, Carrier, Carry, Course, Opened, Page, Route, Run, Task};
+use crate::task::{Carried, Carrier, Carry, Course, Page, Route, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
 
 /// Where the bridge lies.
@@ -73,7 +73,7 @@ impl Task for Between {
         learn::learn(run, data)
     }
 
-    fn open(run: &Opened<'_, PairConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, PairConfig>) -> Result<Self> {
         run.folder.require_finished(run.manifest, run.command)?;
         let bridge = file::load(&run.folder.file(BRIDGE_FILE), run.device)?;
         let is_latent = run.settings.is_latent();

@@ -23,7 +23,7 @@ use crate::folder::RunFolder;
 use crate::folder::manifest::Records;
 use crate::forecasts::Predicted;
 use crate::models::variational::{self, Models, cost, models};
-use crate::task::{Forecast, Forecaster, Opened, Page, Run, Task};
+use crate::task::{Forecast, Forecaster, Page, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
 use data::origin;
 
@@ -89,7 +89,7 @@ impl Task for Forecasting {
         Ok(())
     }
 
-    fn open(run: &Opened<'_, ForecastConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, ForecastConfig>) -> Result<Self> {
         Self::load(run.folder, METHOD, run.device)
     }
 

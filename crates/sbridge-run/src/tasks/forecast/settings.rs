@@ -150,11 +150,11 @@ impl Settings for ForecastConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::settings::Given;
+    use crate::settings::Overrides;
     use crate::tasks::forecast::METHOD;
 
     fn of(text: &str, set: &[&str]) -> Result<ForecastConfig> {
-        ForecastConfig::given(METHOD, &Given { text: text.into(), ..Given::assigned(set) })
+        ForecastConfig::resolved(METHOD, &Overrides { text: text.into(), ..Overrides::of(set) })
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::folder::manifest::{DataRecord, Records};
 use crate::quality::samples::Evaluation;
 use crate::samples::finite_rows;
 use crate::settings::Settings as _;
-use crate::task::{Generate, Generator, Opened, Page, Run, Task};
+use crate::task::{Generate, Generator, Page, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
 
 /// The one method.
@@ -68,7 +68,7 @@ impl Task for Latent {
         learn::learn(run, data)
     }
 
-    fn open(run: &Opened<'_, LatentConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, LatentConfig>) -> Result<Self> {
         let (path, file) = (run.folder.path(), run.folder.file(MODEL_FILE));
         let again = format!("sbridge {} --resume {}", run.command, path.display());
         if !file.exists() {

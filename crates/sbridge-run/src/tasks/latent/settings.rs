@@ -114,11 +114,11 @@ fn section_of_plan<T>(plan: &sbridge::Result<T>) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::settings::Given;
+    use crate::settings::Overrides;
     use crate::tasks::latent::METHOD;
 
     fn of(text: &str, set: &[&str]) -> crate::Result<LatentConfig> {
-        LatentConfig::given(METHOD, &Given { text: text.into(), ..Given::assigned(set) })
+        LatentConfig::resolved(METHOD, &Overrides { text: text.into(), ..Overrides::of(set) })
     }
 
     fn refusal(text: &str, set: &[&str]) -> String {

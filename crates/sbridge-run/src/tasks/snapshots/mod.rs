@@ -22,8 +22,8 @@ use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::folder::manifest::Records;
 use crate::models::bridge::{Leg, PairConfig, PairMethod};
-use crate::settings::Given;
-use crate::task::{Carried, Carrier, Carry, Course, Opened, Page, Route, Run, Task};
+use crate::settings::Overrides;
+use crate::task::{Carried, Carrier, Carry, Course, Page, Route, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
 use chain::Chain;
 
@@ -40,8 +40,8 @@ impl<L: Leg> Task for Snapshots<L> {
     type Data = (SnapshotData, Records);
     type Judgement = ChainEvaluation;
 
-    fn is_asked_for(method: &str, given: &Given) -> bool {
-        Self::METHODS.contains(&method) && given.holds("snapshots")
+    fn accepts(method: &str, overrides: &Overrides) -> bool {
+        Self::METHODS.contains(&method) && overrides.has("snapshots")
     }
 
     fn read(settings: &mut PairConfig, context: &Context) -> Result<Self::Data> {
@@ -72,7 +72,7 @@ impl<L: Leg> Task for Snapshots<L> {
         learn::learn::<L>(run, data)
     }
 
-    fn open(run: &Opened<'_, PairConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, PairConfig>) -> Result<Self> {
         run.folder.require_finished(run.manifest, run.command)?;
         let data = SnapshotData::of(run.settings)?;
         let folders = data.legs().map(|(a, b)| learn::leg_folder(run.folder, a, b));

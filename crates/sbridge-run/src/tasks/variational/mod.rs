@@ -20,7 +20,7 @@ use crate::folder::manifest::{DataRecord, Records};
 use crate::models::variational::{Models, WHITENED, Whitening, cost, file, models};
 use crate::samples::finite_rows;
 use crate::settings::Settings as _;
-use crate::task::{Generate, Generator, Opened, Page, Run, Task};
+use crate::task::{Generate, Generator, Page, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
 
 /// The one method, and the name of its model.
@@ -85,7 +85,7 @@ impl Task for Variational {
         Ok(())
     }
 
-    fn open(run: &Opened<'_, VariationalConfig>) -> Result<Self> {
+    fn open(run: &SavedRun<'_, VariationalConfig>) -> Result<Self> {
         let (model, stages) = file::load_model(&run.folder.model_file(METHOD)?, run.device)?;
         Ok(Self { model, stages })
     }

@@ -60,11 +60,11 @@ impl Settings for VariationalConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::settings::Given;
+    use crate::settings::Overrides;
     use crate::tasks::variational::METHOD;
 
     fn of(text: &str, set: &[&str]) -> crate::Result<VariationalConfig> {
-        VariationalConfig::given(METHOD, &Given { text: text.into(), ..Given::assigned(set) })
+        VariationalConfig::resolved(METHOD, &Overrides { text: text.into(), ..Overrides::of(set) })
     }
 
     #[test]
