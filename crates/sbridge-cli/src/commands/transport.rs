@@ -60,7 +60,7 @@ impl Transport {
         let run = session.registry.open(&self.run, &session.context)?;
         let carrier = run.carrier()?;
         SampleFormat::of_path(&self.out, carrier.shape())?;
-        let input = sbridge_data::load(&self.input)?;
+        let input = session.context.sources.set(&self.input)?;
         let carried = run.carry(&input, &self.route(self.seed.unwrap_or(run.manifest().seed)))?;
         if let (Some(path), Some(states)) = (&self.paths, &carried.paths) {
             write_paths(path, states)?;

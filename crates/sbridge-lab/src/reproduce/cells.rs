@@ -72,30 +72,46 @@ fn by_number(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
             .into(),
         ..Study::default()
     };
-    let mut means = [0.0; 3];
+    let mut found = Vec::new();
     for (days, share, _) in GAPS {
         let day = days[1];
-        let Distances { count, middles, nearest, ways } =
+        let Distances { count, middles, nearest, carried } =
             distances(folder, days, share, effort, &rng.fork(&format!("day {day}")))?;
-        for ((name, found), mean) in WAYS.iter().zip(ways).zip(&mut means) {
+        for (name, w1) in carried.named() {
             let quantity =
                 format!("day {day}, {count} cells: {name} (middles of matched cells {middles:.2})");
-            study.checks.push(Check::at_most(quantity, found, nearest));
-            *mean += found / GAPS.len() as f64;
+            study.checks.push(Check::at_most(quantity, w1, nearest));
         }
+        found.push(carried);
     }
+    let mean = |way: fn(&Carried) -> f64| found.iter().map(|one| way(one) / GAPS.len() as f64).sum::<f64>();
+    let [simulated, flow] = [mean(|one| one.simulated), mean(|one| one.flow)];
     if effort == Effort::Full {
         // Whether the published cells were simulated or followed the flow is not known.
-        study.checks.push(Check::at_most("mean of both days, simulated", means[0], 40.01 + 0.1));
-        study.checks.push(Check::at_most("mean of both days, flow, as published", means[1], 40.01 + 0.1));
-        study.checks.push(Check::at_most("mean of both days, means of paths", means[2], 38.76));
+        study.checks.push(Check::at_most("mean of both days, simulated", simulated, 40.01 + 0.1));
+        study.checks.push(Check::at_most("mean of both days, flow, as published", flow, 40.01 + 0.1));
+        let means_of_paths = mean(|one| one.means_of_paths);
+        study.checks.push(Check::at_most("mean of both days, means of paths", means_of_paths, 38.76));
     }
-    study.checks.push(Check::at_most("mean of both days, flow", means[1], means[0]));
+    study.checks.push(Check::at_most("mean of both days, flow", flow, simulated));
     Ok(study)
 }
 
-/// What cells are carried along, half of the way.
-const WAYS: [&str; 3] = ["simulated", "flow", "means of paths"];
+/// W1 of cells carried to a day left out.
+struct Carried {
+    /// Along simulated paths.
+    simulated: f64,
+    /// Along the probability flow.
+    flow: f64,
+    /// The means of their paths.
+    means_of_paths: f64,
+}
+
+impl Carried {
+    fn named(&self) -> [(&'static str, f64); 3] {
+        [("simulated", self.simulated), ("flow", self.flow), ("means of paths", self.means_of_paths)]
+    }
+}
 
 /// W1 to a day left out.
 struct Distances {
@@ -105,8 +121,8 @@ struct Distances {
     middles: f64,
     /// Of the nearer of the days about it.
     nearest: f64,
-    /// Of cells carried in each of [`WAYS`].
-    ways: [f64; 3],
+    /// Of cells carried half of the way.
+    carried: Carried,
 }
 
 /// W1 to the middle one of three days from the two others, `share` of the way.
@@ -131,16 +147,41 @@ fn distances(
         count,
         middles: w1(&(x.clone() * (1.0 - share) + matched * share))?,
         nearest: w1(&x)?.min(w1(&y)?),
-        ways: [
-            w1(&carried(bridge.as_ref(), &x, share, rng))?,
-            w1(&carried(&Flow::new(bridge), &x, share, rng))?,
-            w1(&mean_state(light_sb.as_ref(), Direction::Forward, share, &x))?,
-        ],
+        carried: Carried {
+            simulated: w1(&carried(bridge.as_ref(), &x, share, rng))?,
+            flow: w1(&carried(&Flow::new(bridge), &x, share, rng))?,
+            means_of_paths: w1(&mean_state(light_sb.as_ref(), Direction::Forward, share, &x))?,
+        },
     })
 }
 
-/// Published energy distances, means of both days.
-const ENERGIES: [(&str, f64); 3] = [("LightSB", 2.31), ("LightSB-M", 2.35), ("DSBM", 2.46)];
+/// Solvers with published energy distances.
+#[derive(Clone, Copy, Debug)]
+enum Solver {
+    LightSb,
+    LightSbM,
+    Dsbm,
+}
+
+impl Solver {
+    /// Its name, and the published mean of both days.
+    fn published(self) -> (&'static str, f64) {
+        match self {
+            Self::LightSb => ("LightSB", 2.31),
+            Self::LightSbM => ("LightSB-M", 2.35),
+            Self::Dsbm => ("DSBM", 2.46),
+        }
+    }
+
+    fn fit(self, x: &Tensor<2>, y: &Tensor<2>, effort: Effort, rng: &Rng) -> Result<Arc<dyn PairBridge>> {
+        let epsilon = 0.1;
+        match self {
+            Self::LightSb => mixtures(x, y, epsilon, effort, rng),
+            Self::LightSbM => networks(x, y, epsilon, sized(LightSbM.defaults(), effort), rng),
+            Self::Dsbm => networks(x, y, epsilon, sized(Dsbm.defaults(), effort), rng),
+        }
+    }
+}
 
 /// The energy distance to the day left out, days by date.
 fn by_date(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
@@ -154,14 +195,16 @@ fn by_date(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
         ..Study::default()
     };
     // Networks that iterate take longer than a quick run has.
-    for &(name, published) in effort.pick(&ENERGIES[..2], &ENERGIES) {
+    let all = [Solver::LightSb, Solver::LightSbM, Solver::Dsbm];
+    for solver in effort.pick(&all[..2], &all) {
+        let (name, published) = solver.published();
         let mut mean = 0.0;
         for ([before, between, after], _, share) in GAPS {
             let [x, truth, y] = [cells(folder, before)?, cells(folder, between)?, cells(folder, after)?];
             let rng = rng.fork(&format!("{name}, day {between}"));
             let scale = mean_deviation(&Tensor::cat(vec![x.clone(), y.clone()], 0));
             let (x, y) = (x / scale, y / scale);
-            let bridge = fitted(name, &x, &y, effort, &rng)?;
+            let bridge = solver.fit(&x, &y, effort, &rng)?;
             let found = carried(bridge.as_ref(), &x, share, &rng) * scale;
             let energy = energy_distance(&points(&found)?, &points(&truth)?)?;
             mean += energy / GAPS.len() as f64;
@@ -169,21 +212,6 @@ fn by_date(folder: &Path, effort: Effort, rng: &Rng) -> Result<Study> {
         study.checks.push(Check::at_most(format!("{name}, mean of both days"), mean, published + 0.1));
     }
     Ok(study)
-}
-
-fn fitted(
-    name: &str,
-    x: &Tensor<2>,
-    y: &Tensor<2>,
-    effort: Effort,
-    rng: &Rng,
-) -> Result<Arc<dyn PairBridge>> {
-    let epsilon = 0.1;
-    Ok(match name {
-        "LightSB" => mixtures(x, y, epsilon, effort, rng)?,
-        "LightSB-M" => networks(x, y, epsilon, sized(LightSbM.defaults(), effort), rng)?,
-        _ => networks(x, y, epsilon, sized(Dsbm.defaults(), effort), rng)?,
-    })
 }
 
 fn mixtures(

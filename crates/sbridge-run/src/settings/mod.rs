@@ -75,12 +75,12 @@ impl Overrides {
 
     /// Whether something is set under `key`, at the top. Text that does not parse sets nothing.
     pub fn has(&self, key: &str) -> bool {
-        let is_assigned = |assignment: &String| {
-            assignment.split_once('=').is_some_and(|(name, value)| name.trim() == key && value.trim() != "[]")
-        };
+        let assigned = self.assignments.iter().rev().filter_map(|assignment| assignment.split_once('='));
+        if let Some((_, value)) = assigned.into_iter().find(|(name, _)| name.trim() == key) {
+            return value.trim() != "[]";
+        }
         let table = self.text.parse::<toml::Table>().unwrap_or_default();
-        let is_empty = |value: &toml::Value| value.as_array().is_some_and(Vec::is_empty);
-        table.get(key).is_some_and(|value| !is_empty(value)) || self.assignments.iter().any(is_assigned)
+        table.get(key).is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
     }
 }
 
@@ -93,4 +93,20 @@ pub struct Common {
     pub device: String,
     /// Seconds between checkpoints.
     pub checkpoint_seconds: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Overrides;
+
+    #[test]
+    fn the_last_word_on_a_key_counts_and_an_empty_list_is_none() {
+        let has = |text: &str, assignments: &[&str]| {
+            Overrides { text: text.into(), ..Overrides::of(assignments) }.has("snapshots")
+        };
+        assert!(has("snapshots = [1]", &[]) && has("", &["snapshots=[1]"]));
+        assert!(has("[[snapshots]]\ntime = 1", &["seed=1"]));
+        assert!(!has("snapshots = [1]", &["snapshots = []"]) && has("", &["snapshots=[]", "snapshots=[1]"]));
+        assert!(!has("", &[]) && !has("snapshots = ", &[]) && !has("snapshots = []", &[]));
+    }
 }

@@ -78,10 +78,8 @@ fn study(
             .into(),
         ..Study::default()
     };
-    let pairs = effort.pick(&PAIRS[1..3], &PAIRS[..]);
-    let offset = effort.pick(1, 0);
-    for (k, (name, source, target, floor)) in pairs.iter().enumerate() {
-        let (known, sd) = published[k + offset];
+    let chosen = effort.pick(1..3, 0..PAIRS.len());
+    for ((name, source, target, floor), (known, sd)) in PAIRS[chosen.clone()].iter().zip(&published[chosen]) {
         let runs = effort.pick(1, 5);
         let found: Vec<Run> = (0..runs)
             .map(|seed| measure(&sized(settings, effort), source, target, seed, rng))

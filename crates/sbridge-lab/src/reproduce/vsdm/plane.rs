@@ -8,12 +8,13 @@ use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{Initial, StartLaw, Vsdm, VsdmSettings};
 use sbridge::tensor::{DType, Device, Tensor, from_rows_f64, points, to_vec_f64};
 use sbridge_ot::energy_distance;
+use sbridge_report::digits;
 
 use crate::reproduce::statistics::mean;
 use crate::reproduce::{Check, Effort, Study};
-use sbridge_run::Result;
+use sbridge_run::{Result, RunError};
 use sbridge_run::models::variational::Whitening;
-use sbridge_run::tasks::variational::{Candidate, Judge, METHOD};
+use sbridge_run::tasks::variational::{Candidate, Judge, METHOD, Travel};
 
 /// Samples learned from, and compared.
 const LEARNED: usize = 20_000;
@@ -59,87 +60,156 @@ fn checkerboard(count: usize, rng: &mut Rng) -> Vec<f64> {
     kept.flat_map(|x| [6.0 * x[0], x[1]]).collect()
 }
 
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Model {
+    /// The model of the study.
+    Vsdm,
+    /// The same, started at the forward score of a bridge.
+    Bridge,
+    /// A score model with the schedule of the model, from where its noising ends.
+    OwnSchedule,
+    /// The published score models, with a short and a long noising.
+    Short,
+    Long,
+    /// A score model of whitened data.
+    Whitened,
+}
+
+impl Model {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vsdm => METHOD,
+            Self::Bridge => "vsdm of a bridge, β up to 10",
+            Self::OwnSchedule => "score model, own schedule, matched start",
+            Self::Short => "score model, β up to 10",
+            Self::Long => "score model, β up to 20",
+            Self::Whitened => "whitening, score model",
+        }
+    }
+
+    /// Whether its forward score is zero: such models are to compare with.
+    fn is_baseline(self) -> bool {
+        !matches!(self, Self::Vsdm | Self::Bridge)
+    }
+}
+
 /// Numbers of one model in one run.
-struct Found {
-    name: &'static str,
+struct Measured {
+    model: Model,
     straightness: f64,
-    /// Variance of samples over that of the data, along the straight-measured paths and for each number of calls.
-    travelled: f64,
-    variances: [f64; 3],
-    /// Distance of histograms and energy distance, for each number of calls.
-    histograms: [f64; 3],
-    energies: [f64; 3],
+    /// Variance at the end of these paths over that of the data.
+    variance: f64,
+    /// Of samples, for each number of [`CALLS`].
+    samples: [Samples; CALLS.len()],
+}
+
+/// Numbers of samples drawn with so many calls of the network.
+struct Samples {
+    /// Over that of the data.
+    variance: f64,
+    histogram: f64,
+    energy: f64,
+}
+
+/// All models in all runs.
+struct Runs(Vec<Vec<Measured>>);
+
+impl Runs {
+    /// Mean over the runs of a number of `model`.
+    fn mean(&self, model: Model, value: impl Fn(&Measured) -> f64) -> f64 {
+        let of_model = self.0.iter().flatten().filter(|measured| measured.model == model);
+        mean(&of_model.map(value).collect::<Vec<_>>())
+    }
+
+    /// The models, in the order in which they are reported.
+    fn models(&self) -> impl Iterator<Item = Model> {
+        self.0[0].iter().map(|measured| measured.model)
+    }
+
+    /// The baseline whose histogram at the calls of place `k` is nearest, and how near.
+    fn nearest_baseline(&self, k: usize) -> (f64, Model) {
+        let baselines = self.models().filter(|model| model.is_baseline());
+        let histograms = baselines.map(|model| (self.mean(model, |m| m.samples[k].histogram), model));
+        histograms.min_by(|a, b| a.0.total_cmp(&b.0)).expect("there are baselines")
+    }
+
+    /// What was measured of `model`, in words.
+    fn described(&self, model: Model) -> String {
+        let listed = |value: &dyn Fn(&Samples) -> f64, digits: &dyn Fn(f64) -> String| {
+            let of_calls = (0..CALLS.len()).map(|k| digits(self.mean(model, |m| value(&m.samples[k]))));
+            of_calls.collect::<Vec<_>>().join(", ")
+        };
+        format!(
+            "{}: straightness {:.2} at variance {:.2}; histograms {}; energy distances {}",
+            model.name(),
+            self.mean(model, |m| m.straightness),
+            self.mean(model, |m| m.variance),
+            listed(&|samples| samples.histogram, &|x| format!("{x:.2e}")),
+            listed(&|samples| samples.energy, &|x| format!("{x:.4}"))
+        )
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let [ours, theirs] = [Model::Vsdm, Model::Long].map(|model| self.mean(model, |m| m.straightness));
+        let quantity =
+            format!("straightness over that of {}: {ours:.2} over {theirs:.2}", Model::Long.name());
+        let variance = self.mean(Model::Vsdm, |m| m.variance);
+        let mut checks = vec![
+            Check::at_most(quantity, ours / theirs, 0.75),
+            Check::near("variance at the end of these paths", variance, 1.0, 0.1),
+        ];
+        for (k, calls) in CALLS.into_iter().enumerate() {
+            let variance = self.mean(Model::Vsdm, |m| m.samples[k].variance);
+            checks.push(Check::near(format!("variance, {calls} calls"), variance, 1.0, 0.05));
+            let (nearest, baseline) = self.nearest_baseline(k);
+            let quantity = format!("histogram, {calls} calls; {}: {}", baseline.name(), digits(nearest));
+            let histogram = self.mean(Model::Vsdm, |m| m.samples[k].histogram);
+            checks.push(Check::at_most(quantity, histogram, nearest + 2.0 * CHANCE));
+        }
+        checks
+    }
 }
 
 fn study(title: &str, law: Law, effort: Effort, rng: &Rng) -> Result<Study> {
-    let runs = effort.pick(1, 5);
-    let found = (0..runs).map(|k| measure(law, effort, &rng.fork(&format!("run {k}"))));
-    let found: Vec<Vec<Found>> = found.collect::<Result<_>>()?;
-    let mut study = Study {
+    let count = effort.pick(1, 5);
+    let runs = (0..count).map(|k| measure(law, effort, &rng.fork(&format!("run {k}"))));
+    let runs = Runs(runs.collect::<Result<_>>()?);
+    let described: Vec<String> = runs.models().map(|model| runs.described(model)).collect();
+    Ok(Study {
         title: title.into(),
         text: format!(
-            "{LEARNED} samples, the same network and training for all models, mean over {runs} runs. Straightness is the \
+            "{LEARNED} samples, the same network and training for all models, mean over {count} runs. Straightness is the \
              mean of |second differences|/dt² over 99 steps of the flow, in standard deviations of the data. \
              Histograms of {BINS} × {BINS} bins are compared by their root mean squared difference, between {COMPARED} \
-             samples and as many of the law."
+             samples and as many of the law.\n\n{}.",
+            described.join(". ")
         ),
         note: "The goal is a straightness a quarter below that of the score model with the published schedule, β up to 20, at \
                equal variance. Straightness is mostly a matter of the schedule: a score model with our own, from where its \
                noising ends, is among the rows, and so is the forward score of a bridge. Histograms: at most those of the \
                nearest baseline and twice the deviation of chance."
             .into(),
+        checks: runs.checks(),
         ..Study::default()
-    };
-    let of = |model: usize, value: &dyn Fn(&Found) -> f64| {
-        mean(&found.iter().map(|models| value(&models[model])).collect::<Vec<_>>())
-    };
-    let names: Vec<&str> = found[0].iter().map(|model| model.name).collect();
-    let sgm = names.iter().position(|name| *name == SGM).expect("it is among them");
-    let [ours, theirs] = [0, sgm].map(|k| of(k, &|found| found.straightness));
-    let quantity = format!("straightness over that of {SGM}: {ours:.2} over {theirs:.2}");
-    study.checks.push(Check::at_most(quantity, ours / theirs, 0.75));
-    study.checks.push(Check::near(
-        "variance at the end of these paths",
-        of(0, &|found| found.travelled),
-        1.0,
-        0.1,
-    ));
-    for (k, calls) in CALLS.into_iter().enumerate() {
-        let variance = of(0, &|found| found.variances[k]);
-        study.checks.push(Check::near(format!("variance, {calls} calls"), variance, 1.0, 0.05));
-        let histograms: Vec<f64> = (0..names.len()).map(|m| of(m, &|found| found.histograms[k])).collect();
-        let (best, name) = histograms[OURS..]
-            .iter()
-            .zip(&names[OURS..])
-            .min_by(|a, b| a.0.total_cmp(b.0))
-            .expect("baselines");
-        let quantity = format!("histogram, {calls} calls; {name}: {}", sbridge_report::digits(*best));
-        study.checks.push(Check::at_most(quantity, histograms[0], best + 2.0 * CHANCE));
-    }
-    let row = |m: usize| {
-        let [straightness, travelled] = [of(m, &|found| found.straightness), of(m, &|found| found.travelled)];
-        let histograms = [0, 1, 2].map(|k| format!("{:.2e}", of(m, &|found| found.histograms[k]))).join(", ");
-        let energies = [0, 1, 2].map(|k| format!("{:.4}", of(m, &|found| found.energies[k]))).join(", ");
-        format!(
-            "{}: straightness {straightness:.2} at variance {travelled:.2}; histograms {histograms}; energy distances \
-             {energies}",
-            names[m]
-        )
-    };
-    let rows: Vec<String> = (0..names.len()).map(row).collect();
-    study.text = format!("{}\n\n{}.", study.text, rows.join(". "));
-    Ok(study)
+    })
 }
 
-/// Models whose forward score is not zero; the others are to compare with.
-const OURS: usize = 2;
+fn tensor(values: &[f64]) -> Tensor<2> {
+    from_rows_f64(values, 2, &Device::flex()).cast(DType::F32)
+}
 
-/// The score model whose noising is longest.
-const SGM: &str = "score model, β up to 20";
+fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Vec<Measured>> {
+    let rows = tensor(&law(LEARNED, &mut rng.fork("data")));
+    let truth = tensor(&law(COMPARED, &mut rng.fork("truth")));
+    let stream = rng.fork("judge");
+    let judge = Judge::new(&truth, &stream)?;
+    let candidates = candidates(&rows, effort, rng)?;
+    candidates.iter().map(|(model, candidate)| measured(*model, candidate, (&judge, &truth))).collect()
+}
 
-fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Vec<Found>> {
-    let tensor = |values: Vec<f64>| from_rows_f64(&values, 2, &Device::flex()).cast(DType::F32);
-    let rows = tensor(law(LEARNED, &mut rng.fork("data")));
+/// All models, learned from `rows`.
+fn candidates(rows: &Tensor<2>, effort: Effort, rng: &Rng) -> Result<Vec<(Model, Candidate)>> {
     let mut settings = VsdmSettings::default();
     if effort == Effort::Quick {
         settings.stages = 3;
@@ -152,49 +222,48 @@ fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Vec<Found>> {
         ..settings.clone()
     };
     let bridge = VsdmSettings { initial: Initial::Bridge, intervals: 50, ..published(10.0) };
-    let whitening = Whitening::of(&rows)?;
+    let whitening = Whitening::of(rows)?;
+    let vsdm = |settings: &VsdmSettings, name: &str| {
+        Vsdm::new(rows.clone(), settings.clone(), rng.fork(name))?.run()
+    };
     let score_model = |rows: &Tensor<2>, settings: &VsdmSettings, name: &str| {
         Vsdm::score_model(rows.clone(), settings.clone(), rng.fork(name))?.run()
     };
-    let model = Vsdm::new(rows.clone(), settings.clone(), rng.fork(METHOD))?.run()?;
-    let bridged = Vsdm::new(rows.clone(), bridge, rng.fork("bridge"))?.run()?;
-    let even = score_model(&rows, &settings, "score model")?;
-    let short = score_model(&rows, &published(10.0), "score model, β up to 10")?;
-    let longer = score_model(&rows, &published(20.0), SGM)?;
-    let whitened = score_model(&whitening.apply(&rows), &settings, "whitened")?;
-    let candidate = |name, model, start, whitening| Candidate { name, model, start, whitening };
-    let (reached, prior) = (StartLaw::Reached, StartLaw::Prior);
-    let candidates = [
-        candidate(METHOD, model, reached, None),
-        candidate("vsdm of a bridge, β up to 10", bridged, reached, None),
-        candidate("score model, own schedule, matched start", even, reached, None),
-        candidate("score model, β up to 10", short, prior, None),
-        candidate(SGM, longer, prior, None),
-        candidate("whitening, score model", whitened, prior, Some(whitening)),
-    ];
-    let truth = tensor(law(COMPARED, &mut rng.fork("truth")));
-    let stream = rng.fork("judge");
-    let judge = Judge::new(&truth, &stream)?;
-    let found = |candidate: &Candidate| {
-        let samples = CALLS.map(|calls| judge.samples(candidate, calls));
-        let travel = judge.travel(candidate)?;
-        let mut found = Found {
-            name: candidate.name,
-            straightness: travel.straightness,
-            travelled: travel.variance,
-            variances: [0.0; 3],
-            histograms: [0.0; 3],
-            energies: [0.0; 3],
-        };
-        for (k, samples) in samples.into_iter().enumerate() {
-            let samples = samples?;
-            found.variances[k] = judge.variance_ratio(&samples);
-            found.energies[k] = energy_distance(&points(&samples)?, &points(&truth)?)?;
-            found.histograms[k] = histogram_distance(&to_vec_f64(truth.clone()), &to_vec_f64(samples));
-        }
-        Ok(found)
+    let of = |model: Model, learned, start, whitening| {
+        (model, Candidate { name: model.name(), model: learned, start, whitening })
     };
-    candidates.iter().map(found).collect()
+    let (reached, prior) = (StartLaw::Reached, StartLaw::Prior);
+    Ok(vec![
+        of(Model::Vsdm, vsdm(&settings, METHOD)?, reached, None),
+        of(Model::Bridge, vsdm(&bridge, "bridge")?, reached, None),
+        of(Model::OwnSchedule, score_model(rows, &settings, "score model")?, reached, None),
+        of(Model::Short, score_model(rows, &published(10.0), Model::Short.name())?, prior, None),
+        of(Model::Long, score_model(rows, &published(20.0), Model::Long.name())?, prior, None),
+        of(
+            Model::Whitened,
+            score_model(&whitening.apply(rows), &settings, "whitened")?,
+            prior,
+            Some(whitening),
+        ),
+    ])
+}
+
+fn measured(
+    model: Model,
+    candidate: &Candidate,
+    (judge, truth): (&Judge<'_>, &Tensor<2>),
+) -> Result<Measured> {
+    let samples = |calls: usize| {
+        let samples = judge.samples(candidate, calls)?;
+        Ok::<_, RunError>(Samples {
+            variance: judge.variance_ratio(&samples),
+            histogram: histogram_distance(&to_vec_f64(truth.clone()), &to_vec_f64(samples.clone())),
+            energy: energy_distance(&points(&samples)?, &points(truth)?)?,
+        })
+    };
+    let [few, some, many] = CALLS.map(samples);
+    let Travel { straightness, variance, .. } = judge.travel(candidate)?;
+    Ok(Measured { model, straightness, variance, samples: [few?, some?, many?] })
 }
 
 /// Root mean squared difference of the shares of bins, in a box a little larger than the range of `truth`; what lies outside
