@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sbridge_report::human_time;
-use sbridge_run::registry::AnyJudgement;
-use sbridge_run::{AnyRun, Context, Registry, RunError};
+use sbridge_run::{AnyJudgement, AnyRun, Context, Registry, RunError};
 use serde::Serialize;
 
 use crate::terminal::Terminal;

@@ -5,10 +5,9 @@
 use std::path::PathBuf;
 
 use sbridge_data::{Dataset, SampleShape};
-use sbridge_run::registry::AnyRun;
 use sbridge_run::task::Route;
 use sbridge_run::watch::{Cancel, Level, Step, Watch};
-use sbridge_run::{Context, Overrides, Registry, Result, RunError, Sources};
+use sbridge_run::{AnyRun, Context, Overrides, Registry, Result, RunError, Sources};
 
 /// Prints what a run says, and asks for a stop in the middle of the second half-bridge.
 struct Printer(Cancel);

@@ -6,7 +6,7 @@ use sbridge_data::Dataset;
 
 use crate::data;
 use crate::error::{Result, RunError};
-use crate::task::{Carried, Carrier, Route};
+use crate::task::{Carried, Carrier, Course, Route};
 
 /// Values carried at once, at most: 4 GB of them, several times.
 const MOST_VALUES: usize = 1 << 30;
@@ -45,12 +45,16 @@ pub(crate) fn carry(run: &dyn Carrier, input: &Dataset, route: &Route, device: &
 
 impl Route {
     /// # Errors
-    /// [`RunError::Input`] for no draws.
+    /// [`RunError::Input`] for no draws, or for the states on the way of a mean.
     pub fn check(&self) -> Result<()> {
-        match self.draws {
-            0 => Err(RunError::Input("--draws must be at least 1, got 0".into())),
-            _ => Ok(()),
-        }
+        let problem = match (self.draws, self.course) {
+            (0, _) => "--draws must be at least 1, got 0",
+            (_, Course::Mean) if self.keeps_paths => {
+                "a mean is one state, without paths (leave one of the two out)"
+            }
+            _ => return Ok(()),
+        };
+        Err(RunError::Input(problem.into()))
     }
 }
 

@@ -34,7 +34,8 @@ pub mod watch;
 
 pub use context::Context;
 pub use error::{Result, RunError};
-pub use registry::{AnyRun, Registry};
+pub use registry::Registry;
+pub use run::{AnyJudgement, AnyRun};
 pub use settings::Overrides;
 pub use sources::Sources;
 

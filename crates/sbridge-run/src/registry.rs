@@ -1,19 +1,15 @@
 //! The one list of tasks: from a method's name, or a folder, to a run.
 
-use std::fmt::Display;
 use std::marker::PhantomData;
 use std::path::Path;
-
-use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
-use crate::folder::manifest::Manifest;
 use crate::quality::{Headline, Judgement};
-use crate::run;
-use crate::settings::{DataConfig, Overrides, Settings as _};
-use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, Task};
+use crate::run::{self, AnyRun};
+use crate::settings::{Overrides, Settings as _};
+use crate::task::{Run, Task};
 use crate::tasks::between::Between;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
@@ -198,113 +194,5 @@ impl<T: Task> Entry for Of<T> {
     fn headline(&self, folder: &RunFolder) -> Result<Option<Headline>> {
         let found: T::Judgement = folder.read_json("evaluation.json")?;
         Ok(Judgement::headline(&found))
-    }
-}
-
-/// A run of any task. Each function is that of [`Run`].
-pub trait AnyRun {
-    /// Where it lies.
-    fn folder(&self) -> &RunFolder;
-
-    /// Its description.
-    fn manifest(&self) -> &Manifest;
-
-    /// What follows learning: samples, if the run generates any, its judgement, its report.
-    ///
-    /// # Errors
-    /// [`RunError`], with the exit code a command should end with.
-    fn finish(&mut self) -> Result<Box<dyn AnyJudgement>>;
-
-    /// Judges the run, and writes its report.
-    ///
-    /// # Errors
-    /// [`RunError`] if the data of the run are gone or others, or the reference does not fit.
-    fn judge(&self, reference: Option<&DataConfig>) -> Result<Box<dyn AnyJudgement>>;
-
-    /// Writes the report again.
-    ///
-    /// # Errors
-    /// [`RunError`] if it was not judged yet, or its data are gone or others.
-    fn report(&self) -> Result<()>;
-
-    /// The run as something that generates samples.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn generator(&self) -> Result<&dyn Generator>;
-
-    /// The run as something that carries samples.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn carrier(&self) -> Result<&dyn Carrier>;
-
-    /// The run as something that forecasts.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    fn forecaster(&self) -> Result<&dyn Forecaster>;
-
-    /// Carries samples.
-    ///
-    /// # Errors
-    /// [`RunError`] if the run carries none, or not these.
-    fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried>;
-}
-
-impl<T: Task> AnyRun for Run<T> {
-    fn folder(&self) -> &RunFolder {
-        &self.folder
-    }
-
-    fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    fn finish(&mut self) -> Result<Box<dyn AnyJudgement>> {
-        Ok(Box::new(Run::finish(self)?))
-    }
-
-    fn judge(&self, reference: Option<&DataConfig>) -> Result<Box<dyn AnyJudgement>> {
-        Ok(Box::new(Run::judge(self, reference)?))
-    }
-
-    fn report(&self) -> Result<()> {
-        Run::report(self)
-    }
-
-    fn generator(&self) -> Result<&dyn Generator> {
-        Run::generator(self)
-    }
-
-    fn carrier(&self) -> Result<&dyn Carrier> {
-        Run::carrier(self)
-    }
-
-    fn forecaster(&self) -> Result<&dyn Forecaster> {
-        Run::forecaster(self)
-    }
-
-    fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
-        Run::carry(self, input, route)
-    }
-}
-
-/// A judgement of any task: its table for people, and as JSON.
-pub trait AnyJudgement: Display {
-    /// As `evaluation.json` has it.
-    fn to_json(&self) -> String;
-
-    /// The one number to compare runs of a task by, with its name.
-    fn headline(&self) -> Option<Headline>;
-}
-
-impl<J: Judgement> AnyJudgement for J {
-    fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("what is found is plain data")
-    }
-
-    fn headline(&self) -> Option<Headline> {
-        Judgement::headline(self)
     }
 }

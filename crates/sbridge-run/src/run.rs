@@ -1,5 +1,6 @@
 //! What is true of every run: started, continued, opened, finished, judged, reported.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use crate::error::{Result, RunError};
 use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
 use crate::folder::{RunFolder, atomic};
 use crate::page;
+use crate::quality::{Headline, Judgement};
 use crate::samples;
 use crate::settings::{DataConfig, Overrides, Settings};
 use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Task};
@@ -134,12 +136,89 @@ impl<T: Task> Run<T> {
         })?;
         Ok(Self { folder, settings, manifest, learned, device, context: context.clone() })
     }
+}
+
+/// What any run can be asked for once it has learned.
+pub trait AnyRun {
+    /// Where it lies.
+    fn folder(&self) -> &RunFolder;
+
+    /// Its description.
+    fn manifest(&self) -> &Manifest;
 
     /// What follows learning: samples, if the run generates any, its judgement, its report.
     ///
     /// # Errors
     /// [`RunError`], with the exit code a command should end with.
-    pub fn finish(&mut self) -> Result<T::Judgement> {
+    fn finish(&mut self) -> Result<Box<dyn AnyJudgement>>;
+
+    /// Judges the run by samples it set aside, or by `reference`, and writes `evaluation.json` and the report.
+    ///
+    /// # Errors
+    /// [`RunError`] if the data of the run are gone or others, or the reference does not fit.
+    fn judge(&self, reference: Option<&DataConfig>) -> Result<Box<dyn AnyJudgement>>;
+
+    /// Writes the report again, of what the run was last found to be; a run that was not judged yet is judged.
+    ///
+    /// # Errors
+    /// [`RunError`] if its evaluation is damaged, or its data are gone or others.
+    fn report(&self) -> Result<()>;
+
+    /// The run as something that generates samples.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    fn generator(&self) -> Result<&dyn Generator>;
+
+    /// The run as something that carries samples.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    fn carrier(&self) -> Result<&dyn Carrier>;
+
+    /// The run as something that forecasts.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    fn forecaster(&self) -> Result<&dyn Forecaster>;
+
+    /// Carries the samples of `input` along `route`.
+    ///
+    /// # Errors
+    /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
+    /// samples that are carried to no finite place.
+    fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried>;
+}
+
+/// A judgement of any task: its table for people, and as JSON.
+pub trait AnyJudgement: Display {
+    /// As `evaluation.json` has it.
+    fn to_json(&self) -> String;
+
+    /// The one number to compare runs of a task by, with its name.
+    fn headline(&self) -> Option<Headline>;
+}
+
+impl<J: Judgement> AnyJudgement for J {
+    fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("what is found is plain data")
+    }
+
+    fn headline(&self) -> Option<Headline> {
+        Judgement::headline(self)
+    }
+}
+
+impl<T: Task> AnyRun for Run<T> {
+    fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn finish(&mut self) -> Result<Box<dyn AnyJudgement>> {
         let started = Instant::now();
         if let Some(run) = T::generator(self) {
             self.keep_samples(run)?;
@@ -150,21 +229,7 @@ impl<T: Task> Run<T> {
         self.judge(None)
     }
 
-    fn keep_samples(&self, run: &dyn Generator) -> Result<()> {
-        let drawn = run.generate(run.usual_count(), &[], self.seed())?;
-        samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range())?;
-        if !run.shape().is_image() {
-            return Ok(());
-        }
-        let shown = drawn.clone().narrow(0, 0, drawn.dims()[0].min(SHOWN));
-        samples::write(&self.file("samples.png"), &shown, run.shape(), run.range())
-    }
-
-    /// Judges the run by samples it set aside, or by `reference`, and writes `evaluation.json` and the report.
-    ///
-    /// # Errors
-    /// [`RunError`] if the data of the run are gone or others, or the reference does not fit.
-    pub fn judge(&self, reference: Option<&DataConfig>) -> Result<T::Judgement> {
+    fn judge(&self, reference: Option<&DataConfig>) -> Result<Box<dyn AnyJudgement>> {
         if reference.is_some() && !T::TAKES_REFERENCE {
             let problem = "this run is judged by the samples it set aside (leave --reference out)";
             return Err(RunError::Input(problem.into()));
@@ -175,14 +240,10 @@ impl<T: Task> Run<T> {
         let found = T::judge(self, &data, reference.as_ref())?;
         atomic::write_json(&self.file("evaluation.json"), &found)?;
         page::write(self, T::page(self, &data, &found)?, &found)?;
-        Ok(found)
+        Ok(Box::new(found))
     }
 
-    /// Writes the report again, of what the run was last found to be; a run that was not judged yet is judged.
-    ///
-    /// # Errors
-    /// [`RunError`] if its evaluation is damaged, or its data are gone or others.
-    pub fn report(&self) -> Result<()> {
+    fn report(&self) -> Result<()> {
         if !self.file("evaluation.json").exists() {
             return self.judge(None).map(drop);
         }
@@ -195,44 +256,39 @@ impl<T: Task> Run<T> {
         page::write(self, T::page(self, &self.data()?, &found)?, &found)
     }
 
+    fn generator(&self) -> Result<&dyn Generator> {
+        T::generator(self).ok_or_else(|| self.refuse("generate samples"))
+    }
+
+    fn carrier(&self) -> Result<&dyn Carrier> {
+        T::carrier(self).ok_or_else(|| self.refuse("carry samples"))
+    }
+
+    fn forecaster(&self) -> Result<&dyn Forecaster> {
+        T::forecaster(self).ok_or_else(|| self.refuse("forecast"))
+    }
+
+    fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
+        carry::carry(self.carrier()?, input, route, &self.device)
+    }
+}
+
+impl<T: Task> Run<T> {
+    fn keep_samples(&self, run: &dyn Generator) -> Result<()> {
+        let drawn = run.generate(run.usual_count(), &[], self.seed())?;
+        samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range())?;
+        if !run.shape().is_image() {
+            return Ok(());
+        }
+        let shown = drawn.clone().narrow(0, 0, drawn.dims()[0].min(SHOWN));
+        samples::write(&self.file("samples.png"), &shown, run.shape(), run.range())
+    }
+
     /// The data of the run, as they were.
     fn data(&self) -> Result<T::Data> {
         let data = T::read(&mut self.settings.clone(), &self.context)?;
         require_same_data(&T::records(&data), &self.manifest, &self.folder)?;
         Ok(data)
-    }
-
-    /// The run as something that generates samples.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn generator(&self) -> Result<&dyn Generator> {
-        T::generator(self).ok_or_else(|| self.refuse("generate samples"))
-    }
-
-    /// The run as something that carries samples.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn carrier(&self) -> Result<&dyn Carrier> {
-        T::carrier(self).ok_or_else(|| self.refuse("carry samples"))
-    }
-
-    /// The run as something that forecasts.
-    ///
-    /// # Errors
-    /// [`RunError::Folder`] if it does not, with the command that uses it.
-    pub fn forecaster(&self) -> Result<&dyn Forecaster> {
-        T::forecaster(self).ok_or_else(|| self.refuse("forecast"))
-    }
-
-    /// Carries the samples of `input` along `route`.
-    ///
-    /// # Errors
-    /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
-    /// samples that are carried to no finite place.
-    pub fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
-        carry::carry(self.carrier()?, input, route, &self.device)
     }
 
     fn refuse(&self, asked: &str) -> RunError {

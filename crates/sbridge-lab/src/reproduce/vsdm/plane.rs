@@ -12,9 +12,9 @@ use sbridge_report::digits;
 
 use crate::reproduce::statistics::mean;
 use crate::reproduce::{Check, Effort, Study};
-use sbridge_run::{Result, RunError};
 use sbridge_run::models::variational::Whitening;
 use sbridge_run::tasks::variational::{Candidate, Judge, METHOD, Travel};
+use sbridge_run::{Result, RunError};
 
 /// Samples learned from, and compared.
 const LEARNED: usize = 20_000;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::folder::RunFolder;
 use crate::folder::manifest::RunStatus;
 use crate::models::bridge::{Leg, PairConfig, Snapshot};
-use crate::run;
+use crate::run::{self, AnyRun as _};
 use crate::task::Run;
 use crate::training::Learning;
 
