@@ -287,7 +287,7 @@ pub trait Carry: Task {
     /// States of a path that are held at once on this `route`.
     fn states(run: &Run<Self>, route: &Route) -> usize;
 
-    /// Carries `rows` in data units, `[count, size]`, once each; [`Run::carry`] checks before, and makes the draws.
+    /// Carries `rows` in data units, `[count, size]`, once each; [`AnyRun::carry`](crate::AnyRun::carry) checks before, and makes the draws.
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) for a route that leads nowhere.
