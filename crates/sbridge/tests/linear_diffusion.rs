@@ -7,6 +7,7 @@ use common::assert_close;
 use faer::{Mat, mat};
 use sbridge::reference::{Kernel, LinearDiffusion, LinearDrift, Schedule};
 use sbridge::rng::Rng;
+use sbridge_ot::matrix::{expm, lyapunov};
 
 fn drift(matrix: Mat<f64>) -> LinearDrift {
     let dim = matrix.nrows();
@@ -47,6 +48,24 @@ fn kernels_of_constant_drifts_are_those_tabulated() {
         assert_matrix(&kernel.map, &map, SIX, "M");
         assert_matrix(&kernel.covariance, &covariance, SIX, "Σ");
     }
+}
+
+#[test]
+fn kernels_of_fast_drifts_that_are_not_symmetric_have_the_covariance_of_the_lyapunov_equation() {
+    // Σ = X − M X Mᵀ, where X is the stationary covariance: D X + X Dᵀ = 2 I.
+    let matrix = mat![[12.0, 4.0], [-2.0, 0.3]];
+    let stationary =
+        lyapunov(matrix.as_ref(), Mat::from_fn(2, 2, |i, j| 2.0 * f64::from(i == j)).as_ref()).unwrap();
+    for u in [0.02, 0.5, 7.47, 11.17, 40.0] {
+        let kernel = drift(matrix.clone()).kernel(u).unwrap();
+        let map = expm(Mat::from_fn(2, 2, |i, j| -0.5 * u * matrix[(i, j)]).as_ref()).unwrap();
+        let covariance = &stationary - &map * &stationary * map.transpose();
+        // Rounding of a few doublings, of numbers up to 2.
+        assert_matrix(&kernel.map, &map, 1e-12, "M");
+        assert_matrix(&kernel.covariance, &covariance, 1e-12, "Σ");
+    }
+    let known = drift(matrix).kernel(7.47).unwrap().covariance[(0, 0)];
+    assert_close(known, 0.194, 5e-4, "Σ₁₁");
 }
 
 #[test]

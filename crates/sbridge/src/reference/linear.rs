@@ -95,8 +95,20 @@ impl LinearDrift {
         }
     }
 
-    /// From exp(u [[−D/2, I, b], [0, Dᵀ/2, 0], [0, 0, 0]]) = [[M, Σ M⁻ᵀ, h], [0, M⁻ᵀ, 0], [0, 0, 1]].   \[VL78\]
+    /// The kernel over a part of `du` in which D does little, chained with itself: over all of it the exponential would hold
+    /// e^{uD/2} beside e^{−uD/2}, whose digits cancel in Σ where D is far from symmetric.
     fn kernel_of_any(&self, du: f64) -> Result<Kernel> {
+        let squares = self.matrix.as_ref().row_iter().map(|row| row.iter().map(|x| x * x).sum::<f64>());
+        let doublings = (du.abs() * squares.sum::<f64>().sqrt()).max(1.0).log2().ceil();
+        if !doublings.is_finite() {
+            return self.kernel_at_once(du);
+        }
+        let part = self.kernel_at_once(du / doublings.exp2())?;
+        Ok((0..doublings as usize).fold(part, |kernel, _| kernel.then(&kernel)))
+    }
+
+    /// From exp(u [[−D/2, I, b], [0, Dᵀ/2, 0], [0, 0, 0]]) = [[M, Σ M⁻ᵀ, h], [0, M⁻ᵀ, 0], [0, 0, 1]].   \[VL78\]
+    fn kernel_at_once(&self, du: f64) -> Result<Kernel> {
         let dim = self.offset.len();
         let block = Mat::from_fn(2 * dim + 1, 2 * dim + 1, |i, j| {
             du * match (i / dim, j / dim) {
