@@ -1,6 +1,7 @@
 //! Laws of the plane stretched along an axis: how straight samples travel, and how near they come, beside score models of the
 //! same network and training.
 
+use std::collections::BTreeMap;
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use sbridge::reference::Schedule;
@@ -9,9 +10,8 @@ use sbridge::solver::vsdm::{Initial, StartLaw, Vsdm, VsdmSettings};
 use sbridge::tensor::{DType, Device, Tensor, from_rows_f64, points, to_vec_f64};
 use sbridge_ot::energy_distance;
 
-use crate::reproduce::statistics::mean;
-use crate::reproduce::{Check, Effort, Study};
-use sbridge_run::Result;
+use crate::reproduce::{Effort, OwnQuestions, Result, Study, mean};
+use sbridge_report::digits;
 use sbridge_run::models::variational::Whitening;
 use sbridge_run::tasks::variational::{Candidate, Judge, METHOD};
 
@@ -34,13 +34,15 @@ const CHANCE: f64 = 1.5e-5;
 /// Draws of a law, `[count, 2]`, row by row.
 type Law = fn(usize, &mut Rng) -> Vec<f64>;
 
-pub(in crate::reproduce) fn spiral_study(effort: Effort, rng: &Rng) -> Result<Study> {
+/// A stretched spiral.
+pub(in crate::reproduce) const SPIRAL: OwnQuestions = &[("spiral", |effort, rng| {
     study("Spiral, its second coordinate eight times as long", spiral, effort, rng)
-}
+})];
 
-pub(in crate::reproduce) fn checkerboard_study(effort: Effort, rng: &Rng) -> Result<Study> {
+/// A stretched checkerboard.
+pub(in crate::reproduce) const CHECKERBOARD: OwnQuestions = &[("checkerboard", |effort, rng| {
     study("Checkerboard, its first coordinate six times as long", checkerboard, effort, rng)
-}
+})];
 
 fn spiral(count: usize, rng: &mut Rng) -> Vec<f64> {
     let noise = to_vec_f64(rng.normal([count, 2], &Device::flex()));
@@ -59,87 +61,165 @@ fn checkerboard(count: usize, rng: &mut Rng) -> Vec<f64> {
     kept.flat_map(|x| [6.0 * x[0], x[1]]).collect()
 }
 
-/// Numbers of one model in one run.
-struct Found {
-    name: &'static str,
-    straightness: f64,
-    /// Variance of samples over that of the data, along the straight-measured paths and for each number of calls.
-    travelled: f64,
-    variances: [f64; 3],
-    /// Distance of histograms and energy distance, for each number of calls.
-    histograms: [f64; 3],
-    energies: [f64; 3],
+/// What is compared, in the order of the rows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Model {
+    /// The method as it is.
+    Vsdm,
+    /// Our method, begun from a bridge.
+    Bridge,
+    /// A score model with our schedule, from where its noising ends.
+    OwnSchedule,
+    /// A score model with half of the published noising.
+    ShortNoising,
+    /// The score model with the published schedule, whose noising is longest.
+    Published,
+    /// A score model of whitened data.
+    Whitened,
 }
 
+impl Model {
+    const ALL: [Self; 6] =
+        [Self::Vsdm, Self::Bridge, Self::OwnSchedule, Self::ShortNoising, Self::Published, Self::Whitened];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vsdm => METHOD,
+            Self::Bridge => "vsdm of a bridge, β up to 10",
+            Self::OwnSchedule => "score model, own schedule, matched start",
+            Self::ShortNoising => "score model, β up to 10",
+            Self::Published => "score model, β up to 20",
+            Self::Whitened => "whitening, score model",
+        }
+    }
+
+    /// Whether it is there to compare with: its forward score is zero.
+    fn is_baseline(self) -> bool {
+        !matches!(self, Self::Vsdm | Self::Bridge)
+    }
+
+    fn learned(self, rows: &Tensor<2>, own: &VsdmSettings, rng: &Rng) -> Result<Candidate> {
+        let until = |beta_max: f64| VsdmSettings {
+            schedule: Schedule { beta_max, ..Schedule::default() },
+            ..own.clone()
+        };
+        let bridge = || VsdmSettings { initial: Initial::Bridge, intervals: 50, ..until(10.0) };
+        let (settings, stream, start) = match self {
+            Self::Vsdm => (own.clone(), METHOD, StartLaw::Reached),
+            Self::Bridge => (bridge(), "bridge", StartLaw::Reached),
+            Self::OwnSchedule => (own.clone(), "score model", StartLaw::Reached),
+            Self::ShortNoising => (until(10.0), self.name(), StartLaw::Prior),
+            Self::Published => (until(20.0), self.name(), StartLaw::Prior),
+            Self::Whitened => (own.clone(), "whitened", StartLaw::Prior),
+        };
+        let whitening = (self == Self::Whitened).then(|| Whitening::of(rows)).transpose()?;
+        let rows = whitening.as_ref().map_or_else(|| rows.clone(), |whitening| whitening.apply(rows));
+        let begin = if self.is_baseline() { Vsdm::score_model } else { Vsdm::new };
+        let learning = begin(rows, settings, rng.fork(stream));
+        Ok(Candidate { name: self.name(), model: learning?.run()?, start, whitening })
+    }
+}
+
+/// Numbers of one model: in one run, or their means over runs.
+struct Found {
+    straightness: f64,
+    /// Variance of samples over that of the data, along the straight-measured paths.
+    travelled: f64,
+    /// By calls of the network.
+    samples: BTreeMap<usize, Sampled>,
+}
+
+/// Numbers of samples that a model draws with so many calls of its network.
+struct Sampled {
+    /// Over that of the data.
+    variance: f64,
+    /// Distance of histograms.
+    histogram: f64,
+    /// Energy distance.
+    energy: f64,
+}
+
+impl Found {
+    fn means(runs: &[&Self]) -> Self {
+        let of = |value: &dyn Fn(&Self) -> f64| mean(runs.iter().map(|run| value(run)));
+        let samples = |calls| Sampled {
+            variance: of(&|run| run.samples[&calls].variance),
+            histogram: of(&|run| run.samples[&calls].histogram),
+            energy: of(&|run| run.samples[&calls].energy),
+        };
+        Self {
+            straightness: of(&|run| run.straightness),
+            travelled: of(&|run| run.travelled),
+            samples: CALLS.map(|calls| (calls, samples(calls))).into(),
+        }
+    }
+}
+
+/// All models of a run, or their means over runs.
+type Models = BTreeMap<Model, Found>;
+
 fn study(title: &str, law: Law, effort: Effort, rng: &Rng) -> Result<Study> {
-    let runs = effort.pick(1, 5);
-    let found = (0..runs).map(|k| measure(law, effort, &rng.fork(&format!("run {k}"))));
-    let found: Vec<Vec<Found>> = found.collect::<Result<_>>()?;
-    let mut study = Study {
-        title: title.into(),
-        text: format!(
-            "{LEARNED} samples, the same network and training for all models, mean over {runs} runs. Straightness is the \
+    let count = effort.pick(1, 5);
+    let runs = (0..count).map(|k| measure(law, effort, &rng.fork(&format!("run {k}"))));
+    let runs: Vec<Models> = runs.collect::<Result<_>>()?;
+    let over_runs = |model| Found::means(&runs.iter().map(|run| &run[&model]).collect::<Vec<_>>());
+    let models: Models = Model::ALL.map(|model| (model, over_runs(model))).into();
+    let rows: Vec<String> = models.iter().map(|(model, found)| row(*model, found)).collect();
+    let mut study = Study::new(
+        title,
+        format!(
+            "{LEARNED} samples, the same network and training for all models, mean over {count} runs. Straightness is the \
              mean of |second differences|/dt² over 99 steps of the flow, in standard deviations of the data. \
              Histograms of {BINS} × {BINS} bins are compared by their root mean squared difference, between {COMPARED} \
-             samples and as many of the law."
+             samples and as many of the law.\n\n{}.",
+            rows.join(". ")
         ),
-        note: "The goal is a straightness a quarter below that of the score model with the published schedule, β up to 20, at \
-               equal variance. Straightness is mostly a matter of the schedule: a score model with our own, from where its \
-               noising ends, is among the rows, and so is the forward score of a bridge. Histograms: at most those of the \
-               nearest baseline and twice the deviation of chance."
-            .into(),
-        ..Study::default()
-    };
-    let of = |model: usize, value: &dyn Fn(&Found) -> f64| {
-        mean(&found.iter().map(|models| value(&models[model])).collect::<Vec<_>>())
-    };
-    let names: Vec<&str> = found[0].iter().map(|model| model.name).collect();
-    let sgm = names.iter().position(|name| *name == SGM).expect("it is among them");
-    let [ours, theirs] = [0, sgm].map(|k| of(k, &|found| found.straightness));
-    let quantity = format!("straightness over that of {SGM}: {ours:.2} over {theirs:.2}");
-    study.checks.push(Check::at_most(quantity, ours / theirs, 0.75));
-    study.checks.push(Check::near(
-        "variance at the end of these paths",
-        of(0, &|found| found.travelled),
-        1.0,
-        0.1,
-    ));
-    for (k, calls) in CALLS.into_iter().enumerate() {
-        let variance = of(0, &|found| found.variances[k]);
-        study.checks.push(Check::near(format!("variance, {calls} calls"), variance, 1.0, 0.05));
-        let histograms: Vec<f64> = (0..names.len()).map(|m| of(m, &|found| found.histograms[k])).collect();
-        let (best, name) = histograms[OURS..]
-            .iter()
-            .zip(&names[OURS..])
-            .min_by(|a, b| a.0.total_cmp(b.0))
-            .expect("baselines");
-        let quantity = format!("histogram, {calls} calls; {name}: {}", sbridge_report::digits(*best));
-        study.checks.push(Check::at_most(quantity, histograms[0], best + 2.0 * CHANCE));
-    }
-    let row = |m: usize| {
-        let [straightness, travelled] = [of(m, &|found| found.straightness), of(m, &|found| found.travelled)];
-        let histograms = [0, 1, 2].map(|k| format!("{:.2e}", of(m, &|found| found.histograms[k]))).join(", ");
-        let energies = [0, 1, 2].map(|k| format!("{:.4}", of(m, &|found| found.energies[k]))).join(", ");
-        format!(
-            "{}: straightness {straightness:.2} at variance {travelled:.2}; histograms {histograms}; energy distances \
-             {energies}",
-            names[m]
-        )
-    };
-    let rows: Vec<String> = (0..names.len()).map(row).collect();
-    study.text = format!("{}\n\n{}.", study.text, rows.join(". "));
+        "The goal is a straightness a quarter below that of the score model with the published schedule, β up to 20, at \
+         equal variance. Straightness is mostly a matter of the schedule: a score model with our own, from where its \
+         noising ends, is among the rows, and so is the forward score of a bridge. Histograms: at most those of the \
+         nearest baseline and twice the deviation of chance.",
+    );
+    compare(&models, &mut study);
     Ok(study)
 }
 
-/// Models whose forward score is not zero; the others are to compare with.
-const OURS: usize = 2;
+/// The checks of our model beside the others.
+fn compare(models: &Models, study: &mut Study) {
+    let (ours, published) = (&models[&Model::Vsdm], &models[&Model::Published]);
+    let (straightness, theirs) = (ours.straightness, published.straightness);
+    let name = Model::Published.name();
+    let quantity = format!("straightness over that of {name}: {straightness:.2} over {theirs:.2}");
+    study.at_most(quantity, straightness / theirs, 0.75);
+    study.near("variance at the end of these paths", ours.travelled, 1.0, 0.1);
+    for (calls, samples) in &ours.samples {
+        study.near(format!("variance, {calls} calls"), samples.variance, 1.0, 0.05);
+        let baselines = models.iter().filter(|(model, _)| model.is_baseline());
+        let (best, nearest) = baselines
+            .map(|(model, found)| (model, found.samples[calls].histogram))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .expect("baselines");
+        let quantity = format!("histogram, {calls} calls; {}: {}", best.name(), digits(nearest));
+        study.at_most(quantity, samples.histogram, nearest + 2.0 * CHANCE);
+    }
+}
 
-/// The score model whose noising is longest.
-const SGM: &str = "score model, β up to 20";
+/// The numbers of a model, in words.
+fn row(model: Model, found: &Found) -> String {
+    let Found { straightness, travelled, samples } = found;
+    let histograms: Vec<String> = samples.values().map(|drawn| format!("{:.2e}", drawn.histogram)).collect();
+    let energies: Vec<String> = samples.values().map(|drawn| format!("{:.4}", drawn.energy)).collect();
+    format!(
+        "{}: straightness {straightness:.2} at variance {travelled:.2}; histograms {}; energy distances {}",
+        model.name(),
+        histograms.join(", "),
+        energies.join(", ")
+    )
+}
 
-fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Vec<Found>> {
+fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Models> {
     let tensor = |values: Vec<f64>| from_rows_f64(&values, 2, &Device::flex()).cast(DType::F32);
     let rows = tensor(law(LEARNED, &mut rng.fork("data")));
+    let truth = tensor(law(COMPARED, &mut rng.fork("truth")));
     let mut settings = VsdmSettings::default();
     if effort == Effort::Quick {
         settings.stages = 3;
@@ -147,54 +227,29 @@ fn measure(law: Law, effort: Effort, rng: &Rng) -> Result<Vec<Found>> {
         settings.fit.batch_size = 256;
         settings.net.width = 64;
     }
-    let published = |beta_max: f64| VsdmSettings {
-        schedule: Schedule { beta_max, ..Schedule::default() },
-        ..settings.clone()
-    };
-    let bridge = VsdmSettings { initial: Initial::Bridge, intervals: 50, ..published(10.0) };
-    let whitening = Whitening::of(&rows)?;
-    let score_model = |rows: &Tensor<2>, settings: &VsdmSettings, name: &str| {
-        Vsdm::score_model(rows.clone(), settings.clone(), rng.fork(name))?.run()
-    };
-    let model = Vsdm::new(rows.clone(), settings.clone(), rng.fork(METHOD))?.run()?;
-    let bridged = Vsdm::new(rows.clone(), bridge, rng.fork("bridge"))?.run()?;
-    let even = score_model(&rows, &settings, "score model")?;
-    let short = score_model(&rows, &published(10.0), "score model, β up to 10")?;
-    let longer = score_model(&rows, &published(20.0), SGM)?;
-    let whitened = score_model(&whitening.apply(&rows), &settings, "whitened")?;
-    let candidate = |name, model, start, whitening| Candidate { name, model, start, whitening };
-    let (reached, prior) = (StartLaw::Reached, StartLaw::Prior);
-    let candidates = [
-        candidate(METHOD, model, reached, None),
-        candidate("vsdm of a bridge, β up to 10", bridged, reached, None),
-        candidate("score model, own schedule, matched start", even, reached, None),
-        candidate("score model, β up to 10", short, prior, None),
-        candidate(SGM, longer, prior, None),
-        candidate("whitening, score model", whitened, prior, Some(whitening)),
-    ];
-    let truth = tensor(law(COMPARED, &mut rng.fork("truth")));
+    let found = |model: Model| Ok((model, judged(&model.learned(&rows, &settings, rng)?, &truth, rng)?));
+    Model::ALL.into_iter().map(found).collect()
+}
+
+/// The numbers of `candidate`, whose samples should be like `truth`.
+fn judged(candidate: &Candidate, truth: &Tensor<2>, rng: &Rng) -> Result<Found> {
     let stream = rng.fork("judge");
-    let judge = Judge::new(&truth, &stream)?;
-    let found = |candidate: &Candidate| {
-        let samples = CALLS.map(|calls| judge.samples(candidate, calls));
-        let travel = judge.travel(candidate)?;
-        let mut found = Found {
-            name: candidate.name,
-            straightness: travel.straightness,
-            travelled: travel.variance,
-            variances: [0.0; 3],
-            histograms: [0.0; 3],
-            energies: [0.0; 3],
+    let judge = Judge::new(truth, &stream)?;
+    let travel = judge.travel(candidate)?;
+    let sampled = |calls: usize| {
+        let samples = judge.samples(candidate, calls)?;
+        let sampled = Sampled {
+            variance: judge.variance_ratio(&samples),
+            histogram: histogram_distance(&to_vec_f64(truth.clone()), &to_vec_f64(samples.clone())),
+            energy: energy_distance(&points(&samples)?, &points(truth)?)?,
         };
-        for (k, samples) in samples.into_iter().enumerate() {
-            let samples = samples?;
-            found.variances[k] = judge.variance_ratio(&samples);
-            found.energies[k] = energy_distance(&points(&samples)?, &points(&truth)?)?;
-            found.histograms[k] = histogram_distance(&to_vec_f64(truth.clone()), &to_vec_f64(samples));
-        }
-        Ok(found)
+        Ok((calls, sampled))
     };
-    candidates.iter().map(found).collect()
+    Ok(Found {
+        straightness: travel.straightness,
+        travelled: travel.variance,
+        samples: CALLS.into_iter().map(sampled).collect::<Result<_>>()?,
+    })
 }
 
 /// Root mean squared difference of the shares of bins, in a box a little larger than the range of `truth`; what lies outside
@@ -218,8 +273,7 @@ fn histogram_distance(truth: &[f64], samples: &[f64]) -> f64 {
         }
         shares
     };
-    let squares: Vec<f64> = shares(truth).iter().zip(shares(samples)).map(|(a, b)| (a - b).powi(2)).collect();
-    mean(&squares).sqrt()
+    mean(shares(truth).iter().zip(shares(samples)).map(|(a, b)| (a - b).powi(2))).sqrt()
 }
 
 #[cfg(test)]
@@ -258,6 +312,6 @@ mod tests {
         let distances: Vec<f64> =
             (0..20).map(|k| histogram_distance(&uniform(k), &uniform(100 + k))).collect();
         // √(2/(3000·10⁴)) where all bins are small; and the deviation that checks allow twice.
-        assert!((mean(&distances) - 2.58e-4).abs() < CHANCE, "{distances:?}");
+        assert!((mean(distances.iter().copied()) - 2.58e-4).abs() < CHANCE, "{distances:?}");
     }
 }
