@@ -1,17 +1,12 @@
 //! Solvers on the entropic transport benchmark, where the plan is known exactly.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use faer::Mat;
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
 use sbridge::reference::{Brownian, GaussianReference};
 use sbridge::rng::Rng;
 use sbridge::simulate::endpoints;
-use sbridge::solver::alternation::Alternation;
-use sbridge::solver::light_sb::LightSb;
 use sbridge::tensor::{Device, Tensor, TensorData, from_rows_f64, per_row, points, to_vec_f64};
 use sbridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use sbridge_ot::Potential;
@@ -22,8 +17,9 @@ use serde::Serialize;
 use sbridge_report::digits;
 use sbridge_run::models::bridge::{PairConfig, PairMethod};
 use sbridge_run::settings::Settings as _;
-use sbridge_run::{Context, Overrides};
-use sbridge_run::{Result, RunError};
+use sbridge_run::{Context, Overrides, Result, RunError};
+
+use crate::problem::{Problem, stream};
 
 /// Ends drawn without regard to each other.
 const INDEPENDENT: &str = "independent";
@@ -57,7 +53,7 @@ const PATHS: usize = 500;
 const EXACT_STEPS: usize = 200;
 
 /// What a solver, or something to compare it with, made of an instance. Percentages; nothing where it makes no sense.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Score {
     /// What.
     pub name: String,
@@ -95,6 +91,28 @@ pub struct Protocol {
     pub seed: u64,
 }
 
+impl Protocol {
+    fn check(&self, dims: &[usize]) -> Result<()> {
+        let Self { samples, points, .. } = *self;
+        let problem = if !(1..=MOST_POINTS).contains(&points) {
+            format!("--points must be in 1 to {MOST_POINTS}, got {points} (1000 is the default)")
+        } else if samples < LEAST_SAMPLES {
+            format!(
+                "{samples} samples of either law are too few to learn from, at least {LEAST_SAMPLES} are needed (400000 is \
+                 the default)"
+            )
+        } else if let Some(dim) = dims.iter().find(|dim| dim.saturating_mul(samples) > MOST_VALUES) {
+            format!(
+                "{samples} samples of {dim} values are more than the {MOST_VALUES} values of a law that are held in memory \
+                 (lower --samples or --dim)"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(RunError::Input(problem))
+    }
+}
+
 /// Solves every instance of `dims` × `epsilons` with all `solvers`, with their settings changed by `assignments`.
 ///
 /// # Errors
@@ -107,25 +125,9 @@ pub fn run(
     protocol: Protocol,
     context: &Context,
 ) -> Result<Vec<Cell>> {
-    let Protocol { samples, points, .. } = protocol;
-    if !(1..=MOST_POINTS).contains(&points) {
-        let problem = format!("--points must be in 1 to {MOST_POINTS}, got {points} (1000 is the default)");
-        return Err(RunError::Input(problem));
-    }
-    if samples < LEAST_SAMPLES {
-        let found = format!("{samples} samples of either law are too few to learn from");
-        return Err(RunError::Input(format!(
-            "{found}, at least {LEAST_SAMPLES} are needed (400000 is the default)"
-        )));
-    }
-    if let Some(dim) = dims.iter().find(|dim| dim.saturating_mul(samples) > MOST_VALUES) {
-        return Err(RunError::Input(format!(
-            "{samples} samples of {dim} values are more than the {MOST_VALUES} values of a law that are held in memory \
-             (lower --samples or --dim)"
-        )));
-    }
-    let instances: Vec<(usize, f64)> = dims.iter().flat_map(|d| epsilons.iter().map(|e| (*d, *e))).collect();
-    let benchmarks = instances.iter().map(|(d, e)| EntropicBenchmark::new(*d, *e, potential));
+    protocol.check(dims)?;
+    let instances = dims.iter().flat_map(|dim| epsilons.iter().map(|epsilon| (*dim, *epsilon)));
+    let benchmarks = instances.map(|(dim, epsilon)| EntropicBenchmark::new(dim, epsilon, potential));
     let benchmarks = benchmarks.collect::<std::result::Result<Vec<_>, OtError>>()?;
     let settings = |method: &PairMethod| {
         let assignments = assignments_of(*method, solvers, assignments);
@@ -177,7 +179,7 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     fn new(benchmark: &'a EntropicBenchmark, protocol: Protocol, rng: &Rng) -> Result<Self> {
         let Protocol { samples, points, .. } = protocol;
-        let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("data").seed());
+        let mut stream = stream(rng, "data");
         let source = benchmark.sample_source(samples, &mut stream)?;
         // Independent of the source: a solver sees no pairs.
         let target = benchmark.sample_target(&benchmark.sample_source(samples, &mut stream)?, &mut stream)?;
@@ -186,47 +188,35 @@ impl<'a> Judge<'a> {
         Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })
     }
 
-    fn stream(&self, name: &str) -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(self.rng.fork(name).seed())
-    }
-
     fn variance(&self) -> f64 {
         (0..self.whole.dim()).map(|j| self.whole.cov()[(j, j)]).sum()
     }
 
     fn solver(&self, method: PairMethod, config: &PairConfig) -> Result<Score> {
-        let (started, epsilon) = (Instant::now(), self.benchmark.epsilon());
-        let rng = self.rng.fork(method.name());
+        let (started, name, rng) = (Instant::now(), method.name(), self.rng.fork(method.name()));
+        let epsilon = self.benchmark.epsilon();
+        let problem = Problem { source: &self.source, target: &self.target, epsilon };
         if let Some(settings) = &config.light_sb {
-            let fitted =
-                LightSb::fit(&self.source, &self.target, epsilon, settings, &rng, &mut |_, _, _| {
-                    ControlFlow::Continue(())
-                })?;
-            let seconds = started.elapsed().as_secs_f64();
+            let fitted = problem.mixtures(settings, &rng)?;
+            let seconds = Some(started.elapsed().as_secs_f64());
             // The plan's moments are known, so no draws blur them.
             let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |_, x| {
                 let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
                 Gaussian::new(mean, covariance)
             })?;
             // It is drawn in one shot: no step leaves noise.
-            let score = self.score(method.name(), &fitted, conditional, Some(seconds))?;
-            return Ok(Score { last_step: None, ..score });
+            return Ok(Score { seconds, last_step: None, ..self.score(name, &fitted, conditional)? });
         }
         let settings = config.networks.clone().expect("a method has settings of one kind");
-        let fitted = Alternation::new(&self.source, &self.target, None, epsilon, settings, rng)?.run()?;
-        let seconds = started.elapsed().as_secs_f64();
-        self.score(
-            method.name(),
-            &fitted,
-            self.conditional_by_draws(&fitted, &self.drawn_at()?)?,
-            Some(seconds),
-        )
+        let fitted = problem.networks(settings, rng)?;
+        let seconds = Some(started.elapsed().as_secs_f64());
+        let conditional = self.conditional_by_draws(&fitted, &self.drawn_at()?)?;
+        Ok(Score { seconds, ..self.score(name, &fitted, conditional)? })
     }
 
     /// The points at which plans are compared by draws.
     fn drawn_at(&self) -> Result<Points> {
-        let count = self.x.len() * DRAWN_IN_FULL / self.benchmark.dim().max(DRAWN_IN_FULL);
-        Ok(self.x.subset(&(0..count.max(1)).collect::<Vec<_>>())?)
+        first(&self.x, self.x.len() * DRAWN_IN_FULL / self.benchmark.dim().max(DRAWN_IN_FULL))
     }
 
     /// cBW-UVP of draws from `bridge` at the points `x`.
@@ -240,20 +230,14 @@ impl<'a> Judge<'a> {
     }
 
     /// A bridge, whose plan errs by `conditional`, by what it makes of samples.
-    fn score(
-        &self,
-        name: &str,
-        bridge: &dyn PairBridge,
-        conditional: f64,
-        seconds: Option<f64>,
-    ) -> Result<Score> {
-        let start = rows(&self.benchmark.sample_source(CARRIED, &mut self.stream("carried"))?);
+    fn score(&self, name: &str, bridge: &dyn PairBridge, conditional: f64) -> Result<Score> {
+        let start = rows(&self.benchmark.sample_source(CARRIED, &mut stream(&self.rng, "carried"))?);
         let carried = bridge.transport(Direction::Forward, &start, &mut self.rng.fork("carried"));
         let target = bures_wasserstein_uvp(&Gaussian::fit(&points(&carried)?)?, &self.whole)?;
         let path_kl = Some(self.path_kl(bridge)?);
         let noise = bridge.step_noise(Direction::Forward);
         let last_step = Some(self.cost_of_noise(noise.mean_variance(noise.steps() - 1))?);
-        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds })
+        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds: None })
     }
 
     /// cBW-UVP of the plan's own conditional law at the middle of the source, with `variance` more in every direction:
@@ -267,7 +251,7 @@ impl<'a> Judge<'a> {
 
     /// KL(P* ‖ P) = (1/2ε) ∫ E*|v* − v|² dt, at times spread evenly over [0, 1).
     fn path_kl(&self, bridge: &dyn PairBridge) -> Result<f64> {
-        let (mut stream, mut rng) = (self.stream("paths"), self.rng.fork("paths"));
+        let (mut stream, mut rng) = (stream(&self.rng, "paths"), self.rng.fork("paths"));
         let epsilon = self.benchmark.epsilon();
         let x = self.benchmark.sample_source(PATHS, &mut stream)?;
         let y = self.benchmark.sample_target(&x, &mut stream)?;
@@ -289,31 +273,30 @@ impl<'a> Judge<'a> {
         let at = self.drawn_at()?;
         let floor = self.benchmark.conditional_uvp(&at, self.variance(), |k, x| {
             let same = Points::new(x.repeat(DRAWS), x.len())?;
-            Gaussian::fit(&self.benchmark.sample_target(&same, &mut self.stream(&format!("floor {k}")))?)
+            Gaussian::fit(
+                &self.benchmark.sample_target(&same, &mut stream(&self.rng, &format!("floor {k}")))?,
+            )
         })?;
         let of = |model: &Gaussian| {
             self.benchmark.conditional_uvp(&self.x, self.variance(), |_, _| Ok::<_, OtError>(model.clone()))
         };
         let dim = self.whole.dim();
         let constant = Gaussian::new(self.whole.mean().to_vec(), Mat::zeros(dim, dim))?;
-        let plain = |name: &str, conditional| Score {
-            name: name.into(),
-            conditional,
-            target: None,
-            path_kl: None,
-            last_step: None,
-            seconds: None,
-        };
+        let plain = |name: &str, conditional| Score { name: name.into(), conditional, ..Score::default() };
         let exact = Exact(self.benchmark);
-        let walked_at = at.subset(&(0..at.len().div_ceil(SHARE_WALKED)).collect::<Vec<_>>())?;
-        let walked = self.conditional_by_draws(&exact, &walked_at)?;
+        let walked = self.conditional_by_draws(&exact, &first(&at, at.len().div_ceil(SHARE_WALKED))?)?;
         Ok(vec![
-            self.score("exact drift", &exact, walked, None)?,
+            self.score("exact drift", &exact, walked)?,
             plain("exact sampler", floor),
             plain(INDEPENDENT, of(&self.whole)?),
             plain("constant map", of(&constant)?),
         ])
     }
+}
+
+/// The first of `points`, at least one.
+fn first(points: &Points, count: usize) -> Result<Points> {
+    Ok(points.subset(&(0..count.max(1)).collect::<Vec<_>>())?)
 }
 
 fn rows(points: &Points) -> Tensor<2> {
@@ -363,34 +346,26 @@ impl PairBridge for Exact<'_> {
     }
 }
 
+/// What the columns are.
+const HEADER: &str =
+    "cBW-UVP: conditional moments of the plan beside the exact ones, percent of the target's variance
+BW-UVP: moments of what arrives beside the target's; path KL: from drifts on exact paths";
+
 /// The table of all cells.
 #[derive(Debug, Serialize)]
 pub struct EotTable(pub Vec<Cell>);
 
 impl fmt::Display for EotTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "cBW-UVP: conditional moments of the plan beside the exact ones, percent of the target's variance"
-        )?;
-        writeln!(
-            f,
-            "BW-UVP: moments of what arrives beside the target's; path KL: from drifts on exact paths"
-        )?;
+        writeln!(f, "{HEADER}")?;
         let shown = |x: Option<f64>, digits: usize| x.map_or("–".into(), |x| format!("{x:.digits$}"));
         for cell in &self.0 {
             writeln!(f, "\nd = {}, ε = {}", cell.dim, cell.epsilon)?;
             write!(f, "{:16} {:>10} {:>10} {:>10} {:>8}", "", "cBW-UVP", "BW-UVP", "path KL", "seconds")?;
-            for score in &cell.scores {
-                write!(
-                    f,
-                    "\n{:16} {:>10.4} {:>10} {:>10} {:>8}",
-                    score.name,
-                    score.conditional,
-                    shown(score.target, 4),
-                    shown(score.path_kl, 4),
-                    shown(score.seconds, 1)
-                )?;
+            for Score { name, conditional, target, path_kl, seconds, .. } in &cell.scores {
+                let [target, path_kl] = [target, path_kl].map(|x| shown(*x, 4));
+                let seconds = shown(*seconds, 1);
+                write!(f, "\n{name:16} {conditional:>10.4} {target:>10} {path_kl:>10} {seconds:>8}")?;
             }
             writeln!(f)?;
             for score in cell.no_better_than_independent() {

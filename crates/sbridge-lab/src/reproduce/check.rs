@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use sbridge_report::Plot;
-use sbridge_report::digits;
+use super::statistics::Slope;
+use sbridge_report::{Plot, Scale, Series, SeriesStyle, digits};
 
 /// An answer to one question.
 #[derive(Debug, Default, Serialize)]
@@ -73,28 +73,62 @@ impl fmt::Display for Expected {
     }
 }
 
-impl Check {
+impl Study {
+    /// A question, how it is answered, and where tolerances come from: nothing measured yet.
+    pub(super) fn new(title: impl Into<String>, text: impl Into<String>, note: impl Into<String>) -> Self {
+        Self { title: title.into(), text: text.into(), note: note.into(), ..Self::default() }
+    }
+
     /// `measured` should be `value`, give or take `tolerance`.
-    pub fn near(quantity: impl Into<String>, measured: f64, value: f64, tolerance: f64) -> Self {
-        Self::new(quantity.into(), measured, Expected::Near { value, tolerance })
+    pub(super) fn near(&mut self, quantity: impl Into<String>, measured: f64, value: f64, tolerance: f64) {
+        self.check(quantity.into(), measured, None, Expected::Near { value, tolerance });
     }
 
     /// `measured` should not exceed `bound`.
-    pub fn at_most(quantity: impl Into<String>, measured: f64, bound: f64) -> Self {
-        Self::new(quantity.into(), measured, Expected::AtMost(bound))
+    pub(super) fn at_most(&mut self, quantity: impl Into<String>, measured: f64, bound: f64) {
+        self.check(quantity.into(), measured, None, Expected::AtMost(bound));
     }
 
-    fn new(quantity: String, measured: f64, expected: Expected) -> Self {
-        Self { quantity, measured, interval: None, expected, passed: expected.admits(measured) }
+    /// A slope should be as `expected`.
+    pub(super) fn slope(&mut self, quantity: impl Into<String>, slope: &Slope, expected: Expected) {
+        self.check(quantity.into(), slope.value, Some(slope.interval), expected);
     }
 
-    /// The same with a bootstrap interval.
-    #[must_use]
-    pub fn within(mut self, interval: [f64; 2]) -> Self {
-        self.interval = Some(interval);
-        self
+    fn check(&mut self, quantity: String, measured: f64, interval: Option<[f64; 2]>, expected: Expected) {
+        let passed = expected.admits(measured);
+        self.checks.push(Check { quantity, measured, interval, expected, passed });
     }
 
+    /// Draws `series` on axes of these names.
+    pub(super) fn plot(&mut self, caption: impl Into<String>, axes: [&str; 2], series: Vec<Series>) {
+        let ([x_label, y_label], caption) = (axes.map(String::from), caption.into());
+        self.plots.push(Plot { caption, x_label, y_label, series, ..Plot::default() });
+    }
+
+    /// The same on logarithmic axes.
+    pub(super) fn log_plot(&mut self, caption: impl Into<String>, axes: [&str; 2], series: Vec<Series>) {
+        let ([x_label, y_label], caption) = (axes.map(String::from), caption.into());
+        let (x_scale, y_scale) = (Scale::Log, Scale::Log);
+        self.plots.push(Plot { caption, x_label, y_label, x_scale, y_scale, series });
+    }
+}
+
+/// Points joined by a line.
+pub(super) fn line(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
+    Series { name: name.into(), style: SeriesStyle::Line, points }
+}
+
+/// Points joined by a dashed line: what others are compared with.
+pub(super) fn dashed(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
+    Series { name: name.into(), style: SeriesStyle::Dashed, points }
+}
+
+/// Points alone.
+pub(super) fn dots(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
+    Series { name: name.into(), style: SeriesStyle::Points, points }
+}
+
+impl Check {
     pub(super) fn verdict(&self) -> &'static str {
         if self.passed { "pass" } else { "FAIL" }
     }
@@ -114,12 +148,12 @@ mod tests {
 
     #[test]
     fn a_check_passes_only_within_its_tolerance_or_bound() {
-        assert!(Check::near("x", 1.1, 1.0, 0.11).passed);
-        assert!(!Check::near("x", 0.88, 1.0, 0.11).passed);
-        assert!(Check::at_most("x", -2.0, -1.0).passed);
-        assert!(!Check::at_most("x", -0.5, -1.0).passed);
+        let near = Expected::Near { value: 1.0, tolerance: 0.11 };
+        assert!(near.admits(1.1) && !near.admits(0.88));
+        let at_most = Expected::AtMost(-1.0);
+        assert!(at_most.admits(-2.0) && !at_most.admits(-0.5));
         for never in [f64::NAN, f64::INFINITY] {
-            assert!(!Check::near("x", never, 1.0, 0.1).passed && !Check::at_most("x", never, 1.0).passed);
+            assert!(!near.admits(never) && !at_most.admits(never));
         }
     }
 }

@@ -19,12 +19,12 @@ use sbridge::rng::Rng;
 use serde::Serialize;
 
 pub use check::{Check, Expected, Study};
+use check::{dashed, dots, line};
+use statistics::{Sweep, deviation, mean};
 
 use sbridge_report::{Block, Emphasis, Report, Row, Section, Table};
-use sbridge_run::Context;
-use sbridge_run::folder::RunFolder;
-use sbridge_run::folder::atomic;
-use sbridge_run::{Result, RunError};
+use sbridge_run::folder::{RunFolder, atomic};
+use sbridge_run::{Context, Result, RunError};
 
 /// What can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,18 +76,13 @@ impl Effort {
 /// A question: its answer, from an effort and a stream.
 type Question = Box<dyn Fn(Effort, &Rng) -> Result<Study>>;
 
-/// A question about what the program draws itself.
-type OwnQuestion = fn(Effort, &Rng) -> sbridge::Result<Study>;
+/// Questions about what the program draws itself, by name.
+type OwnQuestions = &'static [(&'static str, fn(Effort, &Rng) -> Result<Study>)];
 
 impl Experiment {
     fn studies(&self) -> Vec<(&'static str, Question)> {
-        let own = |studies: &'static [(&'static str, OwnQuestion)]| {
-            let boxed = |(name, question): &(&'static str, OwnQuestion)| {
-                let question = *question;
-                let answered: Question = Box::new(move |effort, rng| Ok(question(effort, rng)?));
-                (*name, answered)
-            };
-            studies.iter().map(boxed).collect()
+        let own = |questions: OwnQuestions| {
+            questions.iter().map(|(name, question)| (*name, Box::new(*question) as Question)).collect()
         };
         match self {
             Self::Lsbdm => own(lsbdm::STUDIES),
@@ -97,8 +92,8 @@ impl Experiment {
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
-            Self::VsdmSpiral => vec![("spiral", Box::new(vsdm::spiral_study))],
-            Self::VsdmCheckerboard => vec![("checkerboard", Box::new(vsdm::checkerboard_study))],
+            Self::VsdmSpiral => own(vsdm::SPIRAL),
+            Self::VsdmCheckerboard => own(vsdm::CHECKERBOARD),
             Self::VsdmExchange(file) => {
                 let file = file.clone();
                 vec![("exchange", Box::new(move |effort, _: &Rng| vsdm::exchange_study(&file, effort)))]

@@ -1,9 +1,52 @@
-//! Slopes of rates, and how sure they are.
+//! Means over repeats, slopes of rates, and how sure they are.
 
 use sbridge::rng::Rng;
+use sbridge_run::Result;
 
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
+
+/// What was measured at growing sizes, several times at each.
+pub(super) struct Sweep<T> {
+    sizes: Vec<f64>,
+    /// Repeats at each size.
+    found: Vec<Vec<T>>,
+}
+
+impl<T> Sweep<T> {
+    /// Calls `measure(size, repeat)` for every size and repeat.
+    pub(super) fn over(
+        sizes: &[usize],
+        repeats: usize,
+        measure: impl Fn(usize, usize) -> Result<T>,
+    ) -> Result<Self> {
+        let repeated = |size: &usize| (0..repeats).map(|repeat| measure(*size, repeat)).collect();
+        let found = sizes.iter().map(repeated).collect::<Result<_>>()?;
+        Ok(Self { sizes: sizes.iter().map(|size| *size as f64).collect(), found })
+    }
+
+    /// Means over repeats beside their sizes.
+    pub(super) fn means(&self, of: impl Fn(&T) -> f64) -> Vec<(f64, f64)> {
+        let means = self.found.iter().map(|repeats| mean(repeats.iter().map(&of)));
+        self.sizes.iter().copied().zip(means).collect()
+    }
+
+    /// The slope of ln y against ln x through the means over repeats; repeats are resampled.
+    pub(super) fn log_slope(&self, of: impl Fn(&T) -> f64, rng: &mut Rng) -> Slope {
+        let ln_x: Vec<f64> = self.sizes.iter().map(|x| x.ln()).collect();
+        let through = |means: Vec<f64>| slope(&ln_x, &means.iter().map(|y| y.ln()).collect::<Vec<_>>());
+        let resampled = |repeats: &Vec<T>, rng: &mut Rng| {
+            mean(rng.indices(repeats.len(), repeats.len()).into_iter().map(|i| of(&repeats[i])))
+        };
+        let mut slopes: Vec<f64> = (0..RESAMPLES)
+            .map(|_| through(self.found.iter().map(|repeats| resampled(repeats, rng)).collect()))
+            .collect();
+        slopes.sort_by(f64::total_cmp);
+        let quantile = |q: f64| slopes[(q * (RESAMPLES - 1) as f64).round() as usize];
+        let value = through(self.means(&of).into_iter().map(|(_, mean)| mean).collect());
+        Slope { value, interval: [quantile(0.025), quantile(0.975)] }
+    }
+}
 
 /// A slope with the interval a bootstrap puts it in, 95 times in 100.
 pub(super) struct Slope {
@@ -11,38 +54,21 @@ pub(super) struct Slope {
     pub(super) interval: [f64; 2],
 }
 
-/// The slope of ln y against ln x through the means over repeats; repeats are resampled.
-///
-/// # Shapes
-/// One row of `repeats` for each `x`.
-pub(super) fn log_slope(x: &[f64], repeats: &[Vec<f64>], rng: &mut Rng) -> Slope {
-    let ln_x: Vec<f64> = x.iter().map(|x| x.ln()).collect();
-    let of = |y: Vec<f64>| slope(&ln_x, &y.iter().map(|y| y.ln()).collect::<Vec<_>>());
-    let mut slopes: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            let resampled = repeats.iter().map(|row| {
-                let picked = rng.indices(row.len(), row.len());
-                picked.into_iter().map(|i| row[i]).sum::<f64>() / row.len() as f64
-            });
-            of(resampled.collect())
-        })
-        .collect();
-    slopes.sort_by(f64::total_cmp);
-    let quantile = |q: f64| slopes[(q * (RESAMPLES - 1) as f64).round() as usize];
-    Slope {
-        value: of(repeats.iter().map(|row| mean(row)).collect()),
-        interval: [quantile(0.025), quantile(0.975)],
-    }
-}
-
 /// The mean of some numbers.
-pub(super) fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let values: Vec<f64> = values.into_iter().collect();
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// Their standard deviation.
+pub(super) fn deviation(values: impl IntoIterator<Item = f64> + Clone) -> f64 {
+    let centre = mean(values.clone());
+    mean(values.into_iter().map(|x| (x - centre).powi(2))).sqrt()
+}
+
 /// The slope of the least-squares line.
-pub(super) fn slope(x: &[f64], y: &[f64]) -> f64 {
-    let (mx, my) = (mean(x), mean(y));
+fn slope(x: &[f64], y: &[f64]) -> f64 {
+    let (mx, my) = (mean(x.iter().copied()), mean(y.iter().copied()));
     let covariance: f64 = x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum();
     covariance / x.iter().map(|x| (x - mx).powi(2)).sum::<f64>()
 }
@@ -51,20 +77,21 @@ pub(super) fn slope(x: &[f64], y: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
+    fn log_slope(sizes: &[f64], found: Vec<Vec<f64>>) -> Slope {
+        Sweep { sizes: sizes.to_vec(), found }.log_slope(|y| *y, &mut Rng::new(1))
+    }
+
     #[test]
     fn power_law_has_its_exponent_and_no_doubt() {
         let x = [10.0, 100.0, 1000.0];
-        let repeats: Vec<Vec<f64>> = x.iter().map(|x: &f64| vec![3.0 * x.powf(-0.4); 3]).collect();
-        let slope = log_slope(&x, &repeats, &mut Rng::new(1));
+        let slope = log_slope(&x, x.iter().map(|x: &f64| vec![3.0 * x.powf(-0.4); 3]).collect());
         assert!((slope.value + 0.4).abs() < 1e-12);
         assert!(slope.interval[1] - slope.interval[0] < 1e-12);
     }
 
     #[test]
     fn interval_covers_the_slope_of_noisy_repeats() {
-        let x = [1.0, 10.0];
-        let repeats = [vec![1.0, 1.2, 0.8], vec![0.1, 0.12, 0.08]];
-        let slope = log_slope(&x, &repeats, &mut Rng::new(1));
+        let slope = log_slope(&[1.0, 10.0], vec![vec![1.0, 1.2, 0.8], vec![0.1, 0.12, 0.08]]);
         assert!(slope.interval[0] < -1.0 && slope.interval[1] > -1.0);
         // The extreme resamples are ln(0.8/1.2)/ln 10 away.
         assert!(slope.interval[1] - slope.interval[0] < 2.0 * 0.18);

@@ -2,14 +2,14 @@
 //! and beside what a perfectly trained chain of as many steps has.
 
 use sbridge::rng::Rng;
-use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings, StartingPairs};
+use sbridge::solver::alternation::{AlternationMethod as _, AlternationSettings, StartingPairs};
 use sbridge::solver::{Dsb, Dsbm, Sdsb, Sf2m};
 use sbridge::tensor::{Device, Tensor, to_vec_f64};
-use sbridge::{Direction, PairBridge as _, Result};
+use sbridge::{Direction, PairBridge as _};
 use sbridge_ot::{Gaussian, GaussianBridge};
 
-use crate::reproduce::{Check, Effort, Study};
-use sbridge_report::{Plot, Series, SeriesStyle};
+use crate::problem::Problem;
+use crate::reproduce::{Effort, OwnQuestions, Result, Study, line, mean};
 
 /// Half the distance of the means, per coordinate.
 const SHIFT: f64 = 0.1;
@@ -23,7 +23,6 @@ const SAMPLES: usize = 20_000;
 const VALUES: usize = 400_000;
 
 /// Averages over coordinates of what arrives.
-#[derive(Clone, Copy)]
 struct Moments {
     mean: f64,
     var: f64,
@@ -32,44 +31,49 @@ struct Moments {
 
 /// What a perfectly trained chain has, and how far training may leave it.
 struct Known {
-    moments: Moments,
-    /// Of covariance and variance, in a full run.
-    allowed: [f64; 2],
+    mean: f64,
+    var: f64,
+    cov: f64,
+    /// How far a full run may leave the covariance.
+    cov_allowed: f64,
+    /// How far it may leave mean and variance.
+    var_allowed: f64,
     /// KL per coordinate of the marginals to the closed form, at most.
     kl: f64,
 }
 
 /// Twenty steps with matched variances are exact.
 const EXACT: Known =
-    Known { moments: Moments { mean: SHIFT, var: 1.0, cov: 0.618_034 }, allowed: [0.01, 0.02], kl: 1e-3 };
+    Known { mean: SHIFT, var: 1.0, cov: 0.618_034, cov_allowed: 0.01, var_allowed: 0.02, kl: 1e-3 };
 
 /// Twenty iterations of mean matching with the reference's variance, from the affine recursion.
 const MEAN_MATCHING: Known =
-    Known { moments: Moments { mean: 0.0908, var: 1.0118, cov: 0.6163 }, allowed: [0.03, 0.05], kl: 3e-3 };
+    Known { mean: 0.0908, var: 1.0118, cov: 0.6163, cov_allowed: 0.03, var_allowed: 0.05, kl: 3e-3 };
 
-pub(super) fn dsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("Mean matching (DSB)", Dsb.defaults(), &MEAN_MATCHING, effort, rng)
-}
+/// Mean matching and state matching between Gaussians.
+pub(in crate::reproduce) const DSB_GAUSSIAN: OwnQuestions = &[
+    ("dsb", |effort, rng| study("Mean matching (DSB)", Dsb.defaults(), &MEAN_MATCHING, effort, rng)),
+    ("sdsb", |effort, rng| {
+        study("State matching with matched variance (S-DSB)", Sdsb.defaults(), &EXACT, effort, rng)
+    }),
+];
 
-pub(super) fn sdsb_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("State matching with matched variance (S-DSB)", Sdsb.defaults(), &EXACT, effort, rng)
-}
-
-pub(super) fn dsbm_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    study("Bridge matching from independent pairs (DSBM-IMF)", Dsbm.defaults(), &EXACT, effort, rng)
-}
-
-pub(super) fn dsbm_reference_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    let settings = AlternationSettings { start: StartingPairs::Reference, ..Dsbm.defaults() };
-    study("Bridge matching from the reference (DSBM-IPF)", settings, &EXACT, effort, rng)
-}
-
-pub(super) fn sf2m_study(effort: Effort, rng: &Rng) -> Result<Study> {
-    // Plans between 2048 samples in five dimensions are biased towards independence: their covariance is measured, and
-    // the bias is not one of training.
-    let known = Known { allowed: [0.05, 0.03], kl: 3e-3, ..EXACT };
-    study("Pairs of the entropic plan ([SF]²M)", Sf2m.defaults(), &known, effort, rng)
-}
+/// Bridge matching between Gaussians.
+pub(in crate::reproduce) const DSBM_GAUSSIAN: OwnQuestions = &[
+    ("dsbm-imf", |effort, rng| {
+        study("Bridge matching from independent pairs (DSBM-IMF)", Dsbm.defaults(), &EXACT, effort, rng)
+    }),
+    ("dsbm-ipf", |effort, rng| {
+        let settings = AlternationSettings { start: StartingPairs::Reference, ..Dsbm.defaults() };
+        study("Bridge matching from the reference (DSBM-IPF)", settings, &EXACT, effort, rng)
+    }),
+    ("sf2m", |effort, rng| {
+        // Plans between 2048 samples in five dimensions are biased towards independence: their covariance is measured,
+        // and the bias is not one of training.
+        let known = Known { cov_allowed: 0.05, var_allowed: 0.03, kl: 3e-3, ..EXACT };
+        study("Pairs of the entropic plan ([SF]²M)", Sf2m.defaults(), &known, effort, rng)
+    }),
+];
 
 fn study(
     title: &str,
@@ -78,41 +82,32 @@ fn study(
     effort: Effort,
     rng: &Rng,
 ) -> Result<Study> {
-    let mut study = Study {
-        title: title.into(),
-        text: format!(
+    let mut study = Study::new(
+        title,
+        format!(
             "N(−0.1, I) to N(0.1, I), ε = 1, {STEPS} steps. Mean, variance and covariance with the start are averages \
              over coordinates of fresh samples carried forward, {VALUES} values and at least {SAMPLES} samples, as many as \
              are learned from; the divergence is that of the marginals at all grid times from the closed form, per \
              coordinate."
         ),
-        note: "Expected are the moments of a perfectly trained chain of as many steps. A short run leaves networks \
-               twice as far off as a full one may be."
-            .into(),
-        ..Study::default()
-    };
+        "Expected are the moments of a perfectly trained chain of as many steps. A short run leaves networks \
+         twice as far off as a full one may be.",
+    );
     let slack = effort.pick(2.0, 1.0);
+    let (of_cov, of_var) = (slack * known.cov_allowed, slack * known.var_allowed);
     let mut series = Vec::new();
     for &dim in effort.pick(&[5][..], &[5, 20, 50]) {
         let settings = sized(preset.clone(), effort);
-        let (found, curve) = measure(settings, dim, &rng.fork(&format!("d = {dim}")))?;
-        let [of_cov, of_var] = known.allowed.map(|allowed| slack * allowed);
-        let Moments { mean, var, cov } = known.moments;
-        let name = |quantity: &str| format!("{quantity}, d = {dim}");
-        study.checks.push(Check::near(name("mean"), found.mean, mean, of_var));
-        study.checks.push(Check::near(name("variance"), found.var, var, of_var));
-        study.checks.push(Check::near(name("covariance with the start"), found.cov, cov, of_cov));
-        let kl = curve.iter().map(|(_, kl)| kl).sum::<f64>() / curve.len() as f64;
-        study.checks.push(Check::at_most(name("mean divergence of the marginals"), kl, slack * known.kl));
-        series.push(Series { name: format!("d = {dim}"), style: SeriesStyle::Line, points: curve });
+        let Measured { moments, divergences } = measure(settings, dim, &rng.fork(&format!("d = {dim}")))?;
+        study.near(format!("mean, d = {dim}"), moments.mean, known.mean, of_var);
+        study.near(format!("variance, d = {dim}"), moments.var, known.var, of_var);
+        study.near(format!("covariance with the start, d = {dim}"), moments.cov, known.cov, of_cov);
+        let kl = mean(divergences.iter().map(|(_, kl)| *kl));
+        study.at_most(format!("mean divergence of the marginals, d = {dim}"), kl, slack * known.kl);
+        series.push(line(format!("d = {dim}"), divergences));
     }
-    study.plots.push(Plot {
-        caption: "Divergence of the marginals from the closed form, per coordinate".into(),
-        x_label: "time".into(),
-        y_label: "KL".into(),
-        series,
-        ..Plot::default()
-    });
+    let caption = "Divergence of the marginals from the closed form, per coordinate";
+    study.plot(caption, ["time", "KL"], series);
     Ok(study)
 }
 
@@ -127,14 +122,20 @@ fn sized(preset: AlternationSettings, effort: Effort) -> AlternationSettings {
 }
 
 /// Moments at the end, and the divergence of the marginals over time.
-fn measure(settings: AlternationSettings, dim: usize, rng: &Rng) -> Result<(Moments, Vec<(f64, f64)>)> {
+struct Measured {
+    moments: Moments,
+    divergences: Vec<(f64, f64)>,
+}
+
+fn measure(settings: AlternationSettings, dim: usize, rng: &Rng) -> Result<Measured> {
     let mut stream = rng.fork("data");
     let device = Device::flex();
     let mut normal = |count: usize, mean: f64| stream.normal([count, dim], &device) + mean;
     let count = SAMPLES.max(VALUES / dim);
     let (source, target) = (normal(count, -SHIFT), normal(count, SHIFT));
     let start = normal(count, -SHIFT);
-    let fitted = Alternation::new(&source, &target, None, 1.0, settings, rng.fork("fit"))?.run()?;
+    let problem = Problem { source: &source, target: &target, epsilon: 1.0 };
+    let fitted = problem.networks(settings, rng.fork("fit"))?;
     let states = fitted.skeleton(Direction::Forward, &start, &mut rng.fork("paths"));
     let end = &states[states.len() - 1];
     let line = |mean| Gaussian::isotropic(vec![mean], 1.0);
@@ -146,7 +147,7 @@ fn measure(settings: AlternationSettings, dim: usize, rng: &Rng) -> Result<(Mome
     };
     let moments =
         Moments { mean: average(end.clone()), var: covariance(end, end), cov: covariance(&start, end) };
-    Ok((moments, states.iter().enumerate().map(divergence).collect()))
+    Ok(Measured { moments, divergences: states.iter().enumerate().map(divergence).collect() })
 }
 
 fn average(x: Tensor<2>) -> f64 {
@@ -159,11 +160,11 @@ fn covariance(x: &Tensor<2>, y: &Tensor<2>) -> f64 {
     average(centred(x) * centred(y))
 }
 
-/// KL of Gaussians fitted to the coordinates of `x` from N(`mean`, `var`), averaged over coordinates.
-fn kl_per_coordinate(x: &Tensor<2>, mean: f64, var: f64) -> f64 {
+/// KL of Gaussians fitted to the coordinates of `x` from N(`centre`, `var`), averaged over coordinates.
+fn kl_per_coordinate(x: &Tensor<2>, centre: f64, var: f64) -> f64 {
     let means = to_vec_f64(x.clone().mean_dim(0));
     let centred = x.clone() - x.clone().mean_dim(0);
     let vars = to_vec_f64(centred.powi_scalar(2).mean_dim(0));
-    let kl = |(m, v): (&f64, &f64)| 0.5 * (v / var + (m - mean).powi(2) / var - 1.0 - (v / var).ln());
-    means.iter().zip(&vars).map(kl).sum::<f64>() / means.len() as f64
+    let kl = |(m, v): (&f64, &f64)| 0.5 * (v / var + (m - centre).powi(2) / var - 1.0 - (v / var).ln());
+    mean(means.iter().zip(&vars).map(kl))
 }

@@ -1,19 +1,16 @@
 //! A decoder that stretches by c stretches the latent error by c.
 
-use std::ops::ControlFlow;
-
-use sbridge::Result;
 use sbridge::eval::decoder_lipschitz;
 use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings};
 use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
 use sbridge::rng::Rng;
-use sbridge::simulate::{EndRule, StepRule, VarGrid, exact_output_variance};
+use sbridge::simulate::{EndRule, StepRule, VarGrid};
 use sbridge::tensor::{Device, Tensor, head, points};
 use sbridge_ot::{Gaussian, bures_wasserstein2};
 
-use super::laws::normal;
-use crate::reproduce::{Check, Effort, Study};
-use sbridge_report::{Plot, Scale, Series, SeriesStyle};
+use super::laws::output_variance;
+use super::training::codes;
+use crate::reproduce::{Effort, Result, Study, dashed, dots};
 
 const DIM: usize = 2;
 /// So few that the step error is seen.
@@ -52,13 +49,21 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
         end: EndRule::Plain,
         ..Default::default()
     };
-    let variance = exact_output_variance(&sampler.denoiser(1.0)?, &normal(1.0), 2.0);
+    let variance = output_variance(&sampler.denoiser(1.0)?, 1.0);
     let latent = (DIM as f64).sqrt() * (variance.sqrt() - 1.0);
+    let mut study = Study::new(
+        "The decoder's Lipschitz constant",
+        format!(
+            "Codes N(0, I) with their exact score, {STEPS} Euler steps, decoded by z ↦ c z. The latent error is \
+             {latent:.4}, exactly; the error of the samples is L_D = c times that."
+        ),
+        "W2 of the Gaussians with the moments of the samples. Tolerances: 4.5 standard errors at \
+         c = 1; rounding of f32 for the rest, which hear the same noise.",
+    );
     // The same noise for every decoder, so that only the decoder differs.
     let w2 = |scale: f64| -> Result<f64> {
         let model = model(scale);
-        let codes =
-            model.sample_codes(COUNT, &sampler, &rng.fork("codes"), &mut |_| ControlFlow::Continue(()))?;
+        let codes = codes(&model, COUNT, &sampler, &rng.fork("codes"))?;
         let fitted = Gaussian::fit(&points(&model.codec.decode(&codes))?)?;
         let target = Gaussian::isotropic(vec![0.0; DIM], scale * scale)?;
         Ok(bures_wasserstein2(&fitted, &target)?.sqrt())
@@ -66,40 +71,22 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
     let unstretched = w2(1.0)?;
     // A standard deviation from so many samples, begun from as many codes.
     let doubt = 4.5 * (1.0 / COUNT as f64).sqrt();
-    let mut checks = vec![Check::near("W2 of the samples, c = 1", unstretched, latent, doubt)];
+    study.near("W2 of the samples, c = 1", unstretched, latent, doubt);
     let mut measured = vec![(1.0, unstretched)];
     for scale in [0.5, 2.0, 4.0, 8.0] {
         let model = model(scale);
         let some = head(&model.codes, 2000);
         let lipschitz = decoder_lipschitz(&model.codec, &some, &mut rng.fork("constant"));
-        checks.push(Check::near(format!("L_D, c = {scale}"), lipschitz, scale, 1e-3 * scale));
-        let (name, w2) = (format!("W2 of the samples, c = {scale}"), w2(scale)?);
-        checks.push(Check::near(name, w2, scale * unstretched, 1e-3 * scale * unstretched));
+        study.near(format!("L_D, c = {scale}"), lipschitz, scale, 1e-3 * scale);
+        let (w2, expected) = (w2(scale)?, scale * unstretched);
+        study.near(format!("W2 of the samples, c = {scale}"), w2, expected, 1e-3 * scale * unstretched);
         measured.push((scale, w2));
     }
-    let line = [0.5, 8.0].map(|c| (c, c * latent)).to_vec();
-    let plot = Plot {
-        caption: "W2 of decoded samples against the decoder's constant".into(),
-        x_label: "L_D".into(),
-        y_label: "W2".into(),
-        x_scale: Scale::Log,
-        y_scale: Scale::Log,
-        series: vec![
-            Series { name: "measured".into(), style: SeriesStyle::Points, points: measured },
-            Series { name: "L_D × latent error".into(), style: SeriesStyle::Dashed, points: line },
-        ],
-    };
-    Ok(Study {
-        title: "The decoder's Lipschitz constant".into(),
-        text: format!(
-            "Codes N(0, I) with their exact score, {STEPS} Euler steps, decoded by z ↦ c z. The latent error is \
-             {latent:.4}, exactly; the error of the samples is L_D = c times that."
-        ),
-        checks,
-        note: "W2 of the Gaussians with the moments of the samples. Tolerances: 4.5 standard errors at \
-               c = 1; rounding of f32 for the rest, which hear the same noise."
-            .into(),
-        plots: vec![plot],
-        ..Study::default()
-    })
+    let exact = [0.5, 8.0].map(|c| (c, c * latent)).to_vec();
+    study.log_plot(
+        "W2 of decoded samples against the decoder's constant",
+        ["L_D", "W2"],
+        vec![dots("measured", measured), dashed("L_D × latent error", exact)],
+    );
+    Ok(study)
 }

@@ -1,38 +1,35 @@
 //! The end-to-end inequality with every term measured.
 
-use sbridge::Result;
 use sbridge::eval::decompose;
 use sbridge::rng::Rng;
 
 use super::laws::{cube, directions, embed};
-use super::training::{Rows, Sizes, autoencoder, bridge, sampler};
-use crate::reproduce::{Check, Effort, Study};
+use super::training::{Rows, latent_model, sampler};
+use crate::reproduce::{Effort, Result, Study};
 
 const LATENT: usize = 2;
 const AMBIENT: usize = 10;
 
 pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     let (count, fresh) = effort.pick((2000, 1000), (10_000, 2000));
-    let sizes = Sizes { steps: effort.pick(1500, 6000), width: 64 };
     let mut stream = rng.fork("data");
     let axes = directions(LATENT, AMBIENT, &mut stream);
     let mut draw = |count| embed(&cube(count, LATENT, &mut stream), &axes);
     let rows = Rows { train: draw(count), held_out: draw(count) };
-    let pair = autoencoder(&rows, LATENT, sizes, &rng.fork("autoencoder"))?;
-    let model = bridge(pair, &rows, sizes, &rng.fork("score"))?;
+    let model = latent_model(&rows, LATENT, effort.pick(1500, 6000), rng)?;
     let terms = decompose(&model, &sampler(), &draw(fresh), None, rng)?;
-    let checks =
-        terms.bounds().into_iter().map(|(name, left, right)| Check::at_most(name.symbol(), left, right));
     let listed = terms.terms.iter().map(|t| format!("{} = {:.4} ({})", t.name, t.value, t.meaning));
-    Ok(Study {
-        title: "The end-to-end inequality".into(),
-        text: format!(
+    let mut study = Study::new(
+        "The end-to-end inequality",
+        format!(
             "W2(D#π̃_T, p_data) ≤ L_D [W2(π̃_T, q_v) + W2(q_v, p)] + R(p_data) for a model trained on \
              {count} samples of a square in ℝ¹⁰.\n\n{}.",
             listed.collect::<Vec<_>>().join("; ")
         ),
-        checks: checks.collect(),
-        note: format!("Exact W2 of {} points on each side; L_D is an estimate from below.", terms.matched),
-        ..Study::default()
-    })
+        format!("Exact W2 of {} points on each side; L_D is an estimate from below.", terms.matched),
+    );
+    for (name, left, right) in terms.bounds() {
+        study.at_most(name.symbol(), left, right);
+    }
+    Ok(study)
 }

@@ -1,9 +1,10 @@
-//! Laws that several studies share.
+//! Laws, and samplers with exact scores, that several studies share.
 
-use sbridge::Result;
 use sbridge::marginal::{Gaussian, Mixture};
 use sbridge::rng::Rng;
+use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid, exact_output_variance};
 use sbridge::tensor::{DType, Device, Tensor, from_rows};
+use sbridge_run::Result;
 
 /// Variance of [`two_bumps`]: 0.6² + 0.16.
 pub(super) const BUMPS_VAR: f64 = 0.52;
@@ -12,12 +13,20 @@ pub(super) const BUMPS_VAR: f64 = 0.52;
 pub(super) fn two_bumps() -> Result<Mixture> {
     let device = Device::flex();
     let weights = Tensor::<1>::ones([2], &device);
-    Mixture::new(weights, from_rows(&[-0.6, 0.6], 1, &device), from_rows(&[0.16, 0.16], 1, &device))
+    let (means, vars) = (from_rows(&[-0.6, 0.6], 1, &device), from_rows(&[0.16, 0.16], 1, &device));
+    Ok(Mixture::new(weights, means, vars)?)
 }
 
-/// N(0, var) on the line, in f64.
-pub(super) fn normal(var: f64) -> Gaussian {
-    Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex())
+/// Even Euler steps from ε all the way.
+pub(super) fn euler(epsilon: f64, steps: usize) -> Result<Denoiser> {
+    let grid = VarGrid::Uniform.variances(epsilon, 0.0, steps)?;
+    Ok(Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?)
+}
+
+/// Variance of what `denoiser` with ε = 1 makes of N(0, `var`) on the line, exactly.
+pub(super) fn output_variance(denoiser: &Denoiser, var: f64) -> f64 {
+    let law = Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex());
+    exact_output_variance(denoiser, &law, var + 1.0)
 }
 
 /// Codes spread evenly over a cube whose sides have variance one: connected, with a density bounded below.

@@ -1,54 +1,48 @@
 //! The law of a path at time t is the target smoothed with variance ε(1 − t).
 
-use sbridge::Result;
 use sbridge::marginal::{Convolved, Marginal as _};
 use sbridge::rng::Rng;
-use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{Tensor, to_vec_f64};
 
-use super::laws::{BUMPS_VAR, two_bumps};
-use crate::reproduce::{Check, Effort, Study};
-use sbridge_report::{Plot, Series, SeriesStyle};
+use super::laws::{BUMPS_VAR, euler, two_bumps};
+use crate::reproduce::{Effort, Result, Study, dashed, line};
 
 const PATHS: usize = 20_000;
 const STEPS: usize = 500;
+
+/// Variance of simulated paths where the noise left has variance `v`.
+struct Seen {
+    v: f64,
+    variance: f64,
+}
 
 pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
     let law = two_bumps()?;
     let mut rng = rng.fork("paths");
     let start = Convolved::new(law.clone(), 1.0).sample(PATHS, &mut rng);
-    let grid = VarGrid::Uniform.variances(1.0, 0.0, STEPS)?;
     let mut seen = Vec::new();
-    let mut observe = |v: f64, z: &Tensor<2>| seen.push((v, to_vec_f64(z.clone().powi_scalar(2).mean())[0]));
-    Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?.run_observed(&law, start, &mut rng, &mut observe);
-    let at = |v: f64| seen[((1.0 - v) * STEPS as f64).round() as usize].1;
-    let checks = [(0.75, 0.060), (0.5, 0.048), (0.25, 0.036)].map(|(v, tolerance)| {
-        Check::near(format!("variance at t = {}", 1.0 - v), at(v), BUMPS_VAR + v, tolerance)
-    });
-    let series = |name: &str, style, of: &dyn Fn(&(f64, f64)) -> f64| Series {
-        name: name.into(),
-        style,
-        points: seen.iter().map(|seen| (1.0 - seen.0, of(seen))).collect(),
+    let mut observe = |v: f64, z: &Tensor<2>| {
+        seen.push(Seen { v, variance: to_vec_f64(z.clone().powi_scalar(2).mean())[0] });
     };
-    let plot = Plot {
-        caption: "Variance along the bridge".into(),
-        x_label: "time t".into(),
-        y_label: "variance".into(),
-        series: vec![
-            series("simulated", SeriesStyle::Line, &|seen| seen.1),
-            series("exact", SeriesStyle::Dashed, &|seen| BUMPS_VAR + seen.0),
-        ],
-        ..Plot::default()
-    };
-    Ok(Study {
-        title: "Marginals of the bridge".into(),
-        text: format!(
+    euler(1.0, STEPS)?.run_observed(&law, start, &mut rng, &mut observe);
+    let mut study = Study::new(
+        "Marginals of the bridge",
+        format!(
             "{PATHS} paths of {STEPS} Euler steps with the exact score of two bumps of variance {BUMPS_VAR}; \
              the law at time t has that variance plus ε(1 − t), ε = 1."
         ),
-        checks: checks.into(),
-        note: "Tolerances are 4.5 standard errors of a variance and the bias of the steps.".into(),
-        plots: vec![plot],
-        ..Study::default()
-    })
+        "Tolerances are 4.5 standard errors of a variance and the bias of the steps.",
+    );
+    for (v, tolerance) in [(0.75, 0.060), (0.5, 0.048), (0.25, 0.036)] {
+        let measured = seen[((1.0 - v) * STEPS as f64).round() as usize].variance;
+        study.near(format!("variance at t = {}", 1.0 - v), measured, BUMPS_VAR + v, tolerance);
+    }
+    let simulated = seen.iter().map(|seen| (1.0 - seen.v, seen.variance)).collect();
+    let exact = seen.iter().map(|seen| (1.0 - seen.v, BUMPS_VAR + seen.v)).collect();
+    study.plot(
+        "Variance along the bridge",
+        ["time t", "variance"],
+        vec![line("simulated", simulated), dashed("exact", exact)],
+    );
+    Ok(study)
 }

@@ -1,15 +1,12 @@
 //! With the score of the sample itself, the bridge returns the sample's rows and the noise left.
 
-use sbridge::Result;
 use sbridge::marginal::{Convolved, Empirical, Marginal as _};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{Device, from_rows, points};
 use sbridge_ot::nearest_neighbours;
 
-use super::super::statistics::mean;
-use crate::reproduce::{Check, Effort, Study};
-use sbridge_report::{Plot, Series, SeriesStyle};
+use crate::reproduce::{Effort, Result, Study, dashed, dots, mean};
 
 /// d*, and the mean length of a standard normal vector of that dimension.
 const LENGTHS: [(usize, f64); 4] = [(1, 0.797_885), (2, 1.253_314), (3, 1.595_769), (8, 2.741_625)];
@@ -36,47 +33,34 @@ fn distances(dim: usize, count: usize, rng: &mut Rng) -> Result<Vec<f64>> {
 
 pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     let count = effort.pick(4000, 20_000);
-    let mut study = Study {
-        title: "The memorising sampler".into(),
-        text: format!(
+    let mut study = Study::new(
+        "The memorising sampler",
+        format!(
             "The exact score of {CODES} codes, which an unconstrained fit converges to. Samples are the codes \
              plus noise of variance v_end = {V_END}: this is what over-fitting looks like."
         ),
-        note: "Tolerances are 4.5 standard errors, and the bias of the steps on this grid: 1.5 % of a variance, \
-               half of that of a length."
-            .into(),
-        ..Study::default()
-    };
+        "Tolerances are 4.5 standard errors, and the bias of the steps on this grid: 1.5 % of a variance, \
+         half of that of a length.",
+    );
     let mut measured = Vec::new();
     for (dim, length) in LENGTHS {
         let found = distances(dim, count, &mut rng.fork(&format!("dim={dim}")))?;
         let (d, n) = (dim as f64, count as f64);
-        let rms = mean(&found.iter().map(|x| x * x).collect::<Vec<_>>()).sqrt();
+        let rms = mean(found.iter().map(|x| x * x)).sqrt();
         let expected = (V_END * d).sqrt();
         let allowed = expected * (4.5 / (2.0 * d * n).sqrt() + 0.0075);
-        study.checks.push(Check::near(
-            format!("RMS distance to the code, d* = {dim}"),
-            rms,
-            expected,
-            allowed,
-        ));
+        study.near(format!("RMS distance to the code, d* = {dim}"), rms, expected, allowed);
         let expected = V_END.sqrt() * length;
         let spread = (d - length * length).sqrt() * V_END.sqrt();
         let allowed = 4.5 * spread / n.sqrt() + 0.0075 * expected;
-        let name = format!("mean distance to the code, d* = {dim}");
-        study.checks.push(Check::near(name, mean(&found), expected, allowed));
+        study.near(format!("mean distance to the code, d* = {dim}"), mean(found), expected, allowed);
         measured.push((d, rms));
     }
     let exact = (1..=8).map(|d| (f64::from(d), (V_END * f64::from(d)).sqrt())).collect();
-    study.plots.push(Plot {
-        caption: "RMS distance to the nearest code".into(),
-        x_label: "dimension d*".into(),
-        y_label: "distance".into(),
-        series: vec![
-            Series { name: "measured".into(), style: SeriesStyle::Points, points: measured },
-            Series { name: "√(d* v_end)".into(), style: SeriesStyle::Dashed, points: exact },
-        ],
-        ..Plot::default()
-    });
+    study.plot(
+        "RMS distance to the nearest code",
+        ["dimension d*", "distance"],
+        vec![dots("measured", measured), dashed("√(d* v_end)", exact)],
+    );
     Ok(study)
 }

@@ -17,10 +17,10 @@ mod steps;
 mod stopping;
 mod training;
 
-use super::OwnQuestion;
+use super::OwnQuestions;
 
 /// The studies in the order of the report.
-pub(super) const STUDIES: &[(&str, OwnQuestion)] = &[
+pub(super) const STUDIES: OwnQuestions = &[
     ("marginals", marginals::study),
     ("steps", steps::study),
     ("stopping", stopping::study),

@@ -1,6 +1,7 @@
 //! Networks of the size the studies need, and the models made of them.
 
-use sbridge::Result;
+use std::ops::ControlFlow;
+
 use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::latent::{
@@ -11,18 +12,13 @@ use sbridge::objective::{DenoisingScore, Reconstruction, ReconstructionSettings}
 use sbridge::rng::Rng;
 use sbridge::simulate::EndRule;
 use sbridge::tensor::Tensor;
+use sbridge_run::Result;
 
 /// ε in units of the codes' variance.
 const EPSILON: f64 = 4.0;
 
-/// Steps and network sizes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    /// Gradient steps of each network.
-    pub(super) steps: usize,
-    /// Features of hidden layers.
-    pub(super) width: usize,
-}
+/// Features of hidden layers.
+const WIDTH: usize = 64;
 
 /// Euler steps from codes that were set aside, and no step at the end: what the theory speaks of.
 pub(super) fn sampler() -> SamplerSettings {
@@ -34,9 +30,9 @@ pub(super) fn sampler() -> SamplerSettings {
     }
 }
 
-fn fit_settings(sizes: Sizes) -> FitSettings {
+fn fit_settings(steps: usize) -> FitSettings {
     FitSettings {
-        steps: sizes.steps,
+        steps,
         batch_size: 256,
         learning_rate: 1e-3,
         weight_decay: 0.0,
@@ -56,37 +52,43 @@ pub(super) struct Rows {
 pub(super) fn autoencoder(
     rows: &Rows,
     dim: usize,
-    sizes: Sizes,
+    steps: usize,
     rng: &Rng,
 ) -> Result<(Autoencoder, DataScaling)> {
     let scaling = DataScaling::of_vectors(&rows.train);
     let kind = AutoencoderKind::Vector { dim: rows.train.dims()[1] };
-    let settings = AutoencoderSettings { latent_dim: dim, hidden: sizes.width, ..Default::default() };
+    let settings = AutoencoderSettings { latent_dim: dim, hidden: WIDTH, ..Default::default() };
     let net = Autoencoder::new(&kind, &settings, &mut rng.fork("init"), &rows.train.device());
     let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
     let scaled = |rows: &Tensor<2>| scaling.apply(rows.clone());
     let mut objective = Reconstruction::new(scaled(&rows.train), Some(scaled(&rows.held_out)), loss);
-    let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
+    let trainer = Trainer::new(net, fit_settings(steps), rng.fork("fit"))?;
     Ok((run_silently(trainer, &mut objective)?, scaling))
 }
 
+/// A whole model of `rows`: encoder and decoder, and a bridge to codes of `dim` numbers.
+pub(super) fn latent_model(rows: &Rows, dim: usize, steps: usize, rng: &Rng) -> Result<LatentModel> {
+    let pair = autoencoder(rows, dim, steps, &rng.fork("autoencoder"))?;
+    bridge(pair, rows, steps, &rng.fork("score"))
+}
+
 /// The bridge to the codes of `rows` between a trained encoder and decoder.
-pub(super) fn bridge(
+fn bridge(
     (autoencoder, scaling): (Autoencoder, DataScaling),
     rows: &Rows,
-    sizes: Sizes,
+    steps: usize,
     rng: &Rng,
 ) -> Result<LatentModel> {
     let (codec, codes) = Codec::measured(autoencoder, scaling, Normalisation::PerDimension, &rows.train);
     let held_out = codec.encode(&rows.held_out);
     let settings = BridgeSettings { epsilon: EPSILON, ..Default::default() };
-    let net = ResidualMlpSettings { width: sizes.width, blocks: 2, time_features: 16 };
+    let net = ResidualMlpSettings { width: WIDTH, blocks: 2, time_features: 16 };
     let v_min = sampler().v_min(EPSILON)?;
     let (dim, device) = (codes.dims()[1], codes.device());
     let net = NoisePredictor::new(dim, settings.parametrisation, &net, &mut rng.fork("init"), &device);
     let mut objective =
         DenoisingScore::new(codes.clone(), Some(held_out.clone()), settings.noise_sampling, v_min, EPSILON)?;
-    let trainer = Trainer::new(net, fit_settings(sizes), rng.fork("fit"))?;
+    let trainer = Trainer::new(net, fit_settings(steps), rng.fork("fit"))?;
     let predictor = run_silently(trainer, &mut objective)?;
     Ok(LatentModel {
         codec,
@@ -99,11 +101,21 @@ pub(super) fn bridge(
     })
 }
 
+/// Codes that `model` draws with `settings`, `[count, dim]`.
+pub(super) fn codes(
+    model: &LatentModel,
+    count: usize,
+    settings: &SamplerSettings,
+    rng: &Rng,
+) -> Result<Tensor<2>> {
+    Ok(model.sample_codes(count, settings, rng, &mut |_| ControlFlow::Continue(()))?)
+}
+
 /// A bridge in the space of the rows themselves: encoder and decoder do nothing.
-pub(super) fn plain_bridge(rows: &Rows, sizes: Sizes, rng: &Rng) -> Result<LatentModel> {
+pub(super) fn plain_bridge(rows: &Rows, steps: usize, rng: &Rng) -> Result<LatentModel> {
     let dim = rows.train.dims()[1];
     let unscaled = DataScaling::of_vectors(&rows.train);
     let (zero, one) = (unscaled.offset.zeros_like(), unscaled.scale.ones_like());
     let scaling = DataScaling { offset: zero, scale: one, ..unscaled };
-    bridge((Autoencoder::identity(dim), scaling), rows, sizes, rng)
+    bridge((Autoencoder::identity(dim), scaling), rows, steps, rng)
 }

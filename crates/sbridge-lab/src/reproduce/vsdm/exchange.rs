@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::reproduce::statistics::mean;
-use crate::reproduce::{Check, Effort, Study};
+use crate::reproduce::{Effort, Study, mean};
 use sbridge_report::digits;
-use sbridge_run::tasks::forecast::{ForecastConfig, SeriesConfig, scores_without_a_folder};
+use sbridge_run::tasks::forecast::{ForecastConfig, METHOD, Row, SeriesConfig, scores_without_a_folder};
 use sbridge_run::{Result, RunError};
 
 /// Times of a window.
@@ -16,62 +15,73 @@ const LAST_VALUE: f64 = 0.006_205;
 const RANDOM_WALK: f64 = 0.005_229;
 
 /// Series and times of the file that these belong to.
-const SIZE: (usize, usize) = (8, 6221);
+const SERIES: usize = 8;
+const TIMES: usize = 6221;
+
+/// A way to forecast: its name among the scores, and what its CRPS-sum is or should not exceed.
+struct Way {
+    name: &'static str,
+    known: f64,
+}
+
+const MODEL: Way = Way { name: METHOD, known: RANDOM_WALK };
+const SCORE_MODEL: Way = Way { name: "score model", known: LAST_VALUE };
+const MATCHED_START: Way = Way { name: "score model, matched start", known: LAST_VALUE };
+const WHITENED: Way = Way { name: "whitening, score model", known: LAST_VALUE };
+const AUTOREGRESSION: Way = Way { name: "vector autoregression", known: LAST_VALUE };
+const REPEATED: Way = Way { name: "last value", known: LAST_VALUE };
+const WALKED: Way = Way { name: "random walk", known: RANDOM_WALK };
+
+impl Way {
+    fn crps_sum(&self, rows: &[Row]) -> f64 {
+        rows.iter().find(|row| row.name == self.name).expect("every way is scored").crps_sum
+    }
+}
 
 pub(in crate::reproduce) fn exchange_study(file: &Path, effort: Effort) -> Result<Study> {
-    let source = file.to_string_lossy().into_owned();
-    let series = SeriesConfig { source, ..SeriesConfig::default() };
-    let layout = series.layout()?;
-    let data = sbridge_data::load_series(&series.source, &layout)?;
-    if (data.dim(), data.len()) != SIZE {
-        return Err(RunError::Input(format!(
-            "{} holds {} series of {} times, the exchange rates are 8 of 6221 (give their test.json with --data)",
-            file.display(),
-            data.dim(),
-            data.len()
-        )));
-    }
+    let series = series(file)?;
     let runs = effort.pick(1, 5);
     let scored = (0..runs).map(|seed| {
-        let config =
-            ForecastConfig { seed, horizon: HORIZON, series: series.clone(), ..ForecastConfig::default() };
-        scores_without_a_folder(&config)
+        let series = series.clone();
+        scores_without_a_folder(&ForecastConfig {
+            seed,
+            horizon: HORIZON,
+            series,
+            ..ForecastConfig::default()
+        })
     });
     let scored = scored.collect::<Result<Vec<_>>>()?;
-    let of = |name: &str| -> Vec<f64> {
-        let row = |rows: &Vec<sbridge_run::tasks::forecast::Row>| {
-            rows.iter().find(|row| row.name == name).map(|row| row.crps_sum)
-        };
-        scored.iter().filter_map(row).collect()
-    };
-    let mut study = Study {
-        title: "CRPS-sum of 5 windows of 30 business days".into(),
-        text: format!(
+    let scores = |way: &Way| scored.iter().map(|rows| way.crps_sum(rows)).collect::<Vec<f64>>();
+    let mut study = Study::new(
+        "CRPS-sum of 5 windows of 30 business days",
+        format!(
             "Default settings, {runs} seeds, 100 paths. Score models have the same network and training. Quantiles are \
              draws at 0.05, …, 0.95."
         ),
-        note: "Exact: the last value gives 0.006205, a Gaussian random walk of the sum 0.005229. The model should be no \
-               worse than the random walk; with 1000 draws that comes within a twentieth of its exact value."
-            .into(),
-        ..Study::default()
-    };
-    study.checks.push(Check::near("last value", mean(&of("last value")), LAST_VALUE, 1e-6));
-    study.checks.push(Check::near(
-        "random walk, 1000 paths",
-        mean(&of("random walk")),
-        RANDOM_WALK,
-        0.05 * RANDOM_WALK,
-    ));
-    for (name, bound) in [
-        ("forecast", RANDOM_WALK),
-        ("score model", LAST_VALUE),
-        ("score model, matched start", LAST_VALUE),
-        ("whitening, score model", LAST_VALUE),
-        ("vector autoregression", LAST_VALUE),
-    ] {
-        let scores = of(name);
-        let shown: Vec<String> = scores.iter().map(|score| digits(*score)).collect();
-        study.checks.push(Check::at_most(format!("{name}: {}", shown.join(", ")), mean(&scores), bound));
+        "Exact: the last value gives 0.006205, a Gaussian random walk of the sum 0.005229. The model should be no \
+         worse than the random walk; with 1000 draws that comes within a twentieth of its exact value.",
+    );
+    study.near(REPEATED.name, mean(scores(&REPEATED)), REPEATED.known, 1e-6);
+    study.near("random walk, 1000 paths", mean(scores(&WALKED)), WALKED.known, 0.05 * WALKED.known);
+    for way in [MODEL, SCORE_MODEL, MATCHED_START, WHITENED, AUTOREGRESSION] {
+        let found = scores(&way);
+        let shown: Vec<String> = found.iter().copied().map(digits).collect();
+        study.at_most(format!("{}: {}", way.name, shown.join(", ")), mean(found), way.known);
     }
     Ok(study)
+}
+
+/// The series of `file`, if they are the exchange rates.
+fn series(file: &Path) -> Result<SeriesConfig> {
+    let series = SeriesConfig { source: file.to_string_lossy().into_owned(), ..SeriesConfig::default() };
+    let data = sbridge_data::load_series(&series.source, &series.layout()?)?;
+    let (dim, times) = (data.dim(), data.len());
+    if (dim, times) != (SERIES, TIMES) {
+        return Err(RunError::Input(format!(
+            "{} holds {dim} series of {times} times, the exchange rates are {SERIES} of {TIMES} (give their test.json \
+             with --data)",
+            file.display(),
+        )));
+    }
+    Ok(series)
 }

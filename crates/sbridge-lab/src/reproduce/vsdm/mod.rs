@@ -6,9 +6,9 @@ mod gaussian;
 mod plane;
 
 pub(super) use exchange::exchange_study;
-pub(super) use plane::{checkerboard_study, spiral_study};
+pub(super) use plane::{CHECKERBOARD, SPIRAL};
 
-use super::OwnQuestion;
+use super::OwnQuestions;
 
 /// A Gaussian.
-pub(super) const GAUSSIAN: &[(&str, OwnQuestion)] = &[("gaussian", gaussian::gaussian_study)];
+pub(super) const GAUSSIAN: OwnQuestions = &[("gaussian", gaussian::gaussian_study)];
