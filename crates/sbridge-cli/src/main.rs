@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = commands::Arguments::parse();
     let session = Session::default();
-    // In training the first Ctrl-C asks for a checkpoint; any other ends the process.
+    // Where somebody heeds it the first Ctrl-C asks for a stop; any other ends the process.
     let cancel = session.context.cancel.clone();
     let handler = ctrlc::set_handler(move || {
         if !cancel.request() {
