@@ -5,10 +5,13 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use common::copy;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -73,18 +76,6 @@ impl OldRun {
 
 fn stage_of(line: &str) -> String {
     serde_json::from_str::<Value>(line).unwrap()["stage"].to_string()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, copied) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &copied);
-        } else {
-            fs::copy(&path, &copied).unwrap();
-        }
-    }
 }
 
 const POINTS: &str = "--input builtin:pinwheel?n=20";

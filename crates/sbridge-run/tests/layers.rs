@@ -209,6 +209,7 @@ fn no_task_imports_another() {
         let others = code.split("tasks::").skip(1).map(identifier);
         let others: Vec<String> = others.filter(|task| own.as_os_str() != task.as_str()).collect();
         assert!(others.is_empty(), "{} imports {others:?}", file.display());
+        assert!(!code.contains("super::super::"), "{} may reach another task by super", file.display());
     }
 }
 

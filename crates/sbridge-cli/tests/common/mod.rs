@@ -97,6 +97,19 @@ pub fn wait_until(done: impl Fn() -> bool) {
     }
 }
 
+/// Copies the folder `from`, with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            std::fs::copy(&path, &copied).unwrap();
+        }
+    }
+}
+
 /// Writes `count` 8 × 8 images of bright squares as .npy.
 pub fn write_images(path: &Path, count: usize) {
     let mut values = Vec::new();

@@ -92,7 +92,7 @@ impl<S: Settings> Learning<'_, S> {
         let folder = self.folder.path().to_owned();
         match outcome {
             Outcome::Finished => Ok(()),
-            Outcome::Interrupted => Err(self.interrupted()),
+            Outcome::Interrupted => Err(sbridge::Error::Interrupted.into()),
             Outcome::Diverged { reason } => Err(RunError::Diverged {
                 stage: stage.name.into(),
                 setting: stage.learning_rate,
@@ -101,11 +101,6 @@ impl<S: Settings> Learning<'_, S> {
             }),
             Outcome::Unsaved { reason } => Err(self.unsaved(reason)),
         }
-    }
-
-    /// Whoever may stop the run did.
-    pub(crate) fn interrupted(&self) -> RunError {
-        RunError::Interrupted { command: self.command.clone(), folder: self.folder.path().to_owned() }
     }
 
     fn unsaved(&self, reason: String) -> RunError {

@@ -38,21 +38,22 @@ pub(super) fn judge(run: &Run<Latent>, data: &LatentData, reference: Option<&Dat
         &rng,
         &run.context,
     )?;
-    let table = table(run, &comparison, (&generated, &rows, &split.train), &mut rng.fork("baselines"))?;
+    let Table { rows: table, excess_share } =
+        table(run, &comparison, (&generated, &rows, &split.train), &mut rng.fork("baselines"))?;
     write_neighbours(run, &generated, &split.train)?;
     let pretrain = data.pretrain.as_ref().map(|data| data::rows(data, &run.device));
     let (model, sampler) = (&run.learned.model, &run.settings.sampler);
     let terms = decompose(model, sampler, &rows, pretrain.as_ref(), &rng.fork("decomposition"))?;
-    let excess = |row: usize| table[row].quality.frechet - table[RESTORED].quality.frechet;
-    let excess_share = Some(excess(MODEL) / excess(GAUSSIAN));
     let evaluation = comparison.evaluation(name, table);
-    Ok(Evaluation { excess_share, decomposition: Some(terms), ..evaluation })
+    Ok(Evaluation { excess_share: Some(excess_share), decomposition: Some(terms), ..evaluation })
 }
 
-/// Rows of the table that others are measured by.
-const MODEL: usize = 0;
-const RESTORED: usize = 2;
-const GAUSSIAN: usize = 3;
+/// What candidates were found to be.
+struct Table {
+    rows: Vec<Row>,
+    /// The Fréchet distance of the model as a share of that of Gaussian codes, each beyond what encoding alone costs.
+    excess_share: f64,
+}
 
 /// The model beside floors and baselines, one candidate at a time, so that only one is held in memory.
 fn table(
@@ -60,7 +61,7 @@ fn table(
     comparison: &Comparison,
     (generated, reference, train): (&Tensor<2>, &Tensor<2>, &Tensor<2>),
     rng: &mut Rng,
-) -> Result<Vec<Row>> {
+) -> Result<Table> {
     let (model, count) = (&run.learned.model, comparison.count());
     let moments = sbridge_ot::Gaussian::fit(&points(&model.codes)?)?;
     let gaussian = Gaussian::new(&moments, model.codes.dtype(), &model.codes.device())?;
@@ -70,13 +71,16 @@ fn table(
     let real = select_rows(train, &rng.permutation(seen)[..count.min(seen)]);
     let restored = |rows: &Tensor<2>| model.codec.decode(&model.codec.encode(rows));
     let row = |label, kind, candidate: &Tensor<2>| comparison.row(label, kind, candidate);
-    Ok(vec![
-        row("model", RowKind::Model, generated)?,
-        row("training data", RowKind::Floor, &real)?,
-        row("decode(encode(reference))", RowKind::Floor, &restored(&head(reference, count)))?,
-        row("Gaussian codes, decoded", RowKind::Baseline, &model.codec.decode(&gaussian.sample(count, rng)))?,
-        row("memorising sampler", RowKind::Baseline, &model.codec.decode(&memorising.sample(count, rng)))?,
-    ])
+    let generated = row("model", RowKind::Model, generated)?;
+    let real = row("training data", RowKind::Floor, &real)?;
+    let restored = row("decode(encode(reference))", RowKind::Floor, &restored(&head(reference, count)))?;
+    let decoded =
+        |label, codes: Tensor<2>| comparison.row(label, RowKind::Baseline, &model.codec.decode(&codes));
+    let gaussian = decoded("Gaussian codes, decoded", gaussian.sample(count, rng))?;
+    let memorised = decoded("memorising sampler", memorising.sample(count, rng))?;
+    let excess = |row: &Row| row.quality.frechet - restored.quality.frechet;
+    let excess_share = excess(&generated) / excess(&gaussian);
+    Ok(Table { rows: vec![generated, real, restored, gaussian, memorised], excess_share })
 }
 
 /// The samples a run set aside, if they are enough to judge by.
