@@ -52,7 +52,7 @@ mod wasserstein;
 pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
 pub use benchmark::{EntropicBenchmark, Potential};
 pub use bridge::{Affine, GaussianBridge};
-pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
+pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance, frechet_distance_of_samples};
 pub use divergence::{SelfValue, self_value, sinkhorn_divergence};
 pub use energy::{energy_distance, energy_score};
 pub use error::{OtError, Result};

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sbridge_kernels::{AdamStep, gradient_norm};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, MAX_STEPS, Result, require_count, require_positive};
 use crate::net::{Weights, load_weights, weights_of};
 use crate::objective::Objective;
 use crate::rng::Rng;
@@ -59,15 +59,14 @@ impl FitSettings {
     /// # Errors
     /// [`Error::Setting`] for a value outside its range.
     pub fn check(&self) -> Result<()> {
-        for (name, value) in [("steps", self.steps), ("batch_size", self.batch_size)] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, "raise it"));
-            }
-        }
-        if self.batch_size > MAX_BATCH_SIZE {
-            let requirement = format!("at most {MAX_BATCH_SIZE}");
-            return Err(Error::setting("batch_size", requirement, self.batch_size, "128 to 4096 is usual"));
-        }
+        require_count("steps", self.steps, 1..=MAX_STEPS, "1000 to 100000 is usual")?;
+        require_count("batch_size", self.batch_size, 1..=MAX_BATCH_SIZE, "128 to 4096 is usual")?;
+        require_count(
+            "patience",
+            self.patience,
+            0..=1_000_000,
+            "8 of 40 assessments is usual; 0 never stops",
+        )?;
         require_positive("learning_rate", self.learning_rate, "1e-4 to 2e-3 is usual")?;
         require_positive("clip_norm", self.clip_norm, "1 is usual")?;
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {

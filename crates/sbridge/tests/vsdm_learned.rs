@@ -372,6 +372,32 @@ fn densities_are_those_of_gaussians_and_add_up_to_one() {
 }
 
 #[test]
+fn densities_are_those_of_data_with_the_noise_that_is_left() {
+    // A direction thinner than the noise left at t = 0.01, a correlation, and a score that is not symmetric.
+    let law = Gaussian::new(vec![1.0, -2.0], mat![[1.0, 0.006], [0.006, 1e-4]]).unwrap();
+    let drift = LinearDrift::of_score(mat![[0.1, 0.3], [-0.2, -0.4]].as_ref(), vec![0.2, -0.1]);
+    let model = VariationalModel { t_min: 0.01, ..untrained(law.clone(), drift) };
+    let noise = model.noise_left().unwrap();
+    let noised = Gaussian::new(law.mean().to_vec(), law.cov() + &noise).unwrap();
+    let density = |law: &Gaussian| {
+        let rows = law.sample(500, &mut rand_chacha::ChaCha8Rng::seed_from_u64(3)).unwrap();
+        let tensor = from_rows_f64(rows.as_slice(), 2, &device()).cast(sbridge::tensor::DType::F32);
+        let found = model.log_density_of_noised(&tensor, StartLaw::Reached, 20).unwrap();
+        (found, noised.log_density(&rows).unwrap())
+    };
+    let (found, known) = density(&noised);
+    // The flow of Gaussians is exact; states are f32, whose last digit is a thousandth of the thin direction.
+    assert!(found.iter().zip(&known).all(|(found, known)| (found - known).abs() < 0.02));
+    // What clean data would say, which is nearly half a nat too much.
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let flattered = mean(&density(&law).0) - mean(&found);
+    let thin = noise[(1, 1)] / (noise[(1, 1)] + 1e-4);
+    // Two means of 500 squares each: standard errors of √(½/500).
+    assert!((flattered - 0.5 * thin).abs() < 4.5 * (2.0f64 * 0.5 * 2.0 / 500.0).sqrt(), "{flattered}");
+    assert!(thin > 0.9, "{thin}");
+}
+
+#[test]
 fn a_forward_score_at_rest_ends_the_stages() {
     let data = draws(&gaussian(), 5000, 8);
     let settings = VsdmSettings {

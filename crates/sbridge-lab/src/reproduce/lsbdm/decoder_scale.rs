@@ -27,7 +27,7 @@ fn model(scale: f64) -> LatentModel {
     let preconditioned = Parametrisation::Preconditioned;
     LatentModel {
         codec: Codec {
-            scaling: DataScaling { offset: row(0.0), scale: row(1.0), low: row(-1e9), high: row(1e9) },
+            scaling: DataScaling { offset: row(0.0), scale: row(1.0), range: None },
             autoencoder: Autoencoder::identity(DIM),
             normaliser: Normaliser { mean: row(0.0), scale: row(scale) },
         },
