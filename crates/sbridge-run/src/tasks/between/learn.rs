@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use sbridge::Direction;
+use sbridge::coupling::PlanCount;
 use sbridge::latent::{Codec, Normalisation};
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::Tensor;
+use sbridge_report::digits;
 
 use super::{BRIDGE_FILE, doubts, file, judge};
 use crate::data::{autoencoder_kind, common_scaling};
@@ -120,6 +122,13 @@ fn fit_networks(
         let learned = (run.method, alternation.learned());
         file::neural::save(&path, learned, &bridge, (ends.image, &settings.net))?;
         run.forget(&name)?;
+    }
+    let PlanCount { made, unconverged } = alternation.plans();
+    if unconverged > 0 {
+        run.remark(&format!(
+            "{unconverged} of {made} entropic plans had not converged and were used as they were: their masses are not those              of the samples (raise --epsilon, which was {})",
+            digits(epsilon)
+        ));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVarian
 use std::sync::Arc;
 
 use crate::bridge::Direction;
-use crate::coupling::{Coupling, Entropic, Independent, Simulated};
+use crate::coupling::{Coupling, Entropic, Independent, PlanCount, PlanCounter, Simulated};
 use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
@@ -77,6 +77,7 @@ pub struct Alternation {
     /// In units of the frame.
     bridge: NeuralBridge,
     learned: usize,
+    plans: Arc<PlanCounter>,
     rng: Rng,
 }
 
@@ -108,7 +109,7 @@ impl Alternation {
         // Its ε is a square, as in the files of earlier runs.
         let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
-        Ok(Self { settings, ends, image, frame, bridge, learned: 0, rng })
+        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans: Arc::default(), rng })
     }
 
     /// The half-bridge to learn next, if one is left.
@@ -119,6 +120,11 @@ impl Alternation {
     /// Half-bridges learned.
     pub fn learned(&self) -> usize {
         self.learned
+    }
+
+    /// Entropic plans made for starting pairs so far.
+    pub fn plans(&self) -> PlanCount {
+        self.plans.count()
     }
 
     /// The bridge as far as it is learned, in data units.
@@ -242,8 +248,8 @@ impl Alternation {
         Ok(match self.settings.start {
             StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
             StartingPairs::Entropic if is_first => {
-                let coupling =
-                    Entropic::new(source, target, self.bridge.reference.epsilon(), &self.rng.fork("plans"))?;
+                let epsilon = self.bridge.reference.epsilon();
+                let coupling = Entropic::new(source, target, epsilon, self.plans.clone())?;
                 (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
             }
             _ => {
