@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn equal_whole_and_decimal_weights_are_exact() {
-        let equal = Masses::new(&[1.0 / 7.0; 7], &[0.5; 2]).unwrap();
-        assert_eq!(equal, Masses { a: vec![2; 7], b: vec![7; 2], total: 14 });
+        let equal = Masses::new(&[1.0 / 7.0; 7], &[2.0; 2]).unwrap();
+        assert_eq!(equal, Masses { a: vec![4; 7], b: vec![14; 2], total: 28 });
         let decimal = Masses::new(&[0.1, 0.2, 0.3], &[3.0, 3.0]).unwrap();
         assert_eq!(decimal.a[0] + decimal.a[1], decimal.b[0]); // 0.1 + 0.2 is not 0.3 in floating point
     }

@@ -8,7 +8,8 @@
 //! none is repeated. The start fills every row from the columns that are cheapest beside prices taken from the potentials of
 //! a quarter of the points, solved first.
 //!
-//! Tests: complementary slackness; assignment for equal masses; every basis of small problems; the line.
+//! Tests, through the module `transport`: complementary slackness; assignment for equal masses; every basis of small
+//! problems; the line.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
