@@ -59,7 +59,7 @@ pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
 pub use benchmark::{EntropicBenchmark, Potential};
 pub use bridge::{Affine, GaussianBridge};
 pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
-pub use divergence::{SelfValue, self_value, sinkhorn_divergence};
+pub use divergence::{SelfValue, SinkhornDivergence, self_value, self_value_weighted, sinkhorn_divergence};
 pub use energy::{energy_distance, energy_score};
 pub use error::{OtError, Result};
 pub use fidelity::{PrecisionRecall, median_nearest_distance, nearest_neighbour_ratio, precision_recall};

@@ -18,7 +18,7 @@ const MAX_WHOLE: f64 = (1_u64 << 49) as f64;
 const MAX_PLACES: i32 = 9;
 
 /// Relative distance from a whole number that is taken for rounding.
-const WHOLE: f64 = 1e-13;
+const WHOLE: f64 = 2e-15;
 
 /// Weights of both sides in one unit.
 #[derive(Debug, PartialEq)]
