@@ -41,6 +41,7 @@ mod shape;
 mod shown;
 mod source;
 mod suggest;
+mod values;
 mod write;
 
 pub use dataset::Dataset;
@@ -52,7 +53,7 @@ pub use limits::Limits;
 pub use series::{CALENDAR, Clock, Series, SeriesLayout, Step, load_series};
 pub use shape::SampleShape;
 pub use suggest::edit_distance;
-pub use write::{NamedArray, write_csv, write_npy, write_npz, write_png_grid};
+pub use write::{NamedArray, RowWriter, write_csv, write_npy, write_npz, write_png_grid};
 
 /// The result of everything here that can be refused.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;

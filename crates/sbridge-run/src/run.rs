@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sbridge_data::Dataset;
 
-use crate::carry;
+use crate::carry::Carrying;
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
@@ -15,7 +15,7 @@ use crate::page;
 use crate::quality::{Headline, Judgement};
 use crate::samples;
 use crate::settings::{DataConfig, Settings};
-use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Task};
+use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -188,6 +188,19 @@ pub trait AnyRun {
     /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
     /// samples that are carried to no finite place.
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried>;
+
+    /// Samples that come out of carrying those of `input` along `route`.
+    ///
+    /// # Errors
+    /// [`RunError`] if the run carries none, or for an input of another shape.
+    fn carried_count(&self, input: &Dataset, route: &Route) -> Result<usize>;
+
+    /// Carries the samples of `input` along `route` in as little memory as a block of them takes, and hands every block to
+    /// `sink`, in order.
+    ///
+    /// # Errors
+    /// As [`carry`](Self::carry), and what `sink` refuses; also if a stop is asked for.
+    fn carry_in_blocks(&self, input: &Dataset, route: &Route, sink: &mut Sink<'_>) -> Result<()>;
 }
 
 /// A judgement of any task: its table for people, and as JSON.
@@ -269,7 +282,15 @@ impl<T: Task> AnyRun for Run<T> {
     }
 
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
-        carry::carry(self.carrier()?, input, route, &self.device)
+        Carrying::new(self.carrier()?, input, route, (&self.device, &self.context))?.at_once()
+    }
+
+    fn carried_count(&self, input: &Dataset, route: &Route) -> Result<usize> {
+        Ok(Carrying::new(self.carrier()?, input, route, (&self.device, &self.context))?.count())
+    }
+
+    fn carry_in_blocks(&self, input: &Dataset, route: &Route, sink: &mut Sink<'_>) -> Result<()> {
+        Carrying::new(self.carrier()?, input, route, (&self.device, &self.context))?.in_blocks(sink)
     }
 }
 

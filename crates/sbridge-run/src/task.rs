@@ -243,8 +243,11 @@ pub enum Course {
     Path,
     /// The probability flow, without noise.
     Flow,
-    /// The mean of all paths from where it starts.
+    /// The mean of all paths from where it starts, of those of the reference between ends that are joined as the bridge was
+    /// taught: worked out from the drift there, without a path.
     Mean,
+    /// The mean of as many random paths as there are draws.
+    MeanOfPaths,
 }
 
 /// From where to where samples are carried, and how.
@@ -281,6 +284,9 @@ pub struct Carried {
     /// Their states on the way, `[draws × count, size]` each, if they were kept.
     pub paths: Option<Vec<Tensor<2>>>,
 }
+
+/// What is done with a block of samples that were carried, `[block, size]`.
+pub type Sink<'a> = dyn FnMut(&Tensor<2>) -> Result<()> + 'a;
 
 /// A task whose runs carry samples from one side to the other.
 pub trait Carry: Task {

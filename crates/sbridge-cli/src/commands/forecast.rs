@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use sbridge_run::samples::require_other_file;
 use sbridge_run::tasks::forecast::METHOD;
 
 use crate::options::{RunOptions, Setting, toml_string};
@@ -113,6 +114,7 @@ impl ForecastPredict {
         let run = session.registry.open(&self.run, &session.context)?;
         let forecaster = run.forecaster()?;
         let seed = self.seed.unwrap_or(run.manifest().seed);
+        self.input.iter().try_for_each(|input| require_other_file("--out", &self.out, input))?;
         let predicted = forecaster.forecast(self.input.as_deref(), self.samples, seed)?;
         predicted.write(&self.out)?;
         let (first, last) = (&predicted.times[0], &predicted.times[predicted.times.len() - 1]);

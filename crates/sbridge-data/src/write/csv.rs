@@ -1,6 +1,6 @@
 //! Writing tables, one sample per line, no header.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::atomic::write_atomically;
@@ -15,14 +15,17 @@ use crate::Result;
 /// When `values` is not whole rows, or the file cannot be written.
 pub fn write_csv(path: impl AsRef<Path>, values: &[f32], dim: usize) -> Result<()> {
     check_rows(values, dim)?;
-    write_atomically(path.as_ref(), |writer| {
-        for row in values.chunks_exact(dim) {
-            for (column, value) in row.iter().enumerate() {
-                let separator = if column == 0 { "" } else { "," };
-                write!(writer, "{separator}{value}")?;
-            }
-            writeln!(writer)?;
+    write_atomically(path.as_ref(), |writer| write_rows(writer, values, dim))
+}
+
+/// Writes whole rows, a line each.
+pub(super) fn write_rows(writer: &mut impl Write, values: &[f32], dim: usize) -> io::Result<()> {
+    for row in values.chunks_exact(dim) {
+        for (column, value) in row.iter().enumerate() {
+            let separator = if column == 0 { "" } else { "," };
+            write!(writer, "{separator}{value}")?;
         }
-        Ok(())
-    })
+        writeln!(writer)?;
+    }
+    Ok(())
 }

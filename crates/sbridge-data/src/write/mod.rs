@@ -5,11 +5,13 @@ mod csv;
 mod npy;
 mod npz;
 mod png;
+mod rows;
 
 pub use self::csv::write_csv;
 pub use self::npy::write_npy;
 pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
+pub use self::rows::RowWriter;
 
 use crate::{DataError, Result};
 

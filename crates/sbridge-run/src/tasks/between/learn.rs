@@ -1,5 +1,7 @@
 //! A bridge between two data sets, from data to file.
 
+use std::io;
+use std::path::Path;
 use std::time::Instant;
 
 use sbridge::Direction;
@@ -13,7 +15,8 @@ use sbridge_report::digits;
 
 use super::{BRIDGE_FILE, doubts, file, judge};
 use crate::data::{autoencoder_kind, common_scaling};
-use crate::error::Result;
+use crate::error::{Result, RunError};
+use crate::folder::tensorboard::EventWriter;
 use crate::folder::{atomic, metrics};
 use crate::models::bridge::{Ends, PairConfig, PairData, direction_name};
 use crate::models::codec::{self, CodecDescription};
@@ -73,7 +76,7 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
     let (started, rng, context) = (Instant::now(), run.rng(run.method), run.context);
     let _heeding = context.cancel.heed();
     let mut progress: Option<Progress<'_>> = None;
-    let mut log = String::new();
+    let mut log: Vec<(&str, usize, f64)> = Vec::new();
     let mut watch = |direction: Direction, step: usize, loss: f64| {
         let stage = direction_name(direction);
         if step == 1 {
@@ -83,7 +86,7 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
         let shown = progress.get_or_insert_with(|| context.progress(stage, 0, settings.steps));
         shown.loss(step, loss);
         if step.is_multiple_of(metrics::INTERVAL) {
-            log += &metrics::line(stage, step, "loss", loss);
+            log.push((stage, step, loss));
         }
         context.cancel.flow()
     };
@@ -91,8 +94,21 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
     let bridge = LightSb::fit(source, target, run.settings.epsilon, settings, &rng, &mut watch)?;
     drop(progress);
     run.manifest.add_seconds("fit", started.elapsed().as_secs_f64());
-    atomic::write(&run.file("metrics.jsonl"), log.as_bytes())?;
+    let lines: String =
+        log.iter().map(|(stage, step, loss)| metrics::line(stage, *step, "loss", *loss)).collect();
+    atomic::write(&run.file("metrics.jsonl"), lines.as_bytes())?;
+    write_events(run.folder.path(), &log)
+        .map_err(|e| RunError::disk("write an event file in", run.folder.path(), e))?;
     file::light_sb::save(&run.file(BRIDGE_FILE), &bridge)
+}
+
+/// The same losses for TensorBoard.
+fn write_events(folder: &Path, log: &[(&str, usize, f64)]) -> io::Result<()> {
+    let mut events = EventWriter::append(folder)?;
+    for (stage, step, loss) in log {
+        events.scalar(&format!("{stage}/loss"), *step as u64, *loss as f32)?;
+    }
+    events.flush()
 }
 
 /// One half-bridge after the other; what there is after each is kept, and the checkpoint on the way to it is not.
