@@ -1,18 +1,24 @@
 //! Samples in memory: rows of one shape, with labels and the story of where they came from.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::layout::Contents;
+use crate::values::Values;
 use crate::{DataError, ElementType, Result, SampleShape, SourceKind};
 
-/// Samples of one shape, in the units of their source.
+/// Samples of one shape, in the units and the precision of their source.
+///
+/// Networks take [`values`](Dataset::values), which are f32. Distances and moments take
+/// [`values_f64`](Dataset::values_f64), which are those of the source.
 ///
 /// # Shapes
 /// `values` is row-major `[len, shape.size()]`; an image is stored as `[channels, height, width]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     shape: SampleShape,
-    values: Vec<f32>,
+    values: Values,
     labels: Option<Vec<u32>>,
     label_names: Option<Vec<String>>,
     column_names: Option<Vec<String>>,
@@ -29,19 +35,20 @@ impl Dataset {
     /// # Errors
     /// When `values` is not a positive multiple of `shape.size()`.
     pub fn from_values(name: &str, values: Vec<f32>, shape: SampleShape) -> Result<Self> {
-        if values.is_empty() || shape.size() == 0 || !values.len().is_multiple_of(shape.size()) {
-            return Err(DataError::Argument {
-                what: format!(
-                    "{} values are not rows of {} ({} values each)",
-                    values.len(),
-                    shape,
-                    shape.size()
-                ),
-                fix: "give len × shape.size() values, at least one row".to_owned(),
-            });
-        }
+        check_whole_rows(values.len(), shape)?;
         let sha256 = digest_of_values(&values);
         Ok(Self::assemble(Contents::new(shape, values, ElementType::F32), name, SourceKind::Memory, sha256))
+    }
+
+    /// The same from double-precision values, which keep their digits.
+    ///
+    /// # Errors
+    /// As [`Dataset::from_values`].
+    pub fn from_values_f64(name: &str, values: Vec<f64>, shape: SampleShape) -> Result<Self> {
+        check_whole_rows(values.len(), shape)?;
+        let sha256 = digest_of_blocks(&values, |value| value.to_le_bytes());
+        let contents = Contents::new(shape, Values::of_f64(values), ElementType::F64);
+        Ok(Self::assemble(contents, name, SourceKind::Memory, sha256))
     }
 
     /// The same under another name in place of its source.
@@ -75,7 +82,7 @@ impl Dataset {
     /// Whether there are no samples, which happens only after an empty [`Dataset::select`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values.len() == 0
     }
 
     /// The shape of one sample.
@@ -84,25 +91,42 @@ impl Dataset {
         self.shape
     }
 
-    /// All values, row-major `[len, shape.size()]`.
+    /// All values as f32, row-major `[len, shape.size()]`.
     #[must_use]
     pub fn values(&self) -> &[f32] {
-        &self.values
+        self.values.as_f32()
     }
 
-    /// The values of sample `i`.
+    /// All values as the source has them, row-major `[len, shape.size()]`.
+    #[must_use]
+    pub fn values_f64(&self) -> Cow<'_, [f64]> {
+        self.values.as_f64()
+    }
+
+    /// Whether the source has values that f32 does not hold, so that [`values`](Dataset::values) are rounded.
+    #[must_use]
+    pub fn exceeds_f32(&self) -> bool {
+        self.values.is_double()
+    }
+
+    /// All values as the source has them, one by one.
+    pub(crate) fn iter_f64(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+        self.values.iter()
+    }
+
+    /// The values of sample `i` as f32.
     ///
     /// # Panics
     /// When `i` is not below [`Dataset::len`].
     #[must_use]
     pub fn row(&self, i: usize) -> &[f32] {
         let size = self.shape.size();
-        &self.values[i * size..(i + 1) * size]
+        &self.values()[i * size..(i + 1) * size]
     }
 
-    /// The samples, in order.
+    /// The samples as f32, in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
-        self.values.chunks_exact(self.shape.size())
+        self.values().chunks_exact(self.shape.size())
     }
 
     /// The class of every sample, if the source has classes.
@@ -135,7 +159,7 @@ impl Dataset {
         self.kind
     }
 
-    /// The element type of the source, before it became `f32`.
+    /// The element type of the source.
     #[must_use]
     pub fn dtype(&self) -> ElementType {
         self.dtype
@@ -162,10 +186,7 @@ impl Dataset {
     /// When an index is not below [`Dataset::len`].
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
-        let mut values = Vec::with_capacity(indices.len() * self.shape.size());
-        for &i in indices {
-            values.extend_from_slice(self.row(i));
-        }
+        let values = self.values.select(indices, self.shape.size());
         let labels = self.labels.as_ref().map(|labels| indices.iter().map(|&i| labels[i]).collect());
         self.with_rows(values, labels)
     }
@@ -175,7 +196,7 @@ impl Dataset {
     pub fn take(&self, n: usize) -> Self {
         let n = n.min(self.len());
         let labels = self.labels.as_ref().map(|labels| labels[..n].to_vec());
-        self.with_rows(self.values[..n * self.shape.size()].to_vec(), labels)
+        self.with_rows(self.values.slice(0..n * self.shape.size()), labels)
     }
 
     /// The samples whose label is one of `wanted`, in their order.
@@ -217,7 +238,7 @@ impl Dataset {
     #[must_use]
     pub fn value_range(&self) -> (f32, f32) {
         let limits = (f32::INFINITY, f32::NEG_INFINITY);
-        self.values.iter().fold(limits, |(low, high), &value| (low.min(value), high.max(value)))
+        self.values().iter().fold(limits, |(low, high), &value| (low.min(value), high.max(value)))
     }
 
     /// Refuses NaN and infinite values.
@@ -225,19 +246,29 @@ impl Dataset {
     /// # Errors
     /// Names the first such value, its row and its column.
     pub(crate) fn check_finite(&self) -> Result<()> {
-        let Some(at) = self.values.iter().position(|value| !value.is_finite()) else {
+        let is_lost = |value: &f64| !(*value as f32).is_finite();
+        let Some(at) = self.values.iter().position(|value| is_lost(&value)) else {
             return Ok(());
+        };
+        let (row, column) = (at / self.shape.size(), at % self.shape.size());
+        let place = format!("{:e} at row {row}, column {column}, counting from 0", self.values.get(at));
+        let (what, fix) = match self.values.get(at).is_finite() {
+            true => {
+                (place + ", is beyond f32, in which networks are trained", "scale the values to below 3.4e38")
+            }
+            false => (place, "remove or fill them, `inspect` shows where they are"),
         };
         Err(DataError::NonFinite {
             source_name: self.source.clone(),
-            value: self.values[at],
-            row: at / self.shape.size(),
-            column: at % self.shape.size(),
-            count: self.values.iter().filter(|value| !value.is_finite()).count(),
+            what,
+            row,
+            column,
+            count: self.values.iter().filter(is_lost).count(),
+            fix: fix.to_owned(),
         })
     }
 
-    fn with_rows(&self, values: Vec<f32>, labels: Option<Vec<u32>>) -> Self {
+    fn with_rows(&self, values: Values, labels: Option<Vec<u32>>) -> Self {
         Self {
             shape: self.shape,
             values,
@@ -260,11 +291,26 @@ impl Dataset {
 
 /// SHA-256 in hexadecimal of values as little-endian `f32`.
 pub(crate) fn digest_of_values(values: &[f32]) -> String {
+    digest_of_blocks(values, |value| value.to_le_bytes())
+}
+
+/// SHA-256 in hexadecimal of the bytes of all values, a block of them at a time.
+fn digest_of_blocks<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> String {
     let mut hasher = Sha256::new();
     for block in values.chunks(4096) {
-        hasher.update(block.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        hasher.update(block.iter().flat_map(|value| bytes(*value)).collect::<Vec<u8>>());
     }
     hexadecimal(&hasher.finalize())
+}
+
+fn check_whole_rows(count: usize, shape: SampleShape) -> Result<()> {
+    if count > 0 && shape.size() > 0 && count.is_multiple_of(shape.size()) {
+        return Ok(());
+    }
+    Err(DataError::Argument {
+        what: format!("{count} values are not rows of {shape} ({} values each)", shape.size()),
+        fix: "give len × shape.size() values, at least one row".to_owned(),
+    })
 }
 
 /// SHA-256 in hexadecimal of bytes.

@@ -1,14 +1,15 @@
-//! The element types of binary arrays, and how their bytes become `f32`.
+//! The element types of binary arrays, and how their bytes become values.
 //!
-//! Wider types are rounded to the nearest `f32`; [`decode`] counts the integers that this changes,
-//! so that the loss is told and not hidden. An `f64` beyond the range of `f32` becomes infinite and
-//! is then refused by the finite check, never clipped.
+//! Wide types stay `f64` where `f32` would change a value. Integers beyond ±2⁵³ are rounded to the nearest `f64`;
+//! [`decode`] counts those, so that the loss is told and not hidden.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The type of the values as the source stores them, before they became `f32`.
+use crate::values::{Values, fits_single};
+
+/// The type of the values as the source stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementType {
@@ -89,7 +90,7 @@ pub(crate) enum Endian {
 
 /// Values after decoding, and how many integers had to be rounded.
 pub(crate) struct Decoded {
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
     pub(crate) rounded: usize,
 }
 
@@ -97,45 +98,50 @@ impl Decoded {
     /// A sentence about rounding, if there was any.
     pub(crate) fn note(&self) -> Option<String> {
         (self.rounded > 0)
-            .then(|| format!("{} integers beyond ±2²⁴ were rounded to the nearest f32", self.rounded))
+            .then(|| format!("{} integers beyond ±2⁵³ were rounded to the nearest f64", self.rounded))
     }
 }
 
 /// Decodes `bytes`, whose length is a multiple of `dtype.size()`.
 pub(crate) fn decode(bytes: &[u8], dtype: ElementType, endian: Endian) -> Decoded {
     match dtype {
-        ElementType::Bool | ElementType::U8 | ElementType::Text => exact(bytes, |[b]: [u8; 1]| f32::from(b)),
-        ElementType::I8 => exact(bytes, |b| f32::from(i8::from_le_bytes(b))),
-        ElementType::U16 => exact(bytes, |b| f32::from(u16::from_le_bytes(ordered(b, endian)))),
-        ElementType::I16 => exact(bytes, |b| f32::from(i16::from_le_bytes(ordered(b, endian)))),
-        ElementType::F16 => exact(bytes, |b| half_to_f32(u16::from_le_bytes(ordered(b, endian)))),
-        ElementType::F32 => exact(bytes, |b| f32::from_le_bytes(ordered(b, endian))),
-        ElementType::F64 => exact(bytes, |b| f64::from_le_bytes(ordered(b, endian)) as f32),
-        ElementType::U32 => integers(bytes, |b| u32::from_le_bytes(ordered(b, endian)).into()),
-        ElementType::I32 => integers(bytes, |b| i32::from_le_bytes(ordered(b, endian)).into()),
+        ElementType::Bool | ElementType::U8 | ElementType::Text => single(bytes, |[b]: [u8; 1]| f32::from(b)),
+        ElementType::I8 => single(bytes, |b| f32::from(i8::from_le_bytes(b))),
+        ElementType::U16 => single(bytes, |b| f32::from(u16::from_le_bytes(ordered(b, endian)))),
+        ElementType::I16 => single(bytes, |b| f32::from(i16::from_le_bytes(ordered(b, endian)))),
+        ElementType::F16 => single(bytes, |b| half_to_f32(u16::from_le_bytes(ordered(b, endian)))),
+        ElementType::F32 => single(bytes, |b| f32::from_le_bytes(ordered(b, endian))),
+        ElementType::F64 => narrowest(bytes, |b| f64::from_le_bytes(ordered(b, endian))),
+        ElementType::U32 => narrowest(bytes, |b| u32::from_le_bytes(ordered(b, endian)).into()),
+        ElementType::I32 => narrowest(bytes, |b| i32::from_le_bytes(ordered(b, endian)).into()),
         ElementType::U64 => integers(bytes, |b| u64::from_le_bytes(ordered(b, endian)).into()),
         ElementType::I64 => integers(bytes, |b| i64::from_le_bytes(ordered(b, endian)).into()),
     }
 }
 
-fn exact<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Decoded {
+fn single<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Decoded {
     let (elements, _) = bytes.as_chunks::<N>();
-    Decoded { values: elements.iter().map(|b| value(*b)).collect(), rounded: 0 }
+    Decoded { values: elements.iter().map(|b| value(*b)).collect::<Vec<f32>>().into(), rounded: 0 }
 }
 
-fn integers<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> i128) -> Decoded {
-    let mut rounded = 0;
+/// f32 if it holds all values, f64 otherwise; the values are held once only.
+fn narrowest<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Decoded {
     let (elements, _) = bytes.as_chunks::<N>();
-    let values = elements
-        .iter()
-        .map(|b| {
-            let integer = value(*b);
-            let float = integer as f32;
-            rounded += usize::from(float as i128 != integer);
-            float
-        })
-        .collect();
-    Decoded { values, rounded }
+    let values = elements.iter().map(|b| value(*b));
+    let fit = values.clone().all(fits_single);
+    let values = if fit {
+        values.map(|x| x as f32).collect::<Vec<f32>>().into()
+    } else {
+        Values::double(values.collect())
+    };
+    Decoded { values, rounded: 0 }
+}
+
+fn integers<const N: usize>(bytes: &[u8], integer: impl Fn([u8; N]) -> i128) -> Decoded {
+    let (elements, _) = bytes.as_chunks::<N>();
+    let is_rounded = |integer: i128| integer as f64 as i128 != integer;
+    let rounded = elements.iter().filter(|b| is_rounded(integer(**b))).count();
+    Decoded { rounded, ..narrowest(bytes, |b| integer(b) as f64) }
 }
 
 fn ordered<const N: usize>(mut bytes: [u8; N], endian: Endian) -> [u8; N] {
@@ -189,15 +195,21 @@ mod tests {
     }
 
     #[test]
-    fn rounded_integers_are_counted() {
+    fn integers_keep_their_digits_as_far_as_f64_does() {
         let bytes: Vec<u8> = [1i32, 16_777_216, 16_777_217].iter().flat_map(|v| v.to_le_bytes()).collect();
         let decoded = decode(&bytes, ElementType::I32, Endian::Little);
+        assert_eq!((decoded.values.get(2), decoded.rounded), (16_777_217.0, 0));
+        let bytes: Vec<u8> = [1i64, 1 << 53, (1 << 53) + 1].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let decoded = decode(&bytes, ElementType::I64, Endian::Little);
         assert_eq!(decoded.rounded, 1);
         assert!(decoded.note().is_some());
     }
 
     #[test]
-    fn f64_beyond_f32_becomes_infinite_and_is_not_clipped() {
-        assert_eq!(decode(&1e300f64.to_le_bytes(), ElementType::F64, Endian::Little).values, [f32::INFINITY]);
+    fn f64_is_kept_where_f32_would_change_it() {
+        let decoded = |value: f64| decode(&value.to_le_bytes(), ElementType::F64, Endian::Little).values;
+        assert!(!decoded(0.5).is_double() && !decoded(f64::NAN).is_double());
+        assert_eq!(decoded(1_000_000.01).get(0), 1_000_000.01);
+        assert_eq!(decoded(1e300).get(0), 1e300);
     }
 }

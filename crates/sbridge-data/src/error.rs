@@ -61,22 +61,21 @@ pub enum DataError {
         fix: String,
     },
 
-    /// A value is NaN or infinite.
-    #[error(
-        "{source_name}: {value} at row {row}, column {column}, counting from 0 ({count} such values; \
-         remove or fill them, `inspect` shows where they are)"
-    )]
+    /// A value is missing, infinite, or beyond f32.
+    #[error("{source_name}: {what} ({count} such values; {fix})")]
     NonFinite {
         /// The source as the user typed it.
         source_name: String,
-        /// The first value that is not finite.
-        value: f32,
+        /// The first such value and its place, in words.
+        what: String,
         /// Its row, counting from 0.
         row: usize,
         /// Its column within the row, counting from 0.
         column: usize,
-        /// How many values are not finite.
+        /// How many there are.
         count: usize,
+        /// What to do.
+        fix: String,
     },
 
     /// A built-in name, a parameter or a key of an archive that does not exist.

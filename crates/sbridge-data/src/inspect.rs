@@ -13,6 +13,8 @@ use crate::{Dataset, ElementType, SampleShape, SourceKind};
 
 /// How many constant columns are listed.
 const LISTED_COLUMNS: usize = 8;
+/// Steps of f32 within the range of a column, below which it says that digits are lost: about three digits.
+const ENOUGH_STEPS: f64 = 2000.0;
 /// How many classes are listed on the screen; all of them are in the data.
 const LISTED_CLASSES: usize = 40;
 
@@ -32,9 +34,9 @@ pub struct Inspection {
     /// Element type in the source.
     pub dtype: ElementType,
     /// Least finite value; NaN, in JSON null, if there are no finite values.
-    pub min: f32,
+    pub min: f64,
     /// Greatest finite value; NaN, in JSON null, if there are no finite values.
-    pub max: f32,
+    pub max: f64,
     /// Mean of the finite values.
     pub mean: f64,
     /// Standard deviation of the finite values.
@@ -84,7 +86,7 @@ impl Inspection {
     #[must_use]
     pub fn of(data: &Dataset) -> Self {
         let columns = Columns::of(data);
-        let (mean, std) = mean_and_std(data.values());
+        let (mean, std) = mean_and_std(data);
         let (min, max) = columns.range();
         let constant = columns.constant();
         let mut inspection = Self {
@@ -114,29 +116,26 @@ impl Inspection {
 
 /// Least and greatest finite value of every column.
 struct Columns {
-    min: Vec<f32>,
-    max: Vec<f32>,
+    min: Vec<f64>,
+    max: Vec<f64>,
 }
 
 impl Columns {
     fn of(data: &Dataset) -> Self {
         let size = data.shape().size();
-        let mut columns = Self { min: vec![f32::INFINITY; size], max: vec![f32::NEG_INFINITY; size] };
-        for row in data.rows() {
-            for ((min, max), &value) in columns.min.iter_mut().zip(&mut columns.max).zip(row) {
-                if value.is_finite() {
-                    *min = min.min(value);
-                    *max = max.max(value);
-                }
-            }
+        let mut columns = Self { min: vec![f64::INFINITY; size], max: vec![f64::NEG_INFINITY; size] };
+        for (i, value) in data.iter_f64().enumerate().filter(|(_, value)| value.is_finite()) {
+            let column = i % size;
+            columns.min[column] = columns.min[column].min(value);
+            columns.max[column] = columns.max[column].max(value);
         }
         columns
     }
 
-    fn range(&self) -> (f32, f32) {
-        let min = self.min.iter().copied().fold(f32::INFINITY, f32::min);
-        let max = self.max.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if min <= max { (min, max) } else { (f32::NAN, f32::NAN) }
+    fn range(&self) -> (f64, f64) {
+        let min = self.min.iter().copied().fold(f64::INFINITY, f64::min);
+        let max = self.max.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if min <= max { (min, max) } else { (f64::NAN, f64::NAN) }
     }
 
     fn constant(&self) -> Vec<usize> {
@@ -144,17 +143,29 @@ impl Columns {
     }
 
     /// The widest and the narrowest column that is not constant, by range.
-    fn widest_and_narrowest(&self) -> Option<(f32, f32)> {
+    fn widest_and_narrowest(&self) -> Option<(f64, f64)> {
         let widths = self.min.iter().zip(&self.max).map(|(min, max)| max - min).filter(|&width| width > 0.0);
         widths.fold(None, |found, width| {
             let (widest, narrowest) = found.unwrap_or((width, width));
-            Some((f32::max(widest, width), f32::min(narrowest, width)))
+            Some((f64::max(widest, width), f64::min(narrowest, width)))
         })
+    }
+
+    /// The column that f32 keeps least of: the steps of f32 at its values beside its width, if they are too coarse.
+    fn coarsest_in_f32(&self) -> Option<(usize, f64)> {
+        let steps = |column: usize| {
+            let (min, max) = (self.min[column], self.max[column]);
+            let step = f64::from(f32::EPSILON) * min.abs().max(max.abs());
+            (max - min) / step
+        };
+        let coarse = (0..self.min.len()).filter(|&column| self.max[column] > self.min[column]);
+        let coarse = coarse.map(|column| (column, steps(column))).filter(|(_, steps)| *steps < ENOUGH_STEPS);
+        coarse.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 
-fn mean_and_std(values: &[f32]) -> (f64, f64) {
-    let finite = || values.iter().filter(|value| value.is_finite()).map(|&value| f64::from(value));
+fn mean_and_std(data: &Dataset) -> (f64, f64) {
+    let finite = || data.iter_f64().filter(|value| value.is_finite());
     let count = finite().count() as f64;
     let mean = finite().sum::<f64>() / count;
     let variance = finite().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
@@ -162,32 +173,43 @@ fn mean_and_std(values: &[f32]) -> (f64, f64) {
 }
 
 fn non_finite(data: &Dataset) -> Option<NonFinite> {
-    let first = data.values().iter().position(|value| !value.is_finite())?;
+    let first = data.iter_f64().position(|value| !value.is_finite())?;
     let size = data.shape().size();
-    let count = data.values().iter().filter(|value| !value.is_finite()).count();
+    let count = data.iter_f64().filter(|value| !value.is_finite()).count();
     Some(NonFinite { count, row: first / size, column: first % size })
 }
 
 /// A row compared bit by bit, so that NaN equals itself.
-struct Bits<'a>(&'a [f32]);
+struct Bits<'a, T> {
+    row: &'a [T],
+    bits: fn(&T) -> u64,
+}
 
-impl Hash for Bits<'_> {
+impl<T> Hash for Bits<'_, T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| state.write_u32(value.to_bits()));
+        self.row.iter().for_each(|value| state.write_u64((self.bits)(value)));
     }
 }
 
-impl PartialEq for Bits<'_> {
+impl<T> PartialEq for Bits<'_, T> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(a, b)| a.to_bits() == b.to_bits())
+        self.row.iter().map(self.bits).eq(other.row.iter().map(other.bits))
     }
 }
 
-impl Eq for Bits<'_> {}
+impl<T> Eq for Bits<'_, T> {}
+
+fn distinct_rows<T>(values: &[T], size: usize, bits: fn(&T) -> u64) -> usize {
+    values.chunks_exact(size).map(|row| Bits { row, bits }).collect::<HashSet<_>>().len()
+}
 
 fn duplicate_rows(data: &Dataset) -> usize {
-    let distinct: HashSet<Bits> = data.rows().map(Bits).collect();
-    data.len() - distinct.len()
+    let size = data.shape().size();
+    let distinct = match data.exceeds_f32() {
+        true => distinct_rows(&data.values_f64(), size, |value| value.to_bits()),
+        false => distinct_rows(data.values(), size, |value| value.to_bits().into()),
+    };
+    data.len() - distinct
 }
 
 fn class_counts(data: &Dataset) -> Option<Vec<ClassCount>> {
@@ -224,6 +246,15 @@ fn warnings(inspection: &Inspection, columns: &Columns) -> Vec<String> {
                 .push(format!("columns range over {widest:.3e} down to {narrowest:.3e}: standardise them"));
         }
         _ => {}
+    }
+    if let Some((column, steps)) = columns.coarsest_in_f32() {
+        warnings.push(format!(
+            "column {} lies within {:.3e} of {:.6e}, where f32, in which networks are trained, has {steps:.0} steps only: \
+             subtract a number from the column",
+            inspection.column(column),
+            columns.max[column] - columns.min[column],
+            columns.min[column],
+        ));
     }
     warnings
 }

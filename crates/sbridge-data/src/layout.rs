@@ -9,6 +9,7 @@
 
 use crate::element::ElementType;
 use crate::reading::Reading;
+use crate::values::{Arrangement, Values};
 use crate::{Result, SampleShape};
 
 /// Which index runs fastest in memory.
@@ -24,14 +25,14 @@ pub(crate) enum Order {
 pub(crate) struct Array {
     pub(crate) dims: Vec<usize>,
     pub(crate) order: Order,
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
     pub(crate) dtype: ElementType,
 }
 
 /// What a reader hands over: rows of one shape, and what was understood on the way.
 pub(crate) struct Contents {
     pub(crate) shape: SampleShape,
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
     pub(crate) labels: Option<Vec<u32>>,
     pub(crate) label_names: Option<Vec<String>>,
     pub(crate) column_names: Option<Vec<String>>,
@@ -41,7 +42,8 @@ pub(crate) struct Contents {
 
 impl Contents {
     /// Values alone, without labels, names or notes.
-    pub(crate) fn new(shape: SampleShape, values: Vec<f32>, dtype: ElementType) -> Self {
+    pub(crate) fn new(shape: SampleShape, values: impl Into<Values>, dtype: ElementType) -> Self {
+        let values = values.into();
         Self { shape, values, labels: None, label_names: None, column_names: None, dtype, notes: Vec::new() }
     }
 }
@@ -49,8 +51,9 @@ impl Contents {
 /// Arranges an array as samples.
 ///
 /// # Errors
-/// When the rank has no reading as samples.
+/// When the rank has no reading as samples, or values that need f64 pass the limits.
 pub(crate) fn arrange(array: Array, reading: &Reading) -> Result<Contents> {
+    reading.admit_values(&array.values)?;
     let (shape, axes, note) = interpret(&array.dims, reading)?;
     let dtype = array.dtype;
     let values = in_row_order(array, &axes);
@@ -93,14 +96,15 @@ fn is_channel_count(side: usize) -> bool {
 }
 
 /// The values in row-major order of the permuted axes.
-fn in_row_order(array: Array, axes: &[usize]) -> Vec<f32> {
+fn in_row_order(array: Array, axes: &[usize]) -> Values {
     if array.order == Order::C && axes.is_sorted() {
         return array.values;
     }
     let strides = strides(&array.dims, array.order);
-    let dims: Vec<usize> = axes.iter().map(|&axis| array.dims[axis]).collect();
-    let strides: Vec<usize> = axes.iter().map(|&axis| strides[axis]).collect();
-    gather(&array.values, &dims, &strides)
+    array.values.arranged(&Walk {
+        dims: axes.iter().map(|&axis| array.dims[axis]).collect(),
+        strides: axes.iter().map(|&axis| strides[axis]).collect(),
+    })
 }
 
 fn strides(dims: &[usize], order: Order) -> Vec<usize> {
@@ -113,24 +117,32 @@ fn strides(dims: &[usize], order: Order) -> Vec<usize> {
         .collect()
 }
 
-/// Visits every index of `dims`, the last running fastest, and takes the value its strides point to.
-fn gather(values: &[f32], dims: &[usize], strides: &[usize]) -> Vec<f32> {
-    let mut index = vec![0; dims.len()];
-    let mut offset = 0;
-    let mut gathered = Vec::with_capacity(values.len());
-    for _ in 0..values.len() {
-        gathered.push(values[offset]);
-        for axis in (0..dims.len()).rev() {
-            index[axis] += 1;
-            offset += strides[axis];
-            if index[axis] < dims[axis] {
-                break;
+/// A walk through every index of `dims`, the last running fastest, to the values that the strides point to.
+struct Walk {
+    dims: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+impl Arrangement for Walk {
+    fn of<T: Copy>(&self, values: Vec<T>) -> Vec<T> {
+        let Self { dims, strides } = self;
+        let mut index = vec![0; dims.len()];
+        let mut offset = 0;
+        let mut gathered = Vec::with_capacity(values.len());
+        for _ in 0..values.len() {
+            gathered.push(values[offset]);
+            for axis in (0..dims.len()).rev() {
+                index[axis] += 1;
+                offset += strides[axis];
+                if index[axis] < dims[axis] {
+                    break;
+                }
+                offset -= index[axis] * strides[axis];
+                index[axis] = 0;
             }
-            offset -= index[axis] * strides[axis];
-            index[axis] = 0;
         }
+        gathered
     }
-    gathered
 }
 
 #[cfg(test)]
@@ -142,7 +154,7 @@ mod tests {
     fn arranged(dims: &[usize], order: Order) -> Result<Contents> {
         let limits = Limits::default();
         let count: usize = dims.iter().product();
-        let values = (0..count).map(|v| v as f32).collect();
+        let values = (0..count).map(|v| v as f32).collect::<Vec<f32>>().into();
         let array = Array { dims: dims.to_vec(), order, values, dtype: ElementType::F32 };
         arrange(array, &Reading { source: "x", limits: &limits })
     }

@@ -41,6 +41,7 @@ mod shape;
 mod shown;
 mod source;
 mod suggest;
+mod values;
 mod write;
 
 pub use dataset::Dataset;

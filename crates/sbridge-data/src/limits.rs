@@ -11,7 +11,8 @@ const FREE_EXPANSION: u64 = 64 << 20;
 /// neither a damaged header nor a decompression bomb can exhaust the memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of `f32` values after decoding. Default 4 GiB, about 1.4 million 28×28 images.
+    /// Bytes of values after decoding, 4 each, or 8 where f32 does not hold them. Default 4 GiB, about 1.4 million
+    /// 28×28 images.
     pub max_bytes: u64,
 }
 
@@ -24,7 +25,7 @@ impl Default for Limits {
 impl Limits {
     /// Bytes a file may take, plain or decompressed, before decoding.
     ///
-    /// Twice the decoded limit, because the widest element (8 bytes) halves when it is decoded,
+    /// Twice the decoded limit, because the widest element (8 bytes) halves when f32 holds it,
     /// and 64 KiB for headers.
     pub(crate) fn max_file_bytes(&self) -> u64 {
         self.max_bytes.saturating_mul(2).saturating_add(64 << 10)

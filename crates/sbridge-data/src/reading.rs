@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::shown::on_one_line;
+use crate::values::Values;
 use crate::{DataError, Limits, Result};
 
 /// More sides than this are not even listed in a message; NumPy itself stops at 64.
@@ -70,6 +71,19 @@ impl Reading<'_> {
             limit,
             fix: "keep fewer samples, or raise Limits::max_bytes".to_owned(),
         }
+    }
+
+    /// Refuses values that take more than the limits allow.
+    ///
+    /// # Errors
+    /// When they do.
+    pub(crate) fn admit_values(&self, values: &Values) -> Result<()> {
+        let (count, bytes) = (values.len() as u64, values.bytes_each());
+        if count.saturating_mul(bytes) <= self.limits.max_bytes {
+            return Ok(());
+        }
+        Err(self
+            .too_large(format!("there are {count} values of {bytes} bytes or more"), self.limits.max_bytes))
     }
 
     /// The number of values of an array with these sides, if they fit the limits.

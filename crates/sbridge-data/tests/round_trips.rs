@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
+use npyz::WriterBuilder;
 use proptest::prelude::*;
 use sbridge_data::{
     DataError, Limits, SampleShape, SourceKind, inspect, load, load_with, write_csv, write_npy,
@@ -39,6 +40,48 @@ proptest! {
             prop_assert_eq!(set.shape(), SampleShape::Vector { dim });
         }
     }
+}
+
+/// A `.npy` file of f64, by `npyz`, which shares nothing with the reader.
+fn npy_f64(values: &[f64], shape: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().unwrap();
+    writer.extend(values.iter().copied()).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn a_spread_of_a_hundredth_about_a_million_keeps_its_digits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (npy, csv) = (folder.path().join("x.npy"), folder.path().join("x.csv"));
+    let values: Vec<f64> = (0..40).map(|k| 1e6 + 1e-3 * f64::from(k)).collect();
+    fs::write(&npy, npy_f64(&values, &[20, 2])).unwrap();
+    let line = |row: &[f64]| format!("{},{}\n", row[0], row[1]);
+    fs::write(&csv, values.chunks(2).map(line).collect::<String>()).unwrap();
+    for path in [npy, csv] {
+        let set = load(&text(&path)).unwrap();
+        assert!(set.exceeds_f32());
+        assert_eq!(set.values_f64().as_ref(), values);
+        // f32 rounds to sixteenths there.
+        assert_eq!(set.values()[1], 1e6);
+        assert_eq!(set.select(&[3]).values_f64().as_ref(), &values[6..8]);
+        let inspection = inspect(&text(&path)).unwrap();
+        assert_eq!((inspection.constant_columns, inspection.duplicate_rows), (0, 0));
+        assert_eq!((inspection.min, inspection.max), (1e6, 1_000_000.039));
+        assert!(inspection.warnings.iter().any(|warning| warning.contains("steps only")), "{inspection}");
+    }
+}
+
+#[test]
+fn what_f32_holds_is_held_as_f32() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    fs::write(&path, npy_f64(&[0.5, -3.0, 16_777_216.0, 0.25], &[2, 2])).unwrap();
+    let set = load(&text(&path)).unwrap();
+    assert!(!set.exceeds_f32());
+    assert_eq!(set.values(), [0.5, -3.0, 16_777_216.0, 0.25]);
 }
 
 #[test]

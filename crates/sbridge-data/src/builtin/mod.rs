@@ -76,7 +76,7 @@ pub(crate) fn generate(request: &str, reading: &Reading) -> Result<Dataset> {
 
 fn finish(mut contents: Contents, request: &Request, reading: &Reading) -> Dataset {
     contents.notes.push(format!("generated with n = {} and seed = {}", request.count, request.seed));
-    let sha256 = digest_of_values(&contents.values);
+    let sha256 = digest_of_values(contents.values.as_f32());
     Dataset::assemble(contents, reading.source, SourceKind::Builtin, sha256)
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn generate(set: PlaneSet, request: &Request, reading: &Reading) -> R
     reading.admit(&[request.count as u64, 2])?;
     let points: Vec<Point> =
         (0..request.count).into_par_iter().map(|index| set.draw(&mut stream(request.seed, index))).collect();
-    let values = points.iter().flat_map(|(point, _)| *point).collect();
+    let values: Vec<f32> = points.iter().flat_map(|(point, _)| *point).collect();
     let mut contents = Contents::new(SampleShape::Vector { dim: 2 }, values, ElementType::F32);
     contents.labels = set.has_parts().then(|| points.iter().map(|(_, part)| *part).collect());
     Ok(contents)
@@ -141,7 +141,7 @@ mod tests {
         let request = Request { set: 0, count: 4000, seed: 1 };
         let contents = generate(set, &request, &Reading { source: "builtin:…", limits: &limits }).unwrap();
         let labels = contents.labels.unwrap_or(vec![0; 4000]);
-        contents.values.chunks_exact(2).map(|p| [p[0], p[1]]).zip(labels).collect()
+        contents.values.as_f32().chunks_exact(2).map(|p| [p[0], p[1]]).zip(labels).collect()
     }
 
     fn mean(values: impl Iterator<Item = f32>) -> f32 {

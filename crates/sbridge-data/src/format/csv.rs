@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::cell::DecimalMark;
 use super::table::{LabelColumn, Table, TextCell, parse};
 use crate::element::ElementType;
 use crate::layout::Contents;
 use crate::reading::Reading;
 use crate::shown::{listed, shown};
+use crate::values::Arrangement;
 use crate::{Result, SampleShape};
 
 /// Reads samples from the bytes of a table.
@@ -21,6 +23,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
     let table = parse(bytes, label_column, reading)?;
     let mut notes = Vec::new();
     notes.extend(note_on_first_line(&table));
+    notes.extend(notes_on_numbers(&table));
     let index = index_column(&table);
     if let Some(index) = index {
         notes.push(format!("column {} left out: whole numbers without a name, an index", index + 1));
@@ -36,7 +39,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
         ));
     }
     check_numbers(&table, reading)?;
-    let values = chosen(table.values, table.width, &used);
+    let values = table.values.arranged(&Chosen { width: table.width, used: &used });
     let mut contents = Contents::new(SampleShape::Vector { dim: used.len() }, values, ElementType::Text);
     contents.column_names = table.names.map(|names| chosen(names, table.width, &used));
     (contents.labels, contents.label_names) =
@@ -55,14 +58,21 @@ fn note_on_first_line(table: &Table) -> Option<String> {
     match &table.names {
         Some(names) => Some(format!("line 1 read as column names: {}", listed(names))),
         None => {
-            let first = &table.values[..table.width];
-            let counts_up = first.iter().enumerate().all(|(k, &value)| value == k as f32);
+            let counts_up = (0..table.width).all(|k| table.values.get(k) == k as f64);
             (counts_up && table.width > 2).then(|| {
                 "line 1 reads 0, 1, 2, … and is taken as numbers: if these are names, remove the line"
                     .to_owned()
             })
         }
     }
+}
+
+fn notes_on_numbers(table: &Table) -> Vec<String> {
+    let comma = table.mark == DecimalMark::Comma;
+    let sign = if comma { "point" } else { "comma, a blank or the like" };
+    let grouped = (table.grouped > 0)
+        .then(|| format!("{} numbers have a {sign} between thousands: read without it", table.grouped));
+    comma.then(|| "numbers have decimal commas".to_owned()).into_iter().chain(grouped).collect()
 }
 
 fn index_column(table: &Table) -> Option<usize> {
@@ -126,24 +136,23 @@ fn number_the_names(column: &LabelColumn, is_integer: bool) -> Labels {
 }
 
 fn check_numbers(table: &Table, reading: &Reading) -> Result<()> {
-    let Some(TextCell { line, column, text }) = &table.first_text else {
+    let Some(TextCell { line, column, text, kind }) = &table.first_text else {
         return Ok(());
     };
     let name = table.names.as_ref().map(|names| format!(" ({})", shown(&names[*column]))).unwrap_or_default();
-    Err(reading.malformed(
-        format!("line {line}, column {}{name}: '{text}' is not a number", column + 1),
-        fix_for_text(text),
-    ))
+    Err(reading
+        .malformed(format!("line {line}, column {}{name}: '{text}' {}", column + 1, kind.what()), kind.fix()))
 }
 
-fn fix_for_text(text: &str) -> &'static str {
-    let is_number = |word: &str| word.parse::<f32>().is_ok();
-    if is_number(&text.replacen(',', ".", 1)) {
-        "write decimal points, not commas"
-    } else if text.split_whitespace().take(2).filter(|word| is_number(word)).count() == 2 {
-        "separate the numbers by commas, semicolons or tabs, not by spaces"
-    } else {
-        "write a number, leave out the column, or name it 'label' if it holds classes"
+/// The columns in use, of rows of `width` values.
+struct Chosen<'a> {
+    width: usize,
+    used: &'a [usize],
+}
+
+impl Arrangement for Chosen<'_> {
+    fn of<T: Copy>(&self, values: Vec<T>) -> Vec<T> {
+        chosen(values, self.width, self.used)
     }
 }
 
@@ -204,7 +213,7 @@ mod tests {
     #[test]
     fn labels_are_whole_numbers_or_words_but_not_fractions() {
         let contents = read_text("a,label\n0.5,3\n1.5,0\n").unwrap();
-        assert_eq!((contents.values, contents.labels.unwrap()), (vec![0.5, 1.5], vec![3, 0]));
+        assert_eq!((contents.values, contents.labels.unwrap()), (vec![0.5, 1.5].into(), vec![3, 0]));
         let contents = read_text("a,class\n0.5,rose\n1.5,iris\n").unwrap();
         assert_eq!(
             (contents.labels.unwrap(), contents.label_names.unwrap()),
@@ -216,7 +225,7 @@ mod tests {
             (vec![1, 0], vec!["-1".into(), "1".into()])
         );
         let contents = read_text("a,y\n0.5,1.5\n1.5,-1\n").unwrap();
-        assert_eq!((contents.labels, contents.values), (None, vec![0.5, 1.5, 1.5, -1.0]));
+        assert_eq!((contents.labels, contents.values), (None, vec![0.5, 1.5, 1.5, -1.0].into()));
     }
 
     #[test]
@@ -234,11 +243,27 @@ mod tests {
         );
         assert!(refusal("a,b\r\n1,2\r\n3,oops\r\n").contains("line 3, column 2"));
         assert!(refusal("1,2\n3\n").contains("line 2 has 1 cells, but line 1 has 2"));
-        assert!(refusal("1,5;2,5\n3,5;4,5\n").contains("decimal points"));
+        assert!(refusal("1.5;2.5\n3,5;4.5\n").contains("line 2, column 1: '3,5' has a decimal comma"));
+        assert!(refusal("a,b\n3%,4\n").contains("'3%' is a percentage"));
         assert!(refusal("").contains("empty"));
         assert!(refusal("a,b\n").contains("no rows"));
         assert!(refusal("a,label\n1,\n").contains("label of data row 1"));
         assert!(refusal("label\n1\n").contains("no columns"));
+    }
+
+    #[test]
+    fn decimal_commas_and_thousands_are_read_where_the_table_tells_which() {
+        let contents = read_text("x;y\n1,5;2,25\n3,75;4\n").unwrap();
+        assert_eq!(contents.values, [1.5, 2.25, 3.75, 4.0]);
+        assert!(contents.notes.iter().any(|note| note.contains("decimal commas")));
+        let contents = read_text("x,y\n\"1,000.5\",2\n\"12,000\",4\n").unwrap();
+        assert_eq!(contents.values, [1000.5, 2.0, 12000.0, 4.0]);
+        assert!(
+            contents.notes.iter().any(|note| note.contains("2 numbers have a comma")),
+            "{:?}",
+            contents.notes
+        );
+        assert!(refusal("x;y\n1,000;2\n2,500;4\n").contains("no cell tells which"));
     }
 
     #[test]
@@ -253,7 +278,7 @@ mod tests {
     #[test]
     fn missing_cells_are_not_finite_and_not_dropped() {
         let contents = read_text("a,b\n1,\nNA,4\n").unwrap();
-        assert!(contents.values[1].is_nan() && contents.values[2].is_nan());
+        assert!(contents.values.get(1).is_nan() && contents.values.get(2).is_nan());
         assert_eq!(contents.values.len(), 4);
     }
 
@@ -266,12 +291,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_values_are_read_back(rows in 1usize..6, columns in 1usize..6, seed in prop::array::uniform25(-1e6f32..1e6)) {
+        fn written_values_are_read_back(rows in 1usize..6, columns in 1usize..6, seed in prop::array::uniform25(-1e6f64..1e6)) {
             let values = &seed[..rows * columns];
-            let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+            let line = |row: &[f64]| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
             let text: String = values.chunks(columns).map(|row| line(row) + "\n").collect();
             let contents = read_text(&text).unwrap();
-            prop_assert_eq!(contents.values, values);
+            prop_assert_eq!(contents.values.as_f64().to_vec(), values);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::element::{ElementType, Endian, decode};
 use crate::file::read_file;
 use crate::layout::{Array, Contents, Order, arrange};
 use crate::reading::Reading;
+use crate::values::Values;
 
 /// Reads samples, and labels from the sibling file if there is one and it has as many.
 ///
@@ -115,11 +116,10 @@ fn read_labels(path: &Path, count: usize, reading: &Reading) -> Result<Vec<u32>,
 }
 
 /// Values of an integer type as labels, if all of them can be.
-pub(crate) fn as_labels(values: &[f32], dtype: ElementType) -> Option<Vec<u32>> {
-    // Beyond 2²⁴ an f32 no longer tells neighbouring integers apart.
-    let limit = 16_777_216.0;
-    let all_fit = dtype.is_integer() && values.iter().all(|value| (0.0..limit).contains(value));
-    all_fit.then(|| values.iter().map(|&value| value as u32).collect())
+pub(crate) fn as_labels(values: &Values, dtype: ElementType) -> Option<Vec<u32>> {
+    let all_fit =
+        dtype.is_integer() && values.iter().all(|value| (0.0..=f64::from(u32::MAX)).contains(&value));
+    all_fit.then(|| values.iter().map(|value| value as u32).collect())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One reader per format, each from bytes (or a folder) to samples.
 
+pub(crate) mod cell;
 pub(crate) mod csv;
 pub(crate) mod folder;
 pub(crate) mod idx;

@@ -144,7 +144,7 @@ mod tests {
             let values = &seed[..(rows * columns) as usize];
             let contents = read_bytes(&written(values, &[rows, columns], "<f4", npyz::Order::C)).unwrap();
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            prop_assert_eq!(bits(&contents.values), bits(values));
+            prop_assert_eq!(bits(contents.values.as_f32()), bits(values));
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Lines and columns are counted from 1 in every message, as editors count them.
 
+pub(crate) use super::cell::is_missing;
+use super::cell::{Cell, DecimalMark, Evidence, NotANumber};
 use crate::Result;
 use crate::reading::Reading;
 use crate::shown::shown;
+use crate::values::Values;
 
 /// The most columns of a table: what a cell costs beside its number must stay bounded.
 const MAX_COLUMNS: usize = 1 << 20;
@@ -16,13 +19,18 @@ pub(crate) struct Table {
     /// How many columns there are, at least one.
     pub(crate) width: usize,
     /// The numbers, row by row, at least one row; NaN where a cell is missing or text.
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
     /// For each column, whether every cell is written as a whole number.
     pub(crate) is_integer: Vec<bool>,
     /// The first cell outside the labels that is neither a number nor missing.
     pub(crate) first_text: Option<TextCell>,
     /// The column of labels, if the names tell of one.
     pub(crate) labels: Option<LabelColumn>,
+    /// What the fractions of its numbers begin with.
+    pub(crate) mark: DecimalMark,
+    /// How many numbers have their thousands apart.
+    pub(crate) grouped: usize,
+    evidence: Evidence,
 }
 
 /// The column that may hold labels, which need not be numbers.
@@ -40,28 +48,46 @@ pub(crate) struct TextCell {
     pub(crate) line: u64,
     pub(crate) column: usize,
     pub(crate) text: String,
+    pub(crate) kind: NotANumber,
 }
 
 /// Parses a table; `label_column` picks, by the names, the column whose cells are kept as written.
 ///
 /// # Errors
 /// When the text is not UTF-8, a quote is not closed on its line, rows differ in length, the first
-/// line mixes names and numbers, there are too many columns, or no rows of data.
+/// line mixes names and numbers, commas may be of two kinds, there are too many columns, or no rows of data.
 pub(crate) fn parse(
     bytes: &[u8],
     label_column: impl Fn(&[String]) -> Option<usize>,
     reading: &Reading,
 ) -> Result<Table> {
     let text = utf8(bytes, reading)?;
+    let table = read_rows(text, DecimalMark::Point, &label_column, reading)?;
+    match table.evidence.decimal_mark() {
+        Some(DecimalMark::Point) => Ok(table),
+        Some(DecimalMark::Comma) => read_rows(text, DecimalMark::Comma, &label_column, reading),
+        None => Err(reading.malformed(
+            "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
+            "write them without separators between thousands, and with decimal points",
+        )),
+    }
+}
+
+fn read_rows(
+    text: &str,
+    mark: DecimalMark,
+    label_column: impl Fn(&[String]) -> Option<usize>,
+    reading: &Reading,
+) -> Result<Table> {
     let mut rows = Rows::new(text, reading);
     let first = rows
         .next_row()?
         .ok_or_else(|| reading.malformed("the table is empty", "write at least one row of numbers"))?;
     first.check_width(reading)?;
     let cells = first.cells();
-    let names = is_header(&cells, first.line, reading)?.then_some(cells);
+    let names = is_header(&cells, first.line, mark, reading)?.then_some(cells);
     let at = names.as_deref().and_then(label_column);
-    let mut table = Table::new(names, first.record.len(), at);
+    let mut table = Table::new(names, first.record.len(), mark, at);
     if table.names.is_none() {
         table.push(&first, reading)?;
     }
@@ -69,7 +95,7 @@ pub(crate) fn parse(
         row.check_length(&first, reading)?;
         table.push(&row, reading)?;
     }
-    if table.values.is_empty() {
+    if table.values.len() == 0 {
         return Err(
             reading.malformed("the table has a header and no rows", "write at least one row of numbers")
         );
@@ -78,37 +104,43 @@ pub(crate) fn parse(
 }
 
 impl Table {
-    fn new(names: Option<Vec<String>>, width: usize, label_column: Option<usize>) -> Self {
-        let labels = label_column.map(|at| LabelColumn { at, cells: Vec::new(), has_text: false });
-        Self { names, width, values: Vec::new(), is_integer: vec![true; width], first_text: None, labels }
+    fn new(names: Option<Vec<String>>, width: usize, mark: DecimalMark, label_column: Option<usize>) -> Self {
+        Self {
+            names,
+            width,
+            values: Values::new(),
+            is_integer: vec![true; width],
+            first_text: None,
+            labels: label_column.map(|at| LabelColumn { at, cells: Vec::new(), has_text: false }),
+            mark,
+            grouped: 0,
+            evidence: Evidence::default(),
+        }
     }
 
     fn push(&mut self, row: &Row, reading: &Reading) -> Result<()> {
-        for (column, cell) in row.record.iter().enumerate() {
-            let cell = cell.trim();
-            let value = number(cell);
-            self.values.push(value.unwrap_or(f32::NAN));
-            self.is_integer[column] &= is_whole(cell);
+        for (column, text) in row.record.iter().enumerate() {
+            let text = text.trim();
+            let cell = Cell::read(text, self.mark);
+            self.values.push(cell.value().unwrap_or(f64::NAN));
+            self.is_integer[column] &= is_whole(text);
+            self.grouped += usize::from(matches!(cell, Cell::Grouped(_)));
             match &mut self.labels {
-                Some(labels) if labels.at == column => labels.push(cell, value.is_none()),
-                _ if value.is_none() && self.first_text.is_none() => {
-                    self.first_text = Some(TextCell { line: row.line, column, text: shown(cell) });
-                }
-                _ => {}
+                Some(labels) if labels.at == column => labels.push(text, cell.value().is_none()),
+                _ => self.take_in(text, cell, row.line, column),
             }
         }
-        self.check_limit(reading)
+        reading.admit_values(&self.values)
     }
 
-    fn check_limit(&self, reading: &Reading) -> Result<()> {
-        let count = self.values.len() as u64;
-        if count > reading.limits.max_values() {
-            return Err(reading.too_large(
-                format!("the table has at least {count} numbers of 4 bytes"),
-                reading.limits.max_bytes,
-            ));
+    /// Learns from a cell that is no label.
+    fn take_in(&mut self, text: &str, cell: Cell, line: u64, column: usize) {
+        self.evidence.add(text);
+        if let Cell::Other(kind) = cell
+            && self.first_text.is_none()
+        {
+            self.first_text = Some(TextCell { line, column, text: shown(text), kind });
         }
-        Ok(())
     }
 }
 
@@ -247,9 +279,10 @@ fn separator(text: &str) -> u8 {
 /// It does when it holds text; numbers among the names must then be consecutive, as in
 /// `label,0,1,2`. A line `,0,1,2`, with an empty name above an index column, is names as well.
 /// Anything else that mixes text and numbers is more likely a damaged row than a header.
-fn is_header(cells: &[String], line: u64, reading: &Reading) -> Result<bool> {
+fn is_header(cells: &[String], line: u64, mark: DecimalMark, reading: &Reading) -> Result<bool> {
+    let number = |cell: &str| Cell::read(cell, mark).value();
     let text = cells.iter().position(|cell| number(cell).is_none());
-    let numbers: Vec<f32> =
+    let numbers: Vec<f64> =
         cells.iter().filter(|cell| !cell.is_empty()).filter_map(|cell| number(cell)).collect();
     let consecutive = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
     let Some(column) = text else {
@@ -267,17 +300,6 @@ fn is_header(cells: &[String], line: u64, reading: &Reading) -> Result<bool> {
         ),
         "correct the cell, or give every column a name",
     ))
-}
-
-/// A number as written; NaN for the usual marks of a missing value; `None` for other text.
-fn number(cell: &str) -> Option<f32> {
-    let cell = cell.trim();
-    if is_missing(cell) { Some(f32::NAN) } else { cell.parse().ok() }
-}
-
-/// Whether a cell is one of the usual marks of a missing value.
-pub(crate) fn is_missing(cell: &str) -> bool {
-    ["", "na", "n/a", "null", "none"].iter().any(|mark| cell.eq_ignore_ascii_case(mark))
 }
 
 fn is_whole(cell: &str) -> bool {
@@ -320,7 +342,7 @@ mod tests {
         let limits = crate::Limits::default();
         let header = |line: &str| {
             let cells: Vec<String> = line.split(',').map(str::to_owned).collect();
-            is_header(&cells, 1, &Reading { source: "x.csv", limits: &limits })
+            is_header(&cells, 1, DecimalMark::Point, &Reading { source: "x.csv", limits: &limits })
         };
         assert!(header("x,y").unwrap());
         assert!(header(",0,1,2").unwrap());
@@ -328,12 +350,5 @@ mod tests {
         assert!(!header("1,2,3").unwrap());
         assert!(!header("0.5,,nan").unwrap());
         assert!(header("1.5,abc,3").is_err());
-    }
-
-    #[test]
-    fn missing_marks_are_numbers_and_words_are_not() {
-        assert!(number("N/A").unwrap().is_nan() && number(" ").unwrap().is_nan());
-        assert_eq!(number(" -1.5e3 "), Some(-1500.0));
-        assert_eq!(number("1.5 kg"), None);
     }
 }

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn pixels_are_whole_levels_on_a_black_ground() {
         let contents = glyphs(Alphabet::DIGITS_AND_LETTERS, 300);
-        for image in contents.values.chunks_exact(SIDE * SIDE) {
+        for image in contents.values.as_f32().chunks_exact(SIDE * SIDE) {
             assert!(image.iter().all(|v| (0.0..=255.0).contains(v) && v.fract() == 0.0));
             let ink = image.iter().filter(|&&v| v > 0.0).count() as f32 / image.len() as f32;
             // MNIST inks 19 % of its pixels on average; a 1 far fewer, a wide pen on an M far more.
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_border_is_empty() {
-        for image in glyphs(Alphabet::DIGITS_AND_LETTERS, 300).values.chunks_exact(SIDE * SIDE) {
+        for image in glyphs(Alphabet::DIGITS_AND_LETTERS, 300).values.as_f32().chunks_exact(SIDE * SIDE) {
             assert!(image[..SIDE].iter().chain(&image[SIDE * (SIDE - 1)..]).all(|&v| v == 0.0));
         }
     }
@@ -118,7 +118,7 @@ mod tests {
         let labels = train.labels.unwrap();
         let mut means = vec![vec![0.0f32; SIDE * SIDE]; 10];
         let mut counts = [0.0f32; 10];
-        for (image, &label) in train.values.chunks_exact(SIDE * SIDE).zip(&labels).take(700) {
+        for (image, &label) in train.values.as_f32().chunks_exact(SIDE * SIDE).zip(&labels).take(700) {
             counts[label as usize] += 1.0;
             means[label as usize].iter_mut().zip(image).for_each(|(m, v)| *m += v);
         }
@@ -128,7 +128,7 @@ mod tests {
         let nearest = |image: &[f32]| {
             (0..10).min_by(|&a, &b| distance(image, a).total_cmp(&distance(image, b))).unwrap()
         };
-        let test = train.values.chunks_exact(SIDE * SIDE).zip(&labels).skip(700);
+        let test = train.values.as_f32().chunks_exact(SIDE * SIDE).zip(&labels).skip(700);
         let correct = test.filter(|(image, label)| nearest(image) == **label as usize).count();
         // On MNIST this classifier reaches 82 %; chance is 10 %. Varied and legible lies between.
         assert!(correct > 180, "{correct} of 300");
