@@ -59,7 +59,7 @@ impl Found {
         let (values, is_there) = self.placed(&clock, count);
         self.note_gaps(&clock, &is_there, reading)?;
         if matches!(clock.step(), Step::Weekly(_)) {
-            self.notes.push(format!("times are {}", clock.step().to_string().replace("one of ", "")));
+            self.notes.push(format!("times are {}", clock.step()));
         }
         let names = std::mem::take(&mut self.names);
         let (source, sha256) = (reading.source.into(), String::new());

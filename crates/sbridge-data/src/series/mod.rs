@@ -132,6 +132,18 @@ impl Series {
         Self { source: source.to_owned(), ..self }
     }
 
+    /// Those at `columns` only, with more to note.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[must_use]
+    pub fn only(self, columns: &[usize], notes: Vec<String>) -> Self {
+        let names = columns.iter().map(|j| self.names[*j].clone()).collect();
+        let rows = self.values.chunks(self.dim());
+        let values = rows.flat_map(|row| columns.iter().map(move |j| row[*j])).collect();
+        Self { names, values, notes: [self.notes, notes].concat(), ..self }
+    }
+
     /// As the user typed it.
     pub fn source(&self) -> &str {
         &self.source

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::frequency::Frequency;
 use super::week::Week;
 
 pub(super) const DAY: i64 = 86_400;
@@ -28,7 +29,15 @@ impl Step {
     /// The step people write as `H`, `15min`, `D`, `B`, `W`, `M`, `Q` or `Y`, with or without a number before it, as
     /// pandas spells them now or did before.
     pub fn of_name(name: &str) -> Option<Self> {
-        super::frequency::Frequency::of_name(name).ok().map(|frequency| frequency.step)
+        Self::named(name).ok()
+    }
+
+    /// As [`of_name`](Self::of_name).
+    ///
+    /// # Errors
+    /// Words to stand behind the name of what was set: that it must be a step, or may be two.
+    pub fn named(name: &str) -> Result<Self, String> {
+        Frequency::of_name(name).map(|frequency| frequency.step)
     }
 
     /// Whether several rows may lie in one day.
@@ -57,8 +66,8 @@ impl fmt::Display for Step {
                 };
                 counted(f, i64::from(step / of_one), unit)
             }
-            Self::BusinessDays => write!(f, "a day of Monday to Friday"),
-            Self::Weekly(week) => write!(f, "one of {week}"),
+            Self::BusinessDays => write!(f, "Monday to Friday"),
+            Self::Weekly(week) => write!(f, "{week}"),
             Self::Counts(step) => write!(f, "{step} without a calendar"),
         }
     }
@@ -85,7 +94,7 @@ mod tests {
                 "2 weeks",
                 "1 quarter",
                 "1 year",
-                "a day of Monday to Friday",
+                "Monday to Friday",
                 "90 seconds"
             ]
         );

@@ -7,7 +7,7 @@ mod npz;
 mod png;
 
 pub use self::csv::write_csv;
-pub use self::npy::write_npy;
+pub use self::npy::{write_npy, write_npy_f64};
 pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
 
