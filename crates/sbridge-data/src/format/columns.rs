@@ -1,7 +1,7 @@
 //! Rows of cells to columns of numbers: what each holds, and which cells are not numbers.
 
 use super::cell::{Cell, DecimalMark, Evidence, NotANumber};
-use super::header::{self, Below, FirstRow};
+use super::header::{self, Below, FirstRow, is_whole};
 use super::table::{Row, Rows, utf8};
 use crate::Result;
 use crate::reading::Reading;
@@ -293,10 +293,4 @@ impl LabelColumn {
         self.cells.push(text.to_owned());
         self.has_text |= cell.value().is_none();
     }
-}
-
-/// Whether a cell is written in digits alone, perhaps with a sign.
-fn is_whole(cell: &str) -> bool {
-    let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -10,7 +10,7 @@ const YEARS: std::ops::RangeInclusive<f64> = 1800.0..=2200.0;
 
 /// Whether a first row that holds some text is names.
 ///
-/// Numbers among the names must be consecutive, as in `label,0,1,2`, or years that rise. A line `,0,1,2`, with an empty name
+/// Numbers among the names must be whole and consecutive, as in `label,0,1,2`, or years that rise. A line `,0,1,2`, with an empty name
 /// above an index column, is names as well. Anything else that mixes text and numbers is more likely a damaged row than a
 /// header.
 ///
@@ -26,7 +26,8 @@ pub(super) fn holds_names(cells: &[String], line: u64, mark: DecimalMark, readin
         let above_index = cells[0].is_empty() && cells.len() > 1;
         return Ok(above_index && consecutive && numbers.len() == cells.len() - 1 && numbers[0] == 0.0);
     };
-    if consecutive || (are_years(&numbers) && rise(&numbers)) {
+    let written_whole = |cell: &String| cell.is_empty() || number(cell).is_none() || is_whole(cell);
+    if cells.iter().all(written_whole) && (consecutive || (are_years(&numbers) && rise(&numbers))) {
         return Ok(true);
     }
     Err(reading.malformed(
@@ -86,6 +87,12 @@ pub(super) fn of_whole_numbers(first: &[f64], below: Below) -> FirstRow {
     }
 }
 
+/// Whether a cell is written in digits alone, perhaps with a sign.
+pub(super) fn is_whole(cell: &str) -> bool {
+    let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn are_years(numbers: &[f64]) -> bool {
     !numbers.is_empty() && numbers.iter().all(|number| YEARS.contains(number) && number.fract() == 0.0)
 }
@@ -118,6 +125,7 @@ mod tests {
         assert!(!header("1,2,3").unwrap());
         assert!(!header("0.5,,nan").unwrap());
         assert!(header("1.5,abc,3").is_err());
+        assert!(header("1.0,2.0,abc").is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod folder;
 mod header;
 pub(crate) mod idx;
 mod image;
+mod listing;
 pub(crate) mod npy;
 mod npy_header;
 pub(crate) mod npz;
