@@ -26,9 +26,11 @@
 
 mod builtin;
 mod dataset;
+mod doubts;
 mod element;
 mod error;
 mod file;
+mod foreign;
 mod format;
 mod inspect;
 mod kind;
