@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use sbridge_run::forecasts::check_output;
 use sbridge_run::task::Ahead;
 use sbridge_run::tasks::forecast::METHOD;
 
@@ -150,6 +151,8 @@ impl ForecastPredict {
         let run = session.registry.open(&self.run, &session.context)?;
         let forecaster = run.forecaster()?;
         let seed = self.seed.unwrap_or(run.manifest().seed);
+        let read = self.input.as_deref().unwrap_or(&run.manifest().target.source);
+        check_output(&self.out, read, &self.quantiles, self.samples)?;
         let (input, horizon, samples) = (self.input.as_deref(), self.horizon, self.samples);
         let predicted = forecaster.forecast(&Ahead { input, horizon, samples, seed })?;
         let (first, last) = (&predicted.times[0], &predicted.times[predicted.times.len() - 1]);

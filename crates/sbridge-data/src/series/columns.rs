@@ -37,6 +37,8 @@ pub(super) struct Columns<'a> {
     pub(super) names: Vec<String>,
     pub(super) rows: Vec<Row>,
     pub(super) reading: &'a Reading<'a>,
+    /// What was left out of the text.
+    pub(super) notes: Vec<String>,
     layout: &'a SeriesLayout,
     mark: DecimalMark,
 }
@@ -72,7 +74,8 @@ impl<'a> Columns<'a> {
         if rows.is_empty() {
             return Err(reading.malformed("the table has a header and no rows", fix));
         }
-        Ok(Self { names, rows, reading, layout, mark: DecimalMark::Point })
+        let notes = lines.notes();
+        Ok(Self { names, rows, reading, notes, layout, mark: DecimalMark::Point })
     }
 
     pub(super) fn cell(&self, row: usize, column: usize) -> &str {

@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8], layout: &SeriesLayout, told: Told, reading: &Re
 /// One column for every series.
 fn wide(columns: &mut Columns, time: usize, layout: &SeriesLayout, told: Told) -> Result<Found> {
     let times = columns.times(time, None, told)?;
-    let mut notes = Vec::new();
+    let mut notes = columns.notes.clone();
     let rows = once_each(columns, time, &times, &mut notes)?;
     let used = series_columns(columns, time, layout, &mut notes)?;
     columns.learn_decimal_mark(&used, &mut notes)?;
@@ -176,7 +176,7 @@ fn long(
 ) -> Result<Found> {
     let times = columns.times(time, Some(series), told)?;
     let value = value_column(columns, layout.value.as_deref(), [time, series])?;
-    let mut notes = Vec::new();
+    let mut notes = columns.notes.clone();
     columns.learn_decimal_mark(&[value], &mut notes)?;
     let (names, cells) = cells_by_time(columns, [series, value], &times, layout, &mut notes)?;
     if cells.len().saturating_mul(names.len()) as u64 > columns.reading.limits.max_values() {

@@ -22,6 +22,47 @@ pub struct Predicted {
     pub values: Vec<f64>,
 }
 
+/// Refuses what could not be written, before anything is drawn: a file of another ending than `.csv`, `.parquet` or `.npy`,
+/// one that holds what is read, or `levels` that take more than `samples` paths.
+///
+/// # Errors
+/// [`RunError::Input`] for any of these.
+pub fn check_output(out: &Path, read: &str, levels: &[f64], samples: usize) -> Result<()> {
+    if !out.extension().and_then(|end| end.to_str()).is_some_and(|end| ENDINGS.contains(&end)) {
+        return Err(unknown_ending(out));
+    }
+    if let (Ok(a), Ok(b)) = (out.canonicalize(), Path::new(read).canonicalize())
+        && a == b
+    {
+        let problem = "the forecast would be written over the series it goes on from";
+        return Err(RunError::Input(format!("{}: {problem} (give another --out)", out.display())));
+    }
+    levels.iter().try_for_each(|level| check_level(*level, samples))
+}
+
+const ENDINGS: [&str; 3] = ["csv", "parquet", "npy"];
+
+fn unknown_ending(path: &Path) -> RunError {
+    RunError::Input(format!("{}: forecasts are written to .csv, .parquet or .npy", path.display()))
+}
+
+fn check_level(level: f64, samples: usize) -> Result<()> {
+    if !(level > 0.0 && level < 1.0) {
+        let problem = format!("--quantiles must be between 0 and 1, got {level} (0.5 is the median)");
+        return Err(RunError::Input(problem));
+    }
+    if (1.0 - 2.0 * level).abs() <= widest_share(samples) + ROUNDING {
+        return Ok(());
+    }
+    let needed = (1.0 / level.min(1.0 - level) - ROUNDING).ceil() - 1.0;
+    Err(RunError::Input(format!(
+        "the quantile {level} takes {needed} paths, and there are {samples} (raise --samples)"
+    )))
+}
+
+/// What rounding makes of a level.
+const ROUNDING: f64 = 1e-9;
+
 /// Levels of the times after the end of a series.
 pub struct Levels {
     times: Vec<String>,
@@ -51,7 +92,7 @@ impl Predicted {
     /// # Errors
     /// [`RunError::Input`] for a level that is none, or that takes more paths.
     pub fn at_levels(&self, levels: &[f64]) -> Result<Levels> {
-        levels.iter().try_for_each(|level| self.check_level(*level))?;
+        levels.iter().try_for_each(|level| check_level(*level, self.samples))?;
         let places = self.times.len() * self.names.len();
         let outcome = |place: usize| {
             let draws = self.values.iter().skip(place).step_by(places).copied().collect();
@@ -66,23 +107,6 @@ impl Predicted {
                 .for_each(|(k, level)| values[k * places + place] = outcome.level(*level));
         }
         Ok(Levels { times: self.times.clone(), names: self.names.clone(), levels: levels.to_vec(), values })
-    }
-
-    fn check_level(&self, level: f64) -> Result<()> {
-        if !(level > 0.0 && level < 1.0) {
-            return Err(RunError::Input(format!(
-                "--quantiles must be between 0 and 1, got {level} (0.5 is the median)"
-            )));
-        }
-        let share = (1.0 - 2.0 * level).abs();
-        if share <= widest_share(self.samples) + 1e-12 {
-            return Ok(());
-        }
-        let needed = (1.0 / level.min(1.0 - level)).ceil() - 1.0;
-        Err(RunError::Input(format!(
-            "the quantile {level} takes {needed} paths, and there are {} (raise --samples)",
-            self.samples
-        )))
     }
 }
 
@@ -109,10 +133,7 @@ fn write(path: &Path, columns: &Columns<'_>, values: &[f64], shape: &[usize]) ->
         Some("csv") => columns.write_csv(path),
         Some("parquet") => columns.write_parquet(path),
         Some("npy") => Ok(write_npy_f64(path, values, shape)?),
-        _ => {
-            let problem = "forecasts are written to .csv, .parquet or .npy";
-            Err(RunError::Input(format!("{}: {problem}", path.display())))
-        }
+        _ => Err(unknown_ending(path)),
     }
 }
 
