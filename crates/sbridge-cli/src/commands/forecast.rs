@@ -163,7 +163,7 @@ impl ForecastPredict {
             }
             count => {
                 predicted.at_levels(&self.quantiles)?.write(&self.out)?;
-                format!("{count} quantiles of {samples} paths")
+                format!("{count} quantile{} of {samples} paths", if count == 1 { "" } else { "s" })
             }
         };
         println!("{what} from {first} to {last}: {}", self.out.display());

@@ -133,6 +133,13 @@ pub(super) fn written(text: &str) -> Option<WrittenTime> {
     Some(WrittenTime { date, seconds, has_fraction, offset })
 }
 
+/// The letters that a time ends with where they name a zone, as `CET`, which several places may share.
+pub(super) fn zone_in_letters(text: &str) -> Option<&str> {
+    let (time, letters) = text.rsplit_once(' ')?;
+    let is_name = (2..=5).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_uppercase());
+    (is_name && written(time).is_some()).then_some(letters)
+}
+
 /// Where the time of day begins: at what stands before its first colon, or at a `T` or space before an hour alone.
 fn time_of_day_at(text: &str) -> Option<usize> {
     let digits_before = |end: usize| text[..end].trim_end_matches(|c: char| c.is_ascii_digit()).len();
@@ -174,6 +181,8 @@ fn time_of_day(text: &str) -> Option<(i64, bool)> {
 
 /// What stands before `Z`, `UTC` or an offset as `+02:00`, and the offset in seconds.
 fn without_offset(text: &str) -> Option<(&str, Option<i32>)> {
+    // Java writes the place behind the offset.
+    let text = text.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')).map_or(text, |(rest, _)| rest);
     let Some(colon) = text.find(':') else { return Some((text, None)) };
     for mark in ["Z", "z", " UTC", " GMT"] {
         if let Some(rest) = text.strip_suffix(mark) {
@@ -383,6 +392,7 @@ mod tests {
         assert_eq!(of("1/1/2022 12:30 p.m."), (45_000, false, None));
         assert_eq!(of("2022-01-01 01:00:00-03:30"), (3600, false, Some(-12_600)));
         assert_eq!(of("2022-01-01 01:00+0530"), (3600, false, Some(19_800)));
+        assert_eq!(of("2022-01-01T01:00:00+01:00[Europe/Berlin]"), (3600, false, Some(3600)));
         assert_eq!(of("2022-01-01 24:00"), (86_400, false, None));
         assert_eq!(of("2022-01-01T07"), (25_200, false, None));
         assert_eq!(of("Sat Jan 1 2022 07:00 UTC"), (25_200, false, Some(0)));

@@ -112,6 +112,9 @@ impl Series {
             times::read(&[start], None, Told::default()).ok().filter(|times| times.scale != Scale::Counts);
         let times =
             times.ok_or_else(|| wrong(format!("{start:?} is not a date"), "write it as 2024-01-31"))?;
+        if !step.leads_on() {
+            return Err(wrong(format!("a step of {step} leads nowhere"), "give one of at least 1"));
+        }
         if names.is_empty() || values.is_empty() || !values.len().is_multiple_of(names.len()) {
             let found = format!("{} values are not rows of {} series", values.len(), names.len());
             return Err(wrong(found, "give times × series values, at least one row"));

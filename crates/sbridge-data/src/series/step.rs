@@ -40,6 +40,15 @@ impl Step {
         Frequency::of_name(name).map(|frequency| frequency.step)
     }
 
+    /// Whether it leads on, and not back or nowhere.
+    pub fn leads_on(&self) -> bool {
+        match self {
+            Self::Seconds(step) | Self::Counts(step) => *step > 0,
+            Self::Months(step) => *step > 0,
+            Self::BusinessDays | Self::Weekly(_) => true,
+        }
+    }
+
     /// Whether several rows may lie in one day.
     pub(super) fn is_within_a_day(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::assemble::{Found, TimedRow, place_of, quoted};
 use super::columns::Columns;
-use super::scale::{Notation, Scale};
+use super::scale::Scale;
 use super::times::{Times, Told};
 use super::zone::Zone;
 use super::{Series, SeriesLayout, daylight};
@@ -110,7 +110,7 @@ fn clash(columns: &Columns, time: usize, times: &Times, clashes: &[[usize; 2]]) 
     {
         return columns.reading.malformed(what, daylight::FIX);
     }
-    let at = times.scale.label(times.stamps[a], Notation::DateAndTime);
+    let at = times.label(a);
     let [first, second] = [a, b].map(|row| columns.rows[row].line);
     let what = format!("lines {first} and {second} have the same time {at}");
     let fix = match telling(columns, time, times) {
@@ -241,7 +241,7 @@ fn clash_within(columns: &Columns, times: &Times, name: &str, [a, b]: [usize; 2]
     {
         return columns.reading.malformed(format!("of '{}' {what}", shown(name)), daylight::FIX);
     }
-    let at = times.scale.label(stamp, Notation::DateAndTime);
+    let at = times.label(a);
     let [first, second] = [a, b].map(|row| columns.rows[row].line);
     columns.reading.malformed(
         format!("lines {first} and {second} both give '{}' at {at}", shown(name)),

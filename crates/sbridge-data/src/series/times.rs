@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::date::{DateOrder, ThreeNumbers, WrittenDate, WrittenTime, seconds_of, written};
+use super::date::{DateOrder, ThreeNumbers, WrittenDate, WrittenTime, seconds_of, written, zone_in_letters};
 use super::epoch::numbered;
 use super::fitting::fitted;
 use super::scale::{Notation, Scale};
@@ -20,6 +20,14 @@ pub(super) struct Times {
     pub(super) scale: Scale,
     pub(super) notation: Notation,
     pub(super) notes: Vec<String>,
+}
+
+impl Times {
+    /// Time number `at` as people write it.
+    pub(super) fn label(&self, at: usize) -> String {
+        let are_days = self.stamps.iter().all(|stamp| stamp % DAY == 0);
+        self.scale.label(self.stamps[at], if are_days { Notation::Date } else { Notation::DateAndTime })
+    }
 }
 
 /// What a user says of times beside what stands in the file.
@@ -89,6 +97,11 @@ fn parse(k: usize, cell: &str) -> Result<WrittenTime, Refused> {
             "count them with a column of whole numbers, such as milliseconds, and name it with --time",
         )),
         Some(time) => Ok(time),
+        None if zone_in_letters(cell).is_some() => Err(Refused::at(
+            k,
+            format!("'{}' names its zone by letters that several places share", shown(cell)),
+            "write the offset instead, as +01:00, or leave the letters out and name the place with --zone",
+        )),
         None if cell.is_empty() => {
             Err(Refused::at(k, "there is no time".into(), "write it, or remove the line"))
         }
@@ -123,13 +136,13 @@ fn days(
             _ => None,
         })
         .collect();
-    let order = match numbers.first() {
-        None => DateOrder::YearFirst,
+    let (order, why) = match numbers.first() {
+        None => (DateOrder::YearFirst, ""),
         Some(_) => order_of(cells, parsed, &numbers, told)?,
     };
     if let Some((k, three)) = numbers.first() {
         let day = three.day(order).map_or(String::new(), |day| day.to_string());
-        notes.push(format!("dates are read {}: '{}' is {day}", order.name(), shown(cells[*k])));
+        notes.push(format!("dates are read {}{why}: '{}' is {day}", order.name(), shown(cells[*k])));
     }
     let midnight = |(k, time): (usize, &WrittenTime)| {
         let far = || Refused::at(k, format!("'{}' is too far from now", shown(cells[k])), "correct the year");
@@ -145,13 +158,13 @@ fn day_of(time: &WrittenTime, order: DateOrder) -> Option<NaiveDate> {
     }
 }
 
-/// The only order in which all dates are days, or else the only one in which they are regular.
+/// The only order in which all dates are days, or else the only one in which they are regular, and words on that.
 fn order_of(
     cells: &[&str],
     parsed: &[WrittenTime],
     numbers: &[(usize, ThreeNumbers)],
     told: Option<DateOrder>,
-) -> Result<DateOrder, Refused> {
+) -> Result<(DateOrder, &'static str), Refused> {
     let (first, three) = numbers[0];
     let asked: Vec<DateOrder> = told.map_or(DateOrder::ALL.to_vec(), |order| vec![order]);
     let is_possible = |order: &DateOrder| numbers.iter().all(|(_, three)| three.day(*order).is_some());
@@ -160,7 +173,7 @@ fn order_of(
     let dotted = three.separator == '.' && !three.is_short() && possible.contains(&DateOrder::DayFirst);
     let named = three.separator == 'M' && possible.contains(&DateOrder::DayFirst);
     if dotted || named {
-        return Ok(DateOrder::DayFirst);
+        return Ok((DateOrder::DayFirst, ""));
     }
     if possible.is_empty() {
         return Err(impossible(cells, numbers, told));
@@ -168,7 +181,8 @@ fn order_of(
     let regular: Vec<DateOrder> =
         possible.iter().copied().filter(|order| is_regular(parsed, *order)).collect();
     match (&possible[..], &regular[..]) {
-        ([order], _) | (_, [order]) => Ok(*order),
+        ([order], _) => Ok((*order, "")),
+        (_, [order]) => Ok((*order, ", the only order in which they are regular")),
         _ => Err(Refused::at(
             first,
             format!("'{}' may be {}", shown(cells[first]), readings(&three, &possible)),
@@ -336,7 +350,7 @@ mod tests {
             (0..30).map(|k| format!("01/{:02}/{}", k % 12 + 1, 2022 + k / 12)).collect();
         let firsts: Vec<&str> = firsts.iter().map(String::as_str).collect();
         let times = of(&firsts).unwrap();
-        assert!(times.notes[0].contains("day-first: '01/01/2022'"), "{:?}", times.notes);
+        assert!(times.notes[0].contains("day-first, the only order in which they are regular"), "{:?}", times.notes);
         let open = refusal(&["01/02/2022", "01/03/2022", "01/04/2022"]);
         assert!(
             open.contains("'01/02/2022' may be 2022-02-01 or 2022-01-02 (say which with --dates day-first"),
@@ -401,6 +415,7 @@ mod tests {
     fn what_is_no_time_is_named() {
         assert!(refusal(&["2022-01-01", "yesterday"]).starts_with("Some(1): 'yesterday' is no time"));
         assert!(refusal(&["2022-01-01", ""]).contains("there is no time"));
+        assert!(refusal(&["2022-01-01 00:00 CET"]).contains("names its zone by letters"));
         assert!(refusal(&["2022-01-01 00:00:00.5", "2022-01-01 00:00:01"]).contains("part of a second"));
         assert!(refusal(&["2022-01-01", "31/31/2022"]).contains("'31/31/2022' is no date"));
     }

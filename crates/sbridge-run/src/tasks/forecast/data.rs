@@ -227,9 +227,9 @@ fn moving(series: Series, learned: usize) -> Result<Series> {
         }
     };
     if still.len() == dim {
-        let all = if dim == 1 { String::new() } else { format!(", and so are the {} others", dim - 1) };
+        let none = if dim == 1 { String::new() } else { format!("none of {dim} series moves, ") };
         return Err(RunError::Input(format!(
-            "{}: {}{all}: there is nothing to learn (give series that move)",
+            "{}: {none}{}: there is nothing to learn (give series that move)",
             series.source(),
             why(still[0])
         )));

@@ -66,6 +66,7 @@ pub fn load(
             if past.spread.len() != dim
                 || past.names.len() != dim
                 || past.bounds.as_ref().is_some_and(|bounds| bounds.dim() != dim)
+                || past.step.as_ref().is_some_and(|step| !step.leads_on())
                 || past.features != CALENDAR
                 || !has_context
             {

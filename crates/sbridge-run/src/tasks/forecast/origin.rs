@@ -103,3 +103,49 @@ pub(super) fn stillness(series: &Series) -> Vec<String> {
     };
     (0..dim).filter_map(since).map(said).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use sbridge_data::Step;
+
+    /// Two series of `times` days, the second known until row `end`.
+    fn series(times: usize, end: usize) -> Series {
+        let value = |k: usize| [k as f64, if k < end { -(k as f64) } else { f64::NAN }];
+        let values = (0..times).flat_map(value).collect();
+        Series::from_values(vec!["a".into(), "b".into()], "2024-01-01", Step::Seconds(86_400), values)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_forecast_starts_where_the_first_series_ends() {
+        let series = series(30, 26);
+        let origin = origins(&series, &[30], [5, 3], None).unwrap().remove(0);
+        assert_eq!(origin.past[8..], [25.0, -25.0]);
+        assert_eq!((origin.since.len(), origin.calendar.len()), (8, 4 + 3));
+        assert!(origin.since.chunks(2).zip(26..).all(|(row, k)| row[0] == f64::from(k) && row[1].is_nan()));
+        let earlier = origins(&series, &[20, 30], [5, 3], None).unwrap();
+        assert_eq!(earlier[0].past[8..], [15.0, -15.0], "gaps of equal length");
+        assert_eq!(earlier[0].since, [16.0, -16.0, 17.0, -17.0, 18.0, -18.0, 19.0, -19.0]);
+        assert_eq!(endings(&series).len(), 1);
+        assert!(endings(&series)[0].contains("series 'b' ends at 2024-01-26, 4 times before the end"));
+    }
+
+    #[test]
+    fn a_series_that_ended_too_long_ago_is_named() {
+        let refused =
+            |times, end, row| origins(&series(times, end), &[row], [5, 3], None).unwrap_err().to_string();
+        let long_ago = refused(700, 100, 700);
+        assert!(long_ago.contains("series 'b' of memory ends at 2024-04-09, 600 times before"), "{long_ago}");
+        assert!(refused(30, 3, 30).contains("--drop"), "before there is a past");
+    }
+
+    #[test]
+    fn a_series_that_stands_still_is_doubted() {
+        let values: Vec<f64> = (0..100).map(|k| if k < 70 { f64::from(k % 3) } else { 0.0 }).collect();
+        let series =
+            Series::from_values(vec!["a".into()], "2024-01-01", Step::Seconds(86_400), values).unwrap();
+        assert!(stillness(&series)[0].contains("has been 0 since 2024-03-10"), "{:?}", stillness(&series));
+    }
+}

@@ -25,6 +25,9 @@ const NAIVE_PATHS: usize = 1000;
 /// Such paths at least.
 const LEAST_NAIVE_PATHS: usize = 50;
 
+/// Naive forecasts, at most.
+const NAIVE_FORECASTS: usize = 4;
+
 /// Naive forecasts that are laws, and not one path.
 pub(super) const NAIVE_LAWS: usize = 2;
 
@@ -162,8 +165,9 @@ impl<'a> Judge<'a> {
             (self.data.series.dim(), self.config.horizon, self.data.history.values());
         let season = self.data.series.clock().season();
         let drawn = naive_paths(self.config, dim);
+        let (progress, judged) = (self.context.progress("judge", 0, NAIVE_FORECASTS), AtomicUsize::new(0));
         let row_of = |name: &str, forecast: &mut dyn FnMut(&[f64], usize) -> Paths| {
-            let _progress = self.context.progress(&format!("judge {name}"), 0, 1);
+            progress.at(judged.fetch_add(1, Ordering::Relaxed), name);
             let after = |window: &Window| {
                 let paths = forecast(&window.known_past(dim), horizon);
                 paths.into_iter().map(|path| self.data.bounded(path)).collect()
@@ -184,6 +188,7 @@ impl<'a> Judge<'a> {
             let mut rng = self.rng.fork(name);
             rows.push(row_of(name, &mut |past, horizon| law.paths(past, horizon, drawn, &mut rng))?);
         }
+        progress.at(NAIVE_FORECASTS, "");
         Ok(rows)
     }
 
