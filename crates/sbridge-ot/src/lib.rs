@@ -69,7 +69,7 @@ pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
 pub use prior_bridge::PriorBridge;
-pub use scores::{Outcome, crps};
+pub use scores::{Outcome, crps, widest_share};
 pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_weighted};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
 pub use transport::{MAX_COSTS, TransportPlan, optimal_plan};

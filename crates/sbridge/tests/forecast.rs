@@ -29,7 +29,7 @@ fn momentum(count: usize, rng: &mut Rng) -> Vec<f64> {
 fn a_step_is_forecast_from_the_one_before() {
     let mut rng = Rng::new(1);
     let values = momentum(4000, &mut rng);
-    let history = Arc::new(History::new(1, values, vec![0.0; 4000]).unwrap());
+    let history = Arc::new(History::new(1, values, vec![0.0; 4000], &rng.fork("gaps")).unwrap());
     let context = 8;
     let net = ForecastNetSettings { width: 16, summary: 16 };
     let pasts = Pasts::new(history.clone(), context, (context..4000).collect(), net, &device());
@@ -51,7 +51,7 @@ fn a_step_is_forecast_from_the_one_before() {
             Some(*at)
         }));
         let last = past[context - 1];
-        let origin = Origin { past, calendar: vec![vec![0.0]] };
+        let origin = Origin { past, since: vec![], calendar: vec![vec![0.0]] };
         let paths = forecaster.sample(&[origin], 4000, &FlowSettings::default(), &Rng::new(5)).unwrap();
         let mean = paths.iter().sum::<f64>() / 4000.0 - last;
         let deviation = (paths.iter().map(|x| (x - last - mean).powi(2)).sum::<f64>() / 4000.0).sqrt();
@@ -74,7 +74,7 @@ fn a_model_that_learned_nothing_is_a_random_walk() {
         })
         .flatten()
         .collect();
-    let history = Arc::new(History::new(2, walk, vec![0.0; 2000]).unwrap());
+    let history = Arc::new(History::new(2, walk, vec![0.0; 2000], &rng.fork("gaps")).unwrap());
     let net = ForecastNetSettings { width: 8, summary: 8 };
     let pasts = Pasts::new(history.clone(), 16, (16..2000).collect(), net, &device());
     let vsdm = Vsdm::new(pasts, VsdmSettings::default(), rng.fork("fit")).unwrap();
@@ -82,6 +82,7 @@ fn a_model_that_learned_nothing_is_a_random_walk() {
     let forecaster = Forecaster { model, spread: history.spread().to_vec(), context: 16 };
     let origin = Origin {
         past: (0..16).flat_map(|k| [k as f64, -(k as f64)]).collect(),
+        since: vec![],
         calendar: vec![vec![0.0]; 9],
     };
     let sampler = FlowSettings { steps: 1, ..FlowSettings::default() };
@@ -92,6 +93,20 @@ fn a_model_that_learned_nothing_is_a_random_walk() {
     // The past moves by one a time, so scales start at one; nine steps of scales that wander a little with what is drawn.
     // 4.5 standard errors of a variance are a seventh, and the moments of the steps err by as much in all.
     for (found, known) in variances.into_iter().zip([9.0, 9.0, 5.4]) {
+        assert!((found - known).abs() < 0.3 * known, "{variances:?}");
+    }
+
+    // The second ended nine times before the first: of it nine steps and one are drawn, of the first one from its last value.
+    let since = (16..25).flat_map(|k| [k as f64, f64::NAN]).collect();
+    let past = (0..16).flat_map(|k| [k as f64, -(k as f64)]).collect();
+    let origin = Origin { past, since, calendar: vec![vec![0.0]; 10] };
+    let paths = forecaster.sample(&[origin], 2000, &sampler, &Rng::new(6)).unwrap();
+    assert_eq!(paths.len(), 2 * 2000);
+    let second = |at: usize, from: f64| {
+        paths.chunks_exact(2).map(|path| (path[at] - from).powi(2)).sum::<f64>() / 2000.0
+    };
+    let variances = [second(0, 24.0), second(1, -15.0)];
+    for (found, known) in variances.into_iter().zip([1.0, 10.0]) {
         assert!((found - known).abs() < 0.3 * known, "{variances:?}");
     }
 }
