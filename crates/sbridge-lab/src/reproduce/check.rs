@@ -51,6 +51,8 @@ pub struct Control {
     pub what: String,
     /// What was measured of it.
     pub measured: f64,
+    /// Whether the check refuses it, as it must.
+    pub refused: bool,
 }
 
 /// A number, and that of its control.
@@ -62,7 +64,8 @@ pub(super) struct Beside {
 impl Estimate {
     /// Beside `measured`, which is of something wrong: `what` says how.
     pub(super) fn beside(self, what: impl Into<String>, measured: impl Into<Self>) -> Beside {
-        Beside { found: self, control: Control { what: what.into(), measured: measured.into().measured } }
+        let control = Control { what: what.into(), measured: measured.into().measured, refused: false };
+        Beside { found: self, control }
     }
 }
 
@@ -113,12 +116,13 @@ pub enum Verdict {
 
 impl Check {
     fn new(quantity: String, beside: Beside, expected: Expected) -> Self {
-        let Beside { found, control } = beside;
-        let control_fails = control.measured.is_finite() && !expected.admits(control.measured);
-        let verdict = match expected.admits(found.measured) {
-            false => Verdict::Fail,
-            true if control_fails => Verdict::Pass,
-            true => Verdict::ControlPasses,
+        let Beside { found, mut control } = beside;
+        // What is no number was not measured, and refuses nothing.
+        control.refused = control.measured.is_finite() && !expected.admits(control.measured);
+        let verdict = match (expected.admits(found.measured), control.refused) {
+            (false, _) => Verdict::Fail,
+            (true, true) => Verdict::Pass,
+            (true, false) => Verdict::ControlPasses,
         };
         Self { quantity, found, expected, used: expected.used(found.measured), control, verdict }
     }
@@ -200,9 +204,14 @@ mod tests {
     }
 
     #[test]
+    fn a_control_is_refused_whatever_was_measured() {
+        let refused = |measured| study(measured, 3.0).checks.iter().all(|check| check.control.refused);
+        assert!(refused(1.0) && refused(9.0));
+    }
+
+    #[test]
     fn a_check_whose_control_passes_does_not_pass() {
         assert_eq!(verdicts(1.1, 1.1), [Verdict::ControlPasses; 2]);
-        // What is no number was not measured.
         assert_eq!(verdicts(1.1, f64::NAN), [Verdict::ControlPasses; 2]);
     }
 

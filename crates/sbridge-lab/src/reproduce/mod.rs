@@ -18,8 +18,8 @@ use std::time::Instant;
 use sbridge::rng::Rng;
 use serde::Serialize;
 
-use check::{dashed, dots, line};
 pub use check::{Check, Control, Expected, Study, Verdict};
+use check::{dashed, dots, line};
 pub use statistics::Estimate;
 use statistics::{Sweep, mean};
 use table::Tally;

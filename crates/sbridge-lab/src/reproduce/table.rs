@@ -30,13 +30,11 @@ fn verdict(check: &Check) -> String {
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&digits(self.measured))?;
-        if let Some(error) = self.standard_error {
-            write!(f, " ({})", digits(error))?;
-        }
-        match self.interval {
-            Some([low, high]) => write!(f, " [{}, {}]", digits(low), digits(high)),
-            None => Ok(()),
+        let measured = digits(self.measured);
+        match (self.interval, self.standard_error) {
+            (Some([low, high]), _) => f.pad(&format!("{measured} [{}, {}]", digits(low), digits(high))),
+            (None, Some(error)) => f.pad(&format!("{measured} ({})", digits(error))),
+            (None, None) => f.pad(&measured),
         }
     }
 }
@@ -69,7 +67,7 @@ impl Tally {
         let mut tally = Self::default();
         for check in checks {
             let passed = usize::from(check.passed());
-            tally.controls_passed += usize::from(check.verdict == Verdict::ControlPasses);
+            tally.controls_passed += usize::from(!check.control.refused);
             if let Some(used) = check.used {
                 (tally.bounds, tally.held) = (tally.bounds + 1, tally.held + passed);
                 tally.most_used = tally.most_used.max(used);
@@ -126,12 +124,12 @@ impl fmt::Display for Study {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [measured, expected, count, control, verdict] = COLUMNS;
         write!(f, "{} ({:.1} s)", self.title, self.seconds)?;
-        write!(f, "\n  {:58} {measured:>18}  {expected:17} {count:>6}  {verdict:22} {control}", "")?;
+        write!(f, "\n  {:58} {measured:>25}  {expected:19} {count:>6}  {verdict:22} {control}", "")?;
         for check in &self.checks {
             let [measured, expected, count, control, verdict] = cells(check);
             write!(
                 f,
-                "\n  {:58} {measured:>18}  {expected:17} {count:>6}  {verdict:22} {control}",
+                "\n  {:58} {measured:>25}  {expected:19} {count:>6}  {verdict:22} {control}",
                 check.quantity
             )?;
         }

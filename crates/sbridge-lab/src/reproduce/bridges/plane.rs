@@ -242,7 +242,8 @@ impl Laws<'_> {
         let truth = points(&self.target(count, part + 1))?;
         let floor = wasserstein2(&points(&self.target(count, part + 2))?, &truth)?.powi(2);
         let squares = |bridge: &NeuralBridge| -> Result<Squares> {
-            let carried = bridge.transport(Direction::Forward, &start, &mut rng.fork(&format!("carried {k}")));
+            let carried =
+                bridge.transport(Direction::Forward, &start, &mut rng.fork(&format!("carried {k}")));
             Ok(Squares { w2: wasserstein2(&points(&carried)?, &truth)?.powi(2), floor })
         };
         let [learned, untrained] = bridges.map(squares);

@@ -16,8 +16,8 @@ const AMBIENT: usize = 6;
 const ROUNDING: f64 = 1.0 + 1e-4;
 
 /// What the control's reconstructions are moved by, farther than any bound here reaches.
-const SPOILED: f64 = 20.0;
-const CONTROL: &str = "reconstruction moved by 20";
+const SPOILED: f64 = 200.0;
+const CONTROL: &str = "reconstruction moved by 200";
 
 /// `rows` moved by `length` along `direction`.
 fn moved(rows: &Tensor<2>, direction: &[f64], length: f64) -> Tensor<2> {
