@@ -280,6 +280,7 @@ mod tests {
         assert!(dsbm("networks.fit.steps=0").contains("networks.fit.steps must be at least 1"));
         assert!(dsbm("networks.net.mlp.width=0").contains("networks.net.mlp.width must be at least 1"));
         assert!(dsbm("networks.target=\"means\"").contains("networks.target"));
+        assert!(dsbm("networks.known_drift=no").contains("networks.known_drift"));
         assert!(dsbm("autoencoder.fit.steps=5").contains("give --latent"));
         let dsb = refused(PairMethod::Dsb, "", &["networks.step_variance=\"matched\""]);
         assert!(dsb.contains("networks.step_variance must be \"reference\""), "{dsb}");

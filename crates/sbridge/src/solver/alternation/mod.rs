@@ -11,8 +11,9 @@
 //! | [`LightSbM`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
 //! | [`Sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
-//! What a network learns is what the drift has beyond that between Gaussians of the same covariances, which is known in
-//! closed form: straight from pixels, and beside mixtures, it learns all of it.
+//! What a network learns is what the drift has beyond that between Gaussians of the same moments, which is known in closed
+//! form: straight from pixels, beside mixtures, and without `known_drift` it learns all of it. Between Gaussians an untrained
+//! network is right where the drift is known, so what a method finds there is measured without.
 //!
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
 //! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
@@ -100,7 +101,8 @@ impl Alternation {
             let fix = "source and target must live in the same space";
             return Err(Error::shape("dimension of the target", dim, target.dims()[1], fix));
         }
-        let frame = Frame::of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
+        let frame_of = if settings.known_drift { Frame::of } else { Frame::uncentred };
+        let frame = frame_of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
         let end =
             |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
         let ends = [end(0.0, source), end(1.0, target)];
@@ -143,7 +145,8 @@ impl Alternation {
     /// The drift of `direction` between Gaussians of the same covariances, where it is taken out of what is learned.
     fn gaussian_drift(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
         let dim = self.ends[0].dims()[1];
-        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
+        let AlternationSettings { known_drift, net, .. } = &self.settings;
+        if !known_drift || net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
             return Ok(None);
         }
         let epsilon = self.bridge.reference.epsilon();

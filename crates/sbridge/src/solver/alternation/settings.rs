@@ -22,12 +22,21 @@ pub struct AlternationSettings {
     pub steps: usize,
     /// The noise of a step.
     pub step_variance: StepVariance,
+    /// Whether networks add to the drift between Gaussians of the same moments, which is known in closed form; the default.
+    /// Without, they learn the whole drift and no mean is taken out, which shows what they find by themselves.
+    #[serde(default = "known")]
+    pub known_drift: bool,
     /// What is simulated ahead.
     pub cache: CacheSettings,
     /// Size of the networks.
     pub net: DriftNetSettings,
     /// Training of a half-bridge.
     pub fit: FitSettings,
+}
+
+/// As in settings of earlier runs, which do not say.
+fn known() -> bool {
+    true
 }
 
 /// What a drift is regressed on.
