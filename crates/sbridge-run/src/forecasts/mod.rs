@@ -8,6 +8,7 @@ use sbridge_data::write_npy_f64;
 use sbridge_ot::{Outcome, widest_share};
 
 use crate::error::{Result, RunError};
+use crate::samples::require_other_file;
 use columns::{Column, Columns};
 
 /// Paths of the times after the end of a series.
