@@ -45,9 +45,16 @@ pub struct FitSettings {
 /// Samples in a step, at most.
 pub(crate) const MAX_BATCH_SIZE: usize = 1 << 20;
 
-/// Part batches whose gradients are computed side by side. A constant, so that results do not depend
-/// on the machine: kernels run on one thread each, so this is what uses two cores.
-const PARTS: usize = 2;
+/// Part batches whose gradients are computed side by side, at most, and rows that a part is worth: each writes a gradient
+/// of all weights. Decided by the batch alone, so that results do not depend on the machine; kernels run on one thread each,
+/// so this is what uses many cores.
+const MAX_PARTS: usize = 8;
+const ROWS_OF_PART: usize = 64;
+
+/// Parts of a batch of so many rows: two at least, to use two cores.
+fn parts_of(batch_size: usize) -> usize {
+    (batch_size / ROWS_OF_PART).clamp(2, MAX_PARTS).min(batch_size)
+}
 
 /// What a recovery multiplies the learning rate by.
 const RECOVERY_FACTOR: f64 = 0.5;
@@ -242,7 +249,7 @@ impl<M: Module> Trainer<M> {
     /// Loss of a batch, and its gradient in parts that are computed side by side.
     fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Vec<Tensor<1>>>) {
         let batch_size = self.settings.batch_size;
-        let parts = PARTS.min(batch_size);
+        let parts = parts_of(batch_size);
         let first = self.step * batch_size;
         let parts: Vec<(M, Rng, Range<usize>)> = (0..parts)
             .map(|i| {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sbridge::simulate::{Flow, mean_state};
 use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
-use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
+use sbridge::tensor::{DType, Tensor, TensorData, from_rows_f64, per_row, to_vec_f64};
 use sbridge::{Bridge, Direction, Error, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, Points};
 
@@ -53,6 +53,27 @@ fn one_gaussian_is_the_gaussian_bridge() {
                     assert_close(*a, *b, 1e-8 / (1.0 - t), &format!("ε = {epsilon}, t = {t}")); // rounding over 1 − t
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn states_at_times_of_their_own_have_the_drift_they_have_alone() {
+    let potential = two_components(0.6);
+    let frame = Frame { means: [vec![0.5], vec![-1.0]], scale: 2.0 };
+    let bridge = LightSb { frame, forward: potential.clone(), backward: potential };
+    // More than a block of states, times in no order, some of them alike.
+    let count = 700;
+    let times: Vec<f64> = (0..count).map(|k| ((k * 37) % 90) as f64 / 100.0).collect();
+    let states = Rng::new(5).normal([count, 1], &device()).cast(DType::F64);
+    let column = Tensor::from_data(TensorData::new(times.clone(), [count]), (&device(), DType::F64));
+    for direction in [Direction::Forward, Direction::Backward] {
+        let together = to_vec_f64(bridge.drift(direction, column.clone(), states.clone()));
+        for row in (0..count).step_by(50) {
+            let x = states.clone().narrow(0, row, 1);
+            let alone = to_vec_f64(bridge.drift(direction, per_row(times[row], &x), x.clone()))[0];
+            // The same operations in the same order, but for products of matrices of other sizes.
+            assert_close(together[row], alone, 1e-12 * (1.0 + alone.abs()), "drift");
         }
     }
 }

@@ -384,6 +384,24 @@ fn densities_are_those_of_gaussians_and_add_up_to_one() {
 }
 
 #[test]
+fn states_at_times_of_their_own_have_the_drift_they_have_alone() {
+    let model = untrained(gaussian(), LinearDrift::standard(2));
+    let times = [0.7, 0.1, 0.7, 0.4, 0.1];
+    let states = draws(&gaussian(), times.len(), 4);
+    let column = from_rows_f64(&times, 1, &device()).cast(sbridge::tensor::DType::F32).squeeze_dim::<1>(1);
+    for direction in [sbridge::Direction::Forward, sbridge::Direction::Backward] {
+        let together = to_vec_f64(model.drift(direction, column.clone(), states.clone()));
+        for (row, time) in times.iter().enumerate() {
+            let (x, t) = (states.clone().narrow(0, row, 1), column.clone().narrow(0, row, 1));
+            let alone = to_vec_f64(model.drift(direction, t, x));
+            for (found, known) in together[2 * row..2 * row + 2].iter().zip(&alone) {
+                assert_close(*found, *known, 1e-5 * (1.0 + known.abs()), &format!("drift at {time}")); // f32
+            }
+        }
+    }
+}
+
+#[test]
 fn densities_are_those_of_data_with_the_noise_that_is_left() {
     // A direction thinner than the noise left at t = 0.01, a correlation, and a score that is not symmetric.
     let law = Gaussian::new(vec![1.0, -2.0], mat![[1.0, 0.006], [0.006, 1e-4]]).unwrap();
