@@ -1,9 +1,10 @@
-//! Writing `.npy` files, little-endian `f32` in C order.
+//! Writing `.npy` files, little-endian `f32` or `f64` in C order.
 
 use std::io::Write;
 use std::path::Path;
 
 use super::atomic::write_atomically;
+use super::values_of;
 use crate::{DataError, Result};
 
 /// Writes an array of any rank.
@@ -14,22 +15,43 @@ use crate::{DataError, Result};
 /// # Errors
 /// When the length is not that product, or the file cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Result<()> {
-    if values.len() != shape.iter().product::<usize>() {
+    write(path.as_ref(), values, shape, F4, |value| value.to_le_bytes())
+}
+
+/// The same of `f64`.
+///
+/// # Errors
+/// As [`write_npy`].
+pub fn write_npy_f64(path: impl AsRef<Path>, values: &[f64], shape: &[usize]) -> Result<()> {
+    write(path.as_ref(), values, shape, "<f8", |value| value.to_le_bytes())
+}
+
+/// What NumPy calls `f32` of this byte order.
+pub(super) const F4: &str = "<f4";
+
+fn write<T: Copy, const N: usize>(
+    path: &Path,
+    values: &[T],
+    shape: &[usize],
+    dtype: &str,
+    bytes: impl Fn(T) -> [u8; N],
+) -> Result<()> {
+    if values_of(shape) != Some(values.len()) {
         return Err(DataError::Argument {
             what: format!("{} values do not fill shape {shape:?}", values.len()),
             fix: "give as many values as the product of the sides".to_owned(),
         });
     }
-    write_atomically(path.as_ref(), |writer| {
-        writer.write_all(&header(shape))?;
-        values.iter().try_for_each(|value| writer.write_all(&value.to_le_bytes()))
+    write_atomically(path, |writer| {
+        writer.write_all(&header(shape, dtype))?;
+        values.iter().try_for_each(|value| writer.write_all(&bytes(*value)))
     })
 }
 
 /// Magic number, version 1.0, and a dictionary padded so that data start at a multiple of 64 bytes.
-pub(super) fn header(shape: &[usize]) -> Vec<u8> {
+pub(super) fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
+    let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({sides}), }}");
     let prefix = 10;
     let length = (prefix + text.len() + 1).next_multiple_of(64) - prefix;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
