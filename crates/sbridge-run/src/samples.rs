@@ -9,6 +9,7 @@ use sbridge_data::{RowWriter, SampleShape};
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
+use crate::origin::Origin;
 
 /// Kinds of file samples can be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +23,15 @@ pub enum SampleFormat {
 }
 
 impl SampleFormat {
-    /// Bytes that so many samples take, about.
-    fn bytes(self, count: usize, shape: SampleShape) -> f64 {
-        let each = match self {
-            Self::Npy => 4.0,
-            // A number of six to nine digits with its sign, point and separator.
-            Self::Csv => 11.0,
-            Self::Png => 0.0,
+    /// Bytes that so many samples take, about, as f64 where they are `far` from zero.
+    fn bytes(self, count: usize, shape: SampleShape, far: bool) -> f64 {
+        let each = match (self, far) {
+            (Self::Npy, false) => 4.0,
+            (Self::Npy, true) => 8.0,
+            // A number of six to nine digits, or twice as many, with its sign, point and separator.
+            (Self::Csv, false) => 11.0,
+            (Self::Csv, true) => 20.0,
+            (Self::Png, _) => 0.0,
         };
         each * count as f64 * shape.size() as f64
     }
@@ -112,13 +115,19 @@ fn grid(count: usize) -> (usize, usize) {
     (columns, count.min(columns * 16))
 }
 
-/// Writes samples (`[count, size]`, data units) to `path`. A picture is black and white at the ends of `range`, or where
-/// there is none, of their own values.
+/// Writes samples (`[count, size]`, data units) to `path`; those counted from an origin as f64, counted from zero. A picture is
+/// black and white at the ends of `range`, or where there is none, of their own values.
 ///
 /// # Errors
 /// [`RunError::Input`] for a file name that says no format, [`RunError::Data`] if the disk refuses.
-pub fn write(path: &Path, samples: &Tensor<2>, shape: SampleShape, range: Option<(f64, f64)>) -> Result<()> {
-    let mut writer = SampleWriter::create(path, samples.dims()[0], shape, range)?;
+pub fn write(
+    path: &Path,
+    samples: &Tensor<2>,
+    shape: SampleShape,
+    range: Option<(f64, f64)>,
+    origin: Option<&Origin>,
+) -> Result<()> {
+    let mut writer = SampleWriter::create(path, samples.dims()[0], shape, range, origin)?;
     writer.write(samples)?;
     writer.finish()
 }
@@ -132,6 +141,8 @@ pub struct SampleWriter {
 
 enum Kind {
     Rows(RowWriter),
+    /// Of samples counted from elsewhere.
+    FarRows(RowWriter<f64>, Origin),
     /// The samples that a picture shows, and values from black to white.
     Picture {
         count: usize,
@@ -141,18 +152,27 @@ enum Kind {
 }
 
 impl SampleWriter {
-    /// For `count` samples in data units.
+    /// For `count` samples in data units, counted from `origin` if there is one.
     ///
     /// # Errors
     /// [`RunError::Input`] for a file name that says no format, or more than the disk has room for; [`RunError::Data`] if it
     /// cannot be written.
-    pub fn create(path: &Path, count: usize, shape: SampleShape, range: Option<(f64, f64)>) -> Result<Self> {
+    pub fn create(
+        path: &Path,
+        count: usize,
+        shape: SampleShape,
+        range: Option<(f64, f64)>,
+        origin: Option<&Origin>,
+    ) -> Result<Self> {
         let format = SampleFormat::of_path(path, shape)?;
-        disk::require_room(path, format.bytes(count, shape))?;
-        let kind = match format {
-            SampleFormat::Npy => Kind::Rows(RowWriter::npy(path, &array_shape(count, shape))?),
-            SampleFormat::Csv => Kind::Rows(RowWriter::csv(path, count, shape.size())?),
-            SampleFormat::Png => Kind::Picture { count, shown: Vec::new(), range },
+        disk::require_room(path, format.bytes(count, shape, origin.is_some()))?;
+        let (sides, size) = (array_shape(count, shape), shape.size());
+        let kind = match (format, origin.cloned()) {
+            (SampleFormat::Npy, None) => Kind::Rows(RowWriter::npy(path, &sides)?),
+            (SampleFormat::Npy, Some(origin)) => Kind::FarRows(RowWriter::npy(path, &sides)?, origin),
+            (SampleFormat::Csv, None) => Kind::Rows(RowWriter::csv(path, count, size)?),
+            (SampleFormat::Csv, Some(origin)) => Kind::FarRows(RowWriter::csv(path, count, size)?, origin),
+            (SampleFormat::Png, _) => Kind::Picture { count, shown: Vec::new(), range },
         };
         Ok(Self { path: path.to_owned(), shape, kind })
     }
@@ -165,6 +185,7 @@ impl SampleWriter {
         let values = to_vec(samples.clone());
         match &mut self.kind {
             Kind::Rows(writer) => writer.write(&values)?,
+            Kind::FarRows(writer, origin) => writer.write(&origin.added_to(&values))?,
             Kind::Picture { count, shown, .. } => {
                 let left = grid(*count).1 * self.shape.size() - shown.len();
                 shown.extend(values.iter().take(left));
@@ -180,12 +201,28 @@ impl SampleWriter {
     pub fn finish(self) -> Result<()> {
         match self.kind {
             Kind::Rows(writer) => writer.finish()?,
+            Kind::FarRows(writer, _) => writer.finish()?,
             Kind::Picture { count, shown, range } => {
                 let shown = unit_range(&shown, range.unwrap_or_else(|| own_range(&shown)));
                 sbridge_data::write_png_grid(&self.path, &shown, self.shape, grid(count).0, 2)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Writes the states of paths, `[count, size]` each, to the `.npy` file `path` as `[states, count, size]`; those counted from
+/// an origin as f64, counted from zero.
+///
+/// # Errors
+/// [`RunError::Data`] if the disk refuses.
+pub fn write_paths(path: &Path, states: &[Tensor<2>], origin: Option<&Origin>) -> Result<()> {
+    let [count, dim] = states[0].dims();
+    let sides = [states.len(), count, dim];
+    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
+    match origin {
+        None => Ok(sbridge_data::write_npy(path, &values, &sides)?),
+        Some(origin) => Ok(sbridge_data::write_npy_f64(path, &origin.added_to(&values), &sides)?),
     }
 }
 

@@ -1,10 +1,9 @@
 //! `sbridge transport`: samples carried along a bridge.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbridge::Direction;
-use sbridge::tensor::{Tensor, to_vec};
 use sbridge_run::RunError;
 use sbridge_run::data::image_range;
 use sbridge_run::samples::{self, SampleFormat, SampleWriter};
@@ -65,12 +64,13 @@ impl Transport {
         let input = session.context.sources.set(&self.input)?;
         let route = self.route(self.seed.unwrap_or(run.manifest().seed));
         let count = run.carried_count(&input, &route)?;
-        let mut ends = SampleWriter::create(&self.out, count, carrier.shape(), Some(image_range(&input)))?;
+        let (range, origin) = (Some(image_range(&input)), run.manifest().origin.as_ref());
+        let mut ends = SampleWriter::create(&self.out, count, carrier.shape(), range, origin)?;
         match &self.paths {
             None => run.carry_in_blocks(&input, &route, &mut |block| ends.write(block))?,
             Some(path) => {
                 let carried = run.carry(&input, &route)?;
-                write_paths(path, &carried.paths.unwrap_or_default())?;
+                samples::write_paths(path, &carried.paths.unwrap_or_default(), origin)?;
                 ends.write(&carried.ends)?;
             }
         }
@@ -108,11 +108,4 @@ impl Transport {
         let (time, from, draws) = (self.time, self.from, self.draws.unwrap_or(1));
         Route { direction, time, from, course, draws, keeps_paths: self.paths.is_some(), seed }
     }
-}
-
-/// Writes the states of paths, `[times, count, dim]`.
-fn write_paths(path: &Path, states: &[Tensor<2>]) -> Result {
-    let [count, dim] = states[0].dims();
-    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
-    Ok(sbridge_data::write_npy(path, &values, &[states.len(), count, dim])?)
 }

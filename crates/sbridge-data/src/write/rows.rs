@@ -1,24 +1,27 @@
 //! Writing more rows than memory holds, as they come.
 
 use std::io::Write as _;
+use std::marker::PhantomData;
 use std::path::Path;
 
+use super::Number;
 use super::atomic::Pending;
 use super::csv::write_rows;
 use super::npy::header;
 use crate::{DataError, Result};
 
 /// A file of rows that is written bit by bit, and is in its place when it is whole.
-pub struct RowWriter {
+pub struct RowWriter<T = f32> {
     pending: Pending,
     is_table: bool,
     /// Values of a row.
     size: usize,
     /// Values still to come.
     left: usize,
+    numbers: PhantomData<T>,
 }
 
-impl RowWriter {
+impl<T: Number> RowWriter<T> {
     /// An array of this shape; its first side counts the rows.
     ///
     /// # Errors
@@ -26,7 +29,7 @@ impl RowWriter {
     pub fn npy(path: impl AsRef<Path>, shape: &[usize]) -> Result<Self> {
         let size = shape.iter().skip(1).product();
         let mut writer = Self::new(path.as_ref(), shape.first().copied().unwrap_or(0), size, false)?;
-        writer.pending.write(|file| file.write_all(&header(shape)))?;
+        writer.pending.write(|file| file.write_all(&header::<T>(shape)))?;
         Ok(writer)
     }
 
@@ -43,15 +46,15 @@ impl RowWriter {
             what: format!("{count} rows of {size} values are no file"),
             fix: "give rows of at least one value, and fewer".to_owned(),
         })?;
-        Ok(Self { pending: Pending::create(path)?, is_table, size, left })
+        Ok(Self { pending: Pending::create(path)?, is_table, size, left, numbers: PhantomData })
     }
 
     /// Adds whole rows.
     ///
     /// # Errors
     /// When `values` is not whole rows or more than were announced, or the disk refuses.
-    pub fn write(&mut self, values: &[f32]) -> Result<()> {
-        super::check_rows(values, self.size)?;
+    pub fn write(&mut self, values: &[T]) -> Result<()> {
+        super::check_rows(values.len(), self.size)?;
         self.left = self.left.checked_sub(values.len()).ok_or_else(|| DataError::Argument {
             what: format!("{} values are more than the {} still to come", values.len(), self.left),
             fix: "give as many rows as were announced".to_owned(),
@@ -59,7 +62,7 @@ impl RowWriter {
         let (is_table, size) = (self.is_table, self.size);
         self.pending.write(|file| match is_table {
             true => write_rows(file, values, size),
-            false => values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes())),
+            false => values.iter().try_for_each(|value| value.write(file)),
         })
     }
 
@@ -109,10 +112,10 @@ mod tests {
     fn what_is_not_whole_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.npy");
-        let mut writer = RowWriter::npy(&path, &[3, 2]).unwrap();
+        let mut writer = RowWriter::<f32>::npy(&path, &[3, 2]).unwrap();
         writer.write(&[1.0; 4]).unwrap();
         assert!(writer.finish().unwrap_err().to_string().contains("2 values are missing"));
-        let mut writer = RowWriter::npy(&path, &[1, 2]).unwrap();
+        let mut writer = RowWriter::<f32>::npy(&path, &[1, 2]).unwrap();
         assert!(writer.write(&[1.0; 4]).is_err() && writer.write(&[1.0; 1]).is_err());
         drop(writer);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

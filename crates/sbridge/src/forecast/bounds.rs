@@ -65,7 +65,7 @@ impl Bounds {
     /// # Panics
     /// If a row has not a value of every series.
     pub fn bounded(&self, values: &[f64]) -> Vec<f64> {
-        self.mapped(values, Self::from_line)
+        self.mapped(values, Self::of_line)
     }
 
     fn mapped(&self, values: &[f64], map: fn(&Self, f64, f64) -> f64) -> Vec<f64> {
@@ -87,7 +87,7 @@ impl Bounds {
         }
     }
 
-    fn from_line(&self, x: f64, step: f64) -> f64 {
+    fn of_line(&self, x: f64, step: f64) -> f64 {
         match (self.at_least, self.at_most) {
             (Some(low), None) => low + step * (softplus(x / step) - MARGIN).max(0.0),
             (None, Some(high)) => high - step * (softplus(-x / step) - MARGIN).max(0.0),

@@ -175,7 +175,7 @@ impl Settings for ForecastConfig {
             } else {
                 "at_least"
             };
-            Refusal::new(key, error.to_string().trim_start_matches(&format!("{key} ")).to_owned())
+            Refusal::new(key, error.to_string().trim_start_matches(&format!("{key} ")))
         })?;
         let counts = [
             ("horizon", self.horizon, 1, "give --horizon"),

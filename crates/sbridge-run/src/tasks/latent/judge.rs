@@ -20,7 +20,7 @@ use crate::task::Run;
 /// # Errors
 /// [`RunError`](crate::RunError) if they do not fit, or numerics went bad.
 pub(super) fn judge(run: &Run<Latent>, data: &LatentData, reference: Option<&Dataset>) -> Result<Evaluation> {
-    let samples = sbridge_data::load(&run.file("samples.npy").to_string_lossy())?;
+    let samples = run.context.sources.set(&run.file("samples.npy").to_string_lossy())?;
     reference.map_or(Ok(()), |reference| require_same_shape(&samples, reference))?;
     let rng = run.rng("evaluation");
     let split = Split::new(&data.target, run.settings.output.shares(), &run.rng("target"), &run.device);

@@ -103,7 +103,7 @@ fn samples_section(run: &Run<Latent>, data: &LatentData) -> Result<Section> {
 
 /// Generated and training vectors along the first two columns.
 fn scatter(run: &Run<Latent>, target: &Dataset) -> Result<Plot> {
-    let generated = sbridge_data::load(&run.file("samples.npy").to_string_lossy())?;
+    let generated = run.context.sources.set(&run.file("samples.npy").to_string_lossy())?;
     let mut rng = run.rng("scatter");
     let mut series = |name: &str, data: &Dataset| {
         let second = usize::from(data.shape().size() > 1);
