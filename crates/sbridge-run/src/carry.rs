@@ -19,7 +19,7 @@ const MOST_VALUES: usize = 1 << 30;
 pub(crate) fn carry(run: &dyn Carrier, input: &Dataset, route: &Route, device: &Device) -> Result<Carried> {
     route.check()?;
     let size = run.shape().size();
-    if input.shape().size() != size {
+    if !input.shape().agrees_with(&run.shape()) {
         return Err(RunError::Input(format!(
             "{} holds samples of {}, the bridge joins samples of {} (give data of one shape)",
             input.source(),

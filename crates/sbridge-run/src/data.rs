@@ -76,7 +76,7 @@ pub fn rows(data: &Dataset, device: &Device) -> Tensor<2> {
 /// # Errors
 /// [`RunError::Input`] if they do not.
 pub fn require_same_shape(samples: &Dataset, reference: &Dataset) -> Result<()> {
-    if samples.shape().size() == reference.shape().size() {
+    if samples.shape().agrees_with(&reference.shape()) {
         return Ok(());
     }
     Err(RunError::Input(format!(

@@ -47,7 +47,12 @@ fn survey(images: &[PathBuf], reading: &Reading) -> Result<Size> {
             format!("{} is {height}×{width}", images[k].display())
         };
         return Err(reading.unsupported(
-            format!("images differ in size: {}, {} ({others} of {} differ)", at(first), at(other), images.len()),
+            format!(
+                "images differ in size: {}, {} ({others} of {} differ)",
+                at(first),
+                at(other),
+                images.len()
+            ),
             "scale or crop all images to one size",
         ));
     }

@@ -135,12 +135,16 @@ fn refuse_other(path: &Path, reading: &Reading) -> Result<()> {
     let count = read.map_err(|cause| reading.unreadable_file(path, &cause))?;
     let (what, fix) = match &first[..count] {
         [b'G', b'I', b'F', b'8', ..] => ("a GIF picture", "save it as PNG"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ("a WebP picture", "save it as PNG"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            ("a WebP picture", "save it as PNG")
+        }
         [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => ("a BMP picture", "save it as PNG"),
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => ("a TIFF picture", "save it as PNG"),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => ("a HEIF or AVIF picture or a film", "save it as PNG"),
         [b'%', b'P', b'D', b'F', ..] => ("a PDF document", "save its pictures as PNG"),
-        [b'<', ..] => ("HTML or other text, as a failed download leaves it", "download it again or remove it"),
+        [b'<', ..] => {
+            ("HTML or other text, as a failed download leaves it", "download it again or remove it")
+        }
         _ => return Ok(()),
     };
     Err(reading.unsupported(format!("{} is {what}, whatever its name says", path.display()), fix))
