@@ -350,7 +350,11 @@ mod tests {
             (0..30).map(|k| format!("01/{:02}/{}", k % 12 + 1, 2022 + k / 12)).collect();
         let firsts: Vec<&str> = firsts.iter().map(String::as_str).collect();
         let times = of(&firsts).unwrap();
-        assert!(times.notes[0].contains("day-first, the only order in which they are regular"), "{:?}", times.notes);
+        assert!(
+            times.notes[0].contains("day-first, the only order in which they are regular"),
+            "{:?}",
+            times.notes
+        );
         let open = refusal(&["01/02/2022", "01/03/2022", "01/04/2022"]);
         assert!(
             open.contains("'01/02/2022' may be 2022-02-01 or 2022-01-02 (say which with --dates day-first"),
