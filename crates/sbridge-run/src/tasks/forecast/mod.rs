@@ -13,7 +13,8 @@ mod scoring;
 mod settings;
 
 pub use data::SeriesData;
-pub use judge::{Backtest, Row, scores_without_a_folder};
+pub use judge::{Backtest, scores_without_a_folder};
+pub use scoring::Row;
 pub use settings::{ForecastConfig, SeriesConfig};
 
 use sbridge::forecast::{self, Bounds, Pasts};

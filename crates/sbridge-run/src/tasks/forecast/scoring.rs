@@ -7,9 +7,9 @@ use sbridge::rng::Rng;
 use sbridge::solver::vsdm::StartLaw;
 use sbridge::tensor::Tensor;
 use sbridge_ot::{Outcome, Points, crps, energy_score};
+use serde::{Deserialize, Serialize};
 
 use super::data::MAX_VALUES;
-use super::judge::{Row, first_row};
 use super::naive::{Autoregression, Paths, last_value, seasonal};
 use super::origin::{Starts, starts};
 use super::{ForecastConfig, METHOD, SeriesData, require_finite};
@@ -39,6 +39,33 @@ const BINS: usize = 10;
 
 /// A sum smaller than this share of its parts is rounding.
 const ROUNDING: f64 = 1e-12;
+
+/// One way to forecast.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Name for people.
+    pub name: String,
+    /// What it stands for.
+    pub kind: RowKind,
+    /// Quantile loss of the sum of all series over the size of the sum; none where the sum is zero or not known.
+    pub crps_sum: Option<f64>,
+    /// The same in each window.
+    pub windows: Vec<Option<f64>>,
+    /// Quantile loss of each series over its size; none where that is zero or not known.
+    pub series: Vec<Option<f64>>,
+    /// Their mean, of those that have one.
+    pub crps: Option<f64>,
+    /// Energy score, each series in units of its own steps; none for a single path.
+    pub energy: Option<f64>,
+    /// Share of values within the intervals that hold half, four fifths and nineteen twentieths of a law, by the ranks of
+    /// the draws.
+    pub coverage: Option<[f64; 3]>,
+}
+
+/// Row of the first time of window `k`.
+pub(super) fn first_row(config: &ForecastConfig, data: &SeriesData, k: usize) -> usize {
+    data.learned + k * config.horizon
+}
 
 /// What one window was forecast from, and what came.
 struct Window {
