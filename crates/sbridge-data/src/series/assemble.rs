@@ -116,7 +116,7 @@ impl Found {
             return Ok(());
         }
         let turned = stamps.windows(2).find_map(|pair| daylight::put_forward(pair[0], pair[1], step));
-        turned.map_or(Ok(()), |what| Err(reading.malformed(what, daylight::FIX)))
+        turned.map_or(Ok(()), |what| Err(reading.malformed(what, daylight::WHERE_IF_ANYWHERE)))
     }
 
     fn found_clock(&self, every: Option<&Step>, reading: &Reading) -> Result<Clock> {
@@ -163,7 +163,7 @@ impl Found {
             && let Some(what) =
                 stamps.windows(2).find_map(|pair| daylight::put_forward(pair[0], pair[1], usual))
         {
-            return reading.malformed(what, daylight::FIX);
+            return reading.malformed(what, daylight::WHERE_IF_ANYWHERE);
         }
         let said = |step: i64| match self.scale {
             Scale::Counts => step.to_string(),

@@ -2,7 +2,7 @@
 
 use super::SeriesLayout;
 use super::assemble::quoted;
-use super::date::written;
+use super::date::{written, zone_in_letters};
 use super::epoch::numbered;
 use super::times::{self, EXAMPLES, Times, Told};
 use crate::Result;
@@ -100,7 +100,10 @@ impl<'a> Columns<'a> {
         if let Some(name) = &self.layout.time {
             return self.column(name, "--time");
         }
-        let is_dated = |j: &usize| written(self.cell(0, *j)).is_some();
+        let is_dated = |j: &usize| {
+            let cell = self.cell(0, *j);
+            written(cell).is_some() || zone_in_letters(cell).is_some()
+        };
         let is_numbered = |j: &usize| {
             let cells: Vec<&str> = self.cells(*j).collect();
             matches!(numbered(&cells), Some(Ok(found)) if found.is_calendar)

@@ -6,9 +6,13 @@ use super::zone::date;
 
 const HOUR: i64 = 3600;
 
-/// What to do about it.
-pub(super) const FIX: &str = "say where the clock stands, as with --zone Europe/Berlin, or --zone UTC if it is never \
-                              turned";
+/// What to do about an hour that comes twice.
+pub(super) const WHERE: &str =
+    "say where the clock stands, as with --zone Europe/Berlin or --zone America/New_York";
+
+/// What to do about an hour left out.
+pub(super) const WHERE_IF_ANYWHERE: &str =
+    "say where the clock stands, as with --zone Europe/Berlin, or --zone UTC if it is never turned";
 
 /// Words about times that come `twice`, if they all lie in the early hours of a Sunday of autumn, as where clocks are
 /// turned back.

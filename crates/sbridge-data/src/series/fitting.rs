@@ -72,8 +72,9 @@ pub(super) fn usual_step(stamps: &[i64]) -> Option<i64> {
 
 /// The times of a week at which `stamps` lie, if at others, one unit of time apart, nothing ever comes.
 fn pattern(stamps: &[i64], usual: i64) -> Option<Week> {
-    let unit = if is_daily(stamps) { DAY } else { usual };
-    if usual >= 7 * DAY || DAY % unit != 0 {
+    // The longest time that all steps and a day are whole numbers of.
+    let unit = stamps.windows(2).fold(DAY, |unit, pair| greatest_common_divisor(unit, pair[1] - pair[0]));
+    if usual >= 7 * DAY {
         return None;
     }
     let hours: Vec<i64> = distinct(stamps.iter().map(|t| t.rem_euclid(DAY)));
@@ -95,6 +96,10 @@ fn pattern(stamps: &[i64], usual: i64) -> Option<Week> {
     let kept = if lacks_days { days } else { (0..7).collect() };
     let due = if lacks_hours { observed.len() } else { weeks };
     Some(Week::of(&kept, &hours)).filter(|week| is_followed(week, stamps, due, unit))
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// Whether so many of the times of `week` are there that it cannot be by chance that at no other there is any.
@@ -174,6 +179,17 @@ mod tests {
             })
             .collect();
         assert_eq!(fit(&half_saturdays).unwrap().rows_of_a_week(), 5 * 9 + 4);
+    }
+
+    #[test]
+    fn times_of_day_at_unequal_distances_are_a_clock() {
+        let shifts: Vec<i64> =
+            days(30, |_| true).iter().flat_map(|day| [6, 14, 19].map(|hour| day + hour * HOUR)).collect();
+        let clock = fit(&shifts).unwrap();
+        assert_eq!(
+            (clock.label(2), clock.label(3)),
+            ("1970-01-05 19:00:00".into(), "1970-01-06 06:00:00".into())
+        );
     }
 
     #[test]

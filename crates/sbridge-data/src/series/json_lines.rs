@@ -124,7 +124,7 @@ fn push_plain(plain: &mut String, part: &str, is_string: bool) {
         plain.push_str(part);
     } else {
         let part = part.replace("-NaN", "null").replace("NaN", "null");
-        plain.push_str(&part.replace("-Infinity", "\"-Infinity\"").replace(" Infinity", " \"Infinity\""));
+        plain.push_str(&part.replace("-Infinity", "\"-inf\"").replace("Infinity", "\"inf\""));
     }
 }
 
@@ -424,7 +424,7 @@ mod tests {
         let series = read_text(text, None).unwrap();
         assert_eq!((series.names()[0].as_str(), series.values()[3]), ("NaN \" NaN", 4.0));
         assert!(series.values()[1].is_nan() && series.values()[2].is_nan());
-        let infinite = read_text(&text.replace("4]", "Infinity]"), None).unwrap_err().to_string();
+        let infinite = read_text(&text.replace(" 4]", "Infinity]"), None).unwrap_err().to_string();
         assert!(infinite.contains("is infinite at 2020-01-04"), "{infinite}");
         let array = read_text(&format!("[{text}]"), None).unwrap();
         assert_eq!(array.values()[0], 1.0);

@@ -108,7 +108,7 @@ fn clash(columns: &Columns, time: usize, times: &Times, clashes: &[[usize; 2]]) 
     if times.scale == Scale::Wall(Zone::Unsaid)
         && let Some(what) = daylight::turned_back(&twice)
     {
-        return columns.reading.malformed(what, daylight::FIX);
+        return columns.reading.malformed(what, daylight::WHERE);
     }
     let at = times.label(a);
     let [first, second] = [a, b].map(|row| columns.rows[row].line);
@@ -239,7 +239,7 @@ fn clash_within(columns: &Columns, times: &Times, name: &str, [a, b]: [usize; 2]
     if times.scale == Scale::Wall(Zone::Unsaid)
         && let Some(what) = daylight::turned_back(&[stamp])
     {
-        return columns.reading.malformed(format!("of '{}' {what}", shown(name)), daylight::FIX);
+        return columns.reading.malformed(format!("of '{}' {what}", shown(name)), daylight::WHERE);
     }
     let at = times.label(a);
     let [first, second] = [a, b].map(|row| columns.rows[row].line);

@@ -165,7 +165,7 @@ fn order_of(
     numbers: &[(usize, ThreeNumbers)],
     told: Option<DateOrder>,
 ) -> Result<(DateOrder, &'static str), Refused> {
-    let (first, three) = numbers[0];
+    let (_, three) = numbers[0];
     let asked: Vec<DateOrder> = told.map_or(DateOrder::ALL.to_vec(), |order| vec![order]);
     let is_possible = |order: &DateOrder| numbers.iter().all(|(_, three)| three.day(*order).is_some());
     let possible: Vec<DateOrder> = asked.iter().copied().filter(is_possible).collect();
@@ -183,11 +183,14 @@ fn order_of(
     match (&possible[..], &regular[..]) {
         ([order], _) => Ok((*order, "")),
         (_, [order]) => Ok((*order, ", the only order in which they are regular")),
-        _ => Err(Refused::at(
-            first,
-            format!("'{}' may be {}", shown(cells[first]), readings(&three, &possible)),
-            "say which with --dates day-first, --dates month-first or --dates year-first",
-        )),
+        _ => {
+            let (at, readings) = open(numbers, &possible);
+            Err(Refused::at(
+                at,
+                format!("'{}' may be {readings}", shown(cells[at])),
+                "say which with --dates day-first, --dates month-first or --dates year-first",
+            ))
+        }
     }
 }
 
@@ -203,11 +206,15 @@ fn is_regular(parsed: &[WrittenTime], order: DateOrder) -> bool {
         .is_some_and(|last| last < 2 * stamps.len())
 }
 
-fn readings(three: &ThreeNumbers, orders: &[DateOrder]) -> String {
-    let mut known: Vec<String> =
-        orders.iter().filter_map(|order| three.day(*order)).map(|day| day.to_string()).collect();
-    known.dedup();
-    known.join(" or ")
+/// The first date that is not the same day in all of `orders`, and which days it may be.
+fn open(numbers: &[(usize, ThreeNumbers)], orders: &[DateOrder]) -> (usize, String) {
+    let days = |three: &ThreeNumbers| {
+        let mut days: Vec<NaiveDate> = orders.iter().filter_map(|order| three.day(*order)).collect();
+        days.dedup();
+        days
+    };
+    let (at, three) = numbers.iter().find(|(_, three)| days(three).len() > 1).unwrap_or(&numbers[0]);
+    (*at, days(three).iter().map(NaiveDate::to_string).collect::<Vec<_>>().join(" or "))
 }
 
 fn impossible(cells: &[&str], numbers: &[(usize, ThreeNumbers)], told: Option<DateOrder>) -> Refused {
@@ -355,7 +362,7 @@ mod tests {
             "{:?}",
             times.notes
         );
-        let open = refusal(&["01/02/2022", "01/03/2022", "01/04/2022"]);
+        let open = refusal(&["01/01/2022", "01/02/2022", "01/03/2022", "01/04/2022"]);
         assert!(
             open.contains("'01/02/2022' may be 2022-02-01 or 2022-01-02 (say which with --dates day-first"),
             "{open}"

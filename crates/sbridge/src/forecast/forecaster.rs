@@ -26,23 +26,18 @@ pub struct Forecaster {
 /// Where a forecast starts.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The last values before some series ends, `[context, dim]` row by row, without gaps.
+    /// The last values before it, `[context, dim]` row by row, without gaps.
     pub past: Vec<f64>,
-    /// What is known since, `[gap, dim]` row by row; NaN is drawn as well. Nothing if no series ends before the others.
-    pub since: Vec<f64>,
-    /// What the calendar says of the times after the past, one for each: the gap and what is forecast.
+    /// What the calendar says of the times after it, one for each.
     pub calendar: Vec<Vec<f32>>,
 }
 
 impl Forecaster {
-    /// `samples` paths from each of `origins`, over as many times as its calendar has after the gap, by the probability flow
-    /// for each time: `[origins, samples, horizon, dim]`, row by row.
+    /// `samples` paths from each of `origins`, over as many times as its calendar has, by the probability flow for each
+    /// time: `[origins, samples, horizon, dim]`, row by row.
     ///
     /// # Errors
     /// As [`ProbabilityFlow::new`].
-    ///
-    /// # Panics
-    /// If gaps or calendars of the origins differ in length.
     pub fn sample(
         &self,
         origins: &[Origin],
@@ -57,9 +52,6 @@ impl Forecaster {
     ///
     /// # Errors
     /// As [`ProbabilityFlow::new`].
-    ///
-    /// # Panics
-    /// As [`sample`](Self::sample).
     pub fn sample_watched(
         &self,
         origins: &[Origin],
@@ -91,12 +83,6 @@ impl Forecaster {
         draw: &(dyn Fn(&Tensor<2>, &mut Rng) -> Tensor<2> + Sync),
         went_on: &(dyn Fn(usize) + Sync),
     ) -> Vec<f64> {
-        let lengths = |origin: &Origin| (origin.since.len(), origin.calendar.len());
-        assert!(
-            origins.windows(2).all(|pair| lengths(&pair[0]) == lengths(&pair[1])),
-            "gaps of equal length"
-        );
-
         let starts: Vec<&Origin> =
             origins.iter().flat_map(|origin| std::iter::repeat_n(origin, samples)).collect();
         let blocks: Vec<&[&Origin]> = starts.chunks(BLOCK).collect();
@@ -115,23 +101,21 @@ impl Forecaster {
     ) -> Vec<f64> {
         let dim = self.spread.len();
         let device = self.model.net.devices().into_iter().next().unwrap_or_else(Device::flex);
-        let [gap, times] = origins.first().map_or([0, 0], |o| [o.since.len() / dim, o.calendar.len()]);
+        let horizon = origins.iter().map(|origin| origin.calendar.len()).min().unwrap_or(0);
         let mut paths: Vec<Vec<f64>> = origins.iter().map(|origin| origin.past.clone()).collect();
-        for ahead in 0..times {
+        for ahead in 0..horizon {
             let mut conditioning = Conditioning::new(dim);
             let condition = |(path, origin): (&Vec<f64>, &&Origin)| {
                 conditioning.push(&path[ahead * dim..], &self.spread, &origin.calendar[ahead])
             };
             let scales: Vec<Vec<f64>> = paths.iter().zip(origins).map(condition).collect();
             let steps = to_vec_f64(draw(&self.model.net.summary(conditioning, &device), rng));
-            let drawn = steps.chunks_exact(dim).zip(scales).zip(origins);
-            for (path, ((step, scale), origin)) in paths.iter_mut().zip(drawn) {
+            for ((path, step), scale) in paths.iter_mut().zip(steps.chunks_exact(dim)).zip(scales) {
                 let last = path.len() - dim;
-                let known = |j: usize| origin.since.get(ahead * dim + j).copied().filter(|x| !x.is_nan());
-                (0..dim).for_each(|j| path.push(known(j).unwrap_or(path[last + j] + scale[j] * step[j])));
+                (0..dim).for_each(|j| path.push(path[last + j] + scale[j] * step[j]));
             }
             went_on(paths.len());
         }
-        paths.into_iter().flat_map(|path| path.into_iter().skip((self.context + gap) * dim)).collect()
+        paths.into_iter().flat_map(|path| path.into_iter().skip(self.context * dim)).collect()
     }
 }

@@ -5,8 +5,8 @@
 //! that has learned nothing from the past is a random walk, a level never seen before is nothing new, and one model serves
 //! every horizon with matrices of the size of one time only.                                   \[VSDM; TIMEGRAD\]
 //!
-//! A series that ended before the others is drawn from its own end on, beside what is known of the others since; so its
-//! forecast is as wide as the time since makes it.
+//! A series that ended before the others moves on, until a forecast starts, as it did before; so its forecast is as wide as
+//! the time since makes it.
 
 mod bounds;
 mod forecaster;
@@ -16,6 +16,6 @@ mod pasts;
 
 pub use bounds::Bounds;
 pub use forecaster::{Forecaster, Origin};
-pub use gaps::{end_of_known, fill_gaps, step_spread};
+pub use gaps::{Endings, fill_gaps, step_spread};
 pub use history::History;
 pub use pasts::{ForecastNet, ForecastNetSettings, Pasts};

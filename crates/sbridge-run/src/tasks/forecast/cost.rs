@@ -7,7 +7,7 @@ use sbridge::rng::Rng;
 use sbridge_ot::{Points, energy_score};
 use sbridge_report::human_time;
 
-use super::origin::origins;
+use super::origin::starts;
 use super::scoring::{NAIVE_LAWS, naive_paths};
 use super::{ForecastConfig, METHOD, SeriesData, prepared};
 use crate::context::Context;
@@ -44,22 +44,18 @@ pub(super) fn cost(settings: &ForecastConfig, data: &SeriesData, context: &Conte
 
 /// Seconds of drawing all windows once, by a few times of an untrained network.
 fn drawing(settings: &ForecastConfig, data: &SeriesData) -> Result<f64> {
-    let rows: Vec<usize> = (0..settings.windows).map(|k| data.learned + k * settings.horizon).collect();
-    let sizes = [data.context, settings.horizon];
-    let mut origins = origins(&data.series, &rows, sizes, data.bounds.as_ref())?;
-    let times = origins[0].calendar.len();
+    let sizes = [data.context, settings.horizon, 1];
+    let mut origin = starts(&data.series, data.learned, sizes, data.bounds.as_ref())?.origins.swap_remove(0);
     let model = prepared(METHOD, settings, data)?.model().clone();
     let forecaster = Forecaster { model, spread: data.history.spread().to_vec(), context: data.context };
     let paths = settings.windows * settings.samples;
-    let mut origin = origins.swap_remove(0);
-    origin.since.clear();
     origin.calendar.truncate(TRIAL_TIMES);
     let (count, tried) = (paths.min(BLOCK), origin.calendar.len().max(1));
     let started = Instant::now();
     forecaster.sample(&[origin], count, &settings.sampler, &Rng::new(0))?;
     let of_a_time = started.elapsed().as_secs_f64() / tried as f64;
     let rounds = paths.div_ceil(BLOCK).div_ceil(rayon_threads());
-    Ok(of_a_time * (rounds * times) as f64)
+    Ok(of_a_time * (rounds * settings.horizon) as f64)
 }
 
 /// Blocks that are drawn at once.

@@ -26,6 +26,9 @@ const LONGEST_CONTEXT: usize = 512;
 /// Share of the steps, the last ones, that training is watched on.
 const WATCHED: f64 = 0.1;
 
+/// Steps that it is watched on, at least; where they would be more than a quarter, nothing is watched.
+const LEAST_WATCHED: usize = 30;
+
 /// Values drawn at once, at most: a gigabyte.
 pub(super) const MAX_VALUES: usize = 1 << 27;
 
@@ -90,8 +93,8 @@ impl SeriesData {
         let pasts = |times: &[usize]| {
             Pasts::new(history.clone(), context, times.to_vec(), config.past.clone(), device)
         };
-        let watched = (times.len() as f64 * WATCHED) as usize;
-        let (learns, watches) = match watched >= LEAST_STEPS {
+        let watched = ((times.len() as f64 * WATCHED) as usize).max(LEAST_WATCHED);
+        let (learns, watches) = match 4 * watched <= times.len() {
             true => (pasts(&times[..times.len() - watched]), Some(pasts(&times[times.len() - watched..]))),
             false => (pasts(&times), None),
         };
@@ -257,14 +260,23 @@ fn require_within(series: &Series, bounds: Option<&Bounds>) -> Result<()> {
     })
 }
 
-/// Times whose steps are learned: those with all series known before and after, or with half of them where those are few.
+/// Times whose steps are learned: those between which no series has a gap, or with half of them known where those are few.
+///
+/// Before a series begins and after it ends its steps are its own, drawn again; within a gap they are a straight line's.
 fn learned_times(series: &Series, context: usize, learned: usize) -> Result<Vec<usize>> {
     let dim = series.dim();
-    let known = |row: usize| series.values()[row * dim..][..dim].iter().filter(|x| !x.is_nan()).count();
-    let with = |least: usize| -> Vec<usize> {
-        (context..learned).filter(|row| known(*row) >= least && known(row - 1) >= least).collect()
+    let is_known = |row: usize, j: usize| !series.values()[row * dim + j].is_nan();
+    let span = |j: usize| {
+        let first = (0..learned).find(|row| is_known(*row, j)).unwrap_or(learned);
+        first..(first..learned).rev().find(|row| is_known(*row, j)).map_or(first, |last| last + 1)
     };
-    let (whole, half) = (with(dim), with(dim.div_ceil(2)));
+    let spans: Vec<_> = (0..dim).map(span).collect();
+    let is_gap = |row: usize, j: usize| spans[j].contains(&row) && !is_known(row, j);
+    let of_both = |row: usize, holds: &dyn Fn(usize) -> bool| holds(row) && holds(row - 1);
+    let half_is_known = |row: usize| 2 * (0..dim).filter(|j| is_known(row, *j)).count() >= dim;
+    let has_no_gap = |row: usize| half_is_known(row) && !(0..dim).any(|j| is_gap(row, j));
+    let whole: Vec<usize> = (context..learned).filter(|row| of_both(*row, &has_no_gap)).collect();
+    let half: Vec<usize> = (context..learned).filter(|row| of_both(*row, &half_is_known)).collect();
     if whole.len() >= LEAST_STEPS.max(half.len() / 2) {
         return Ok(whole);
     }

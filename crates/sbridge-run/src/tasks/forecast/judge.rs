@@ -7,35 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::naive::Paths;
 use super::remarks::remarks;
-use super::scoring::{Candidate, Judge, SHARES};
+use super::scoring::{Candidate, Judge, Row, SHARES};
 use super::{ForecastConfig, Forecasting, METHOD, SeriesData, prepared};
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::models::variational::{SCORE_MODEL, WHITENED};
 use crate::quality::{Headline, Judgement, RowKind};
 use crate::task::Run;
-
-/// One way to forecast.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Row {
-    /// Name for people.
-    pub name: String,
-    /// What it stands for.
-    pub kind: RowKind,
-    /// Quantile loss of the sum of all series over the size of the sum; none where the sum is zero or not known.
-    pub crps_sum: Option<f64>,
-    /// The same in each window.
-    pub windows: Vec<Option<f64>>,
-    /// Quantile loss of each series over its size; none where that is zero or not known.
-    pub series: Vec<Option<f64>>,
-    /// Their mean, of those that have one.
-    pub crps: Option<f64>,
-    /// Energy score, each series in units of its own steps; none for a single path.
-    pub energy: Option<f64>,
-    /// Share of values within the intervals that hold half, four fifths and nineteen twentieths of a law, by the ranks of
-    /// the draws.
-    pub coverage: Option<[f64; 3]>,
-}
 
 /// The judgement of a forecast by windows at the end of the series.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,11 +93,6 @@ pub fn scores_without_a_folder(config: &ForecastConfig) -> Result<Vec<Row>> {
     rows.extend(judge.baseline_rows(learned(SCORE_MODEL)?, learned(WHITENED)?)?);
     rows.extend(judge.naive_rows()?);
     Ok(rows)
-}
-
-/// Row of the first time of window `k`.
-pub(super) fn first_row(config: &ForecastConfig, data: &SeriesData, k: usize) -> usize {
-    data.learned + k * config.horizon
 }
 
 impl Judgement for Backtest {

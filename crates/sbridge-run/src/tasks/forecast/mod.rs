@@ -13,7 +13,8 @@ mod scoring;
 mod settings;
 
 pub use data::SeriesData;
-pub use judge::{Backtest, Row, scores_without_a_folder};
+pub use judge::{Backtest, scores_without_a_folder};
+pub use scoring::Row;
 pub use settings::{ForecastConfig, SeriesConfig};
 
 use sbridge::forecast::{self, Bounds, Pasts};
@@ -174,12 +175,12 @@ impl Forecast for Forecasting {
         }
         let series = newer::read(run, ahead.input)?;
         let forecaster = &learned.forecaster;
-        let sizes = [forecaster.context, horizon];
-        let origins = origin::origins(&series, &[series.len()], sizes, learned.bounds.as_ref())?;
-        let drawing = Drawing::new(&run.context, METHOD, samples * origins[0].calendar.len());
-        let rng = Rng::new(ahead.seed).fork("predict");
-        let values = forecaster
-            .sample_watched(&origins, samples, &run.settings.sampler, &rng, &|rows| drawing.went_on(rows))?;
+        let sizes = [forecaster.context, horizon, samples];
+        let starts = origin::starts(&series, series.len(), sizes, learned.bounds.as_ref())?;
+        let drawing = Drawing::new(&run.context, METHOD, samples * horizon);
+        let (rng, went_on) = (Rng::new(ahead.seed).fork("predict"), |rows| drawing.went_on(rows));
+        let sampler = &run.settings.sampler;
+        let values = forecaster.sample_watched(&starts.origins, starts.paths, sampler, &rng, &went_on)?;
         require_finite(&values, horizon * series.dim())?;
         let values = learned.bounds.as_ref().map_or_else(|| values.clone(), |bounds| bounds.bounded(&values));
         let times = (0..horizon).map(|k| series.clock().label(series.len() + k)).collect();

@@ -1,70 +1,68 @@
-//! Where a forecast starts: the past before the first series ends, what is known since, the calendar after.
+//! Where a forecast starts: the past before it, and the calendar after.
 
-use sbridge::forecast::{Bounds, Origin, end_of_known, fill_gaps};
+use sbridge::forecast::{Bounds, Endings, Origin};
 use sbridge::rng::Rng;
 use sbridge_data::Series;
 
 use crate::error::{Result, RunError};
 
-/// Times between the end of a series and the forecast that are drawn, at most.
+/// Times between the end of a series and a forecast, at most.
 const LONGEST_GAP: usize = 512;
 
-/// Forecasts of `horizon` times start at these `rows` of `series`, each from `context` times of a past.
+/// Starts of the paths of one forecast.
+pub(super) struct Starts {
+    /// One for all paths; or one for each, where some series ended before.
+    pub(super) origins: Vec<Origin>,
+    /// Paths from each.
+    pub(super) paths: usize,
+    /// The past with ended series at their last values.
+    pub(super) standing: Vec<f64>,
+}
+
+/// Starts of `samples` paths of `horizon` times from `row` of `series`, each after `context` times of a past.
 ///
-/// A series that ended before the others is drawn from its end on. All origins have the longest gap of them.
+/// A series that ended before goes on, in another way for each path, as it moved before.
 ///
 /// # Errors
-/// [`RunError::Input`] for a series that ended too long ago, or before there is a past.
-pub(super) fn origins(
+/// [`RunError::Input`] for a series that ended too long ago.
+pub(super) fn starts(
     series: &Series,
-    rows: &[usize],
-    [context, horizon]: [usize; 2],
+    row: usize,
+    [context, horizon, samples]: [usize; 3],
     bounds: Option<&Bounds>,
-) -> Result<Vec<Origin>> {
+) -> Result<Starts> {
     let dim = series.dim();
-    let on_the_line =
-        |values: &[f64]| bounds.map_or_else(|| values.to_vec(), |bounds| bounds.unbounded(values));
-    let gap_of = |row: &usize| row - end_of_known(&series.values()[..row * dim], dim);
-    let gap = rows.iter().map(gap_of).max().unwrap_or(0);
-    let first = rows.iter().copied().min().unwrap_or(0);
-    if gap > LONGEST_GAP || first < gap + context {
-        return Err(ended(series, rows, gap, context));
+    let values = &series.values()[..row * dim];
+    let on_the_line = bounds.map_or_else(|| values.to_vec(), |bounds| bounds.unbounded(values));
+    let rng = Rng::new(0).fork("gaps");
+    let endings = Endings::new(&on_the_line, dim, &rng);
+    if endings.gap() > LONGEST_GAP {
+        return Err(ended(series, row, endings.gap()));
     }
-    let origin = |row: &usize| {
-        let values = on_the_line(&series.values()[..row * dim]);
-        let end = (row - gap) * dim;
-        // What came later fills no gap before, but a value on both sides of it does.
-        let whole = fill_gaps(&values, dim, &Rng::new(0).fork("gaps"));
-        let since = values[end..].iter().zip(&whole[end..]).enumerate();
-        let is_over = |at: usize| values[end + at..].iter().step_by(dim).all(|x| x.is_nan());
-        Origin {
-            past: whole[end - context * dim..end].to_vec(),
-            since: since
-                .map(|(at, (known, filled))| if known.is_nan() && is_over(at) { f64::NAN } else { *filled })
-                .collect(),
-            calendar: (row - gap..row + horizon).map(|row| series.clock().calendar(row).to_vec()).collect(),
-        }
-    };
-    Ok(rows.iter().map(origin).collect())
+    let calendar: Vec<Vec<f32>> =
+        (row..row + horizon).map(|row| series.clock().calendar(row).to_vec()).collect();
+    let origin = |past: Vec<f64>| Origin { past, calendar: calendar.clone() };
+    let standing = endings.standing(context);
+    if endings.gap() == 0 {
+        return Ok(Starts { origins: vec![origin(standing.clone())], paths: samples, standing });
+    }
+    let mut rng = rng.fork(&format!("from {row}"));
+    let piece = [context, series.clock().season()];
+    let origins = (0..samples).map(|_| origin(endings.going_on(context, piece, &mut rng))).collect();
+    Ok(Starts { origins, paths: 1, standing })
 }
 
 /// Says which series ended, and when.
-fn ended(series: &Series, rows: &[usize], gap: usize, context: usize) -> RunError {
+fn ended(series: &Series, row: usize, gap: usize) -> RunError {
     let dim = series.dim();
-    let row = rows
-        .iter()
-        .copied()
-        .max_by_key(|row| row - end_of_known(&series.values()[..row * dim], dim))
-        .unwrap_or(0);
     let last = |j: usize| (0..row).rev().find(|k| !series.values()[k * dim + j].is_nan());
     let j = (0..dim).min_by_key(|j| last(*j).unwrap_or(usize::MAX)).unwrap_or(0);
     let at = last(j).map_or(String::new(), |row| series.clock().label(row));
     RunError::Input(format!(
-        "series '{}' of {} ends at {at}, {gap} times before a forecast starts; at most {} are drawn in between (leave it out \
+        "series '{}' of {} ends at {at}, {gap} times before a forecast starts, at most {LONGEST_GAP} are bridged (leave it out \
          with --drop, or give its later values)",
         series.names()[j],
         series.source(),
-        LONGEST_GAP.min(rows.iter().min().unwrap_or(&0).saturating_sub(context))
     ))
 }
 
@@ -119,26 +117,26 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_starts_where_the_first_series_ends() {
+    fn paths_start_where_an_ended_series_may_be() {
         let series = series(30, 26);
-        let origin = origins(&series, &[30], [5, 3], None).unwrap().remove(0);
-        assert_eq!(origin.past[8..], [25.0, -25.0]);
-        assert_eq!((origin.since.len(), origin.calendar.len()), (8, 4 + 3));
-        assert!(origin.since.chunks(2).zip(26..).all(|(row, k)| row[0] == f64::from(k) && row[1].is_nan()));
-        let earlier = origins(&series, &[20, 30], [5, 3], None).unwrap();
-        assert_eq!(earlier[0].past[8..], [15.0, -15.0], "gaps of equal length");
-        assert_eq!(earlier[0].since, [16.0, -16.0, 17.0, -17.0, 18.0, -18.0, 19.0, -19.0]);
-        assert_eq!(endings(&series).len(), 1);
+        let starts = starts(&series, 30, [5, 3, 7], None).unwrap();
+        assert_eq!((starts.origins.len(), starts.paths), (7, 1));
+        assert_eq!(starts.standing[8..], [29.0, -25.0]);
+        let origin = &starts.origins[0];
+        assert_eq!(
+            (&origin.past[8..], origin.calendar.len()),
+            (&[29.0, -29.0][..], 3),
+            "it always fell by one"
+        );
+        let before = super::starts(&series, 20, [5, 3, 7], None).unwrap();
+        assert_eq!((before.origins.len(), before.paths), (1, 7), "none had ended then");
         assert!(endings(&series)[0].contains("series 'b' ends at 2024-01-26, 4 times before the end"));
     }
 
     #[test]
     fn a_series_that_ended_too_long_ago_is_named() {
-        let refused =
-            |times, end, row| origins(&series(times, end), &[row], [5, 3], None).unwrap_err().to_string();
-        let long_ago = refused(700, 100, 700);
-        assert!(long_ago.contains("series 'b' of memory ends at 2024-04-09, 600 times before"), "{long_ago}");
-        assert!(refused(30, 3, 30).contains("--drop"), "before there is a past");
+        let refused = starts(&series(700, 100), 700, [5, 3, 7], None).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("series 'b' of memory ends at 2024-04-09, 600 times before"), "{refused}");
     }
 
     #[test]

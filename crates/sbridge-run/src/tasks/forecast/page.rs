@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use sbridge_ot::Outcome;
 use sbridge_report::{Block, Emphasis, Plot, Row, Section, Series, SeriesStyle, Table, digits};
 
-use super::judge::{drawn_again, first_row};
+use super::judge::drawn_again;
 use super::naive::Paths;
+use super::scoring::first_row;
 use super::{Backtest, Forecasting, Row as Candidate, SeriesData};
 use crate::error::Result;
 use crate::quality::RowKind;

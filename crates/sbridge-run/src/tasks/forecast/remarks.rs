@@ -3,9 +3,8 @@
 use sbridge_ot::widest_share;
 use sbridge_report::digits;
 
-use super::judge::Row;
 use super::naive::Paths;
-use super::scoring::{Judge, SHARES};
+use super::scoring::{Judge, Row, SHARES};
 
 /// Draws beyond what a series ever was are worth a word from this share on.
 const BEYOND: f64 = 0.005;

@@ -7,11 +7,11 @@ use sbridge::rng::Rng;
 use sbridge::solver::vsdm::StartLaw;
 use sbridge::tensor::Tensor;
 use sbridge_ot::{Outcome, Points, crps, energy_score};
+use serde::{Deserialize, Serialize};
 
 use super::data::MAX_VALUES;
-use super::judge::{Row, first_row};
 use super::naive::{Autoregression, Paths, last_value, seasonal};
-use super::origin::origins;
+use super::origin::{Starts, starts};
 use super::{ForecastConfig, METHOD, SeriesData, require_finite};
 use crate::context::Context;
 use crate::error::{Result, RunError};
@@ -40,25 +40,40 @@ const BINS: usize = 10;
 /// A sum smaller than this share of its parts is rounding.
 const ROUNDING: f64 = 1e-12;
 
+/// One way to forecast.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Name for people.
+    pub name: String,
+    /// What it stands for.
+    pub kind: RowKind,
+    /// Quantile loss of the sum of all series over the size of the sum; none where the sum is zero or not known.
+    pub crps_sum: Option<f64>,
+    /// The same in each window.
+    pub windows: Vec<Option<f64>>,
+    /// Quantile loss of each series over its size; none where that is zero or not known.
+    pub series: Vec<Option<f64>>,
+    /// Their mean, of those that have one.
+    pub crps: Option<f64>,
+    /// Energy score, each series in units of its own steps; none for a single path.
+    pub energy: Option<f64>,
+    /// Share of values within the intervals that hold half, four fifths and nineteen twentieths of a law, by the ranks of
+    /// the draws.
+    pub coverage: Option<[f64; 3]>,
+}
+
+/// Row of the first time of window `k`.
+pub(super) fn first_row(config: &ForecastConfig, data: &SeriesData, k: usize) -> usize {
+    data.learned + k * config.horizon
+}
+
 /// What one window was forecast from, and what came.
 struct Window {
-    origin: Origin,
+    starts: Starts,
     /// Row of its first time.
     row: usize,
     /// `[horizon, dim]`, NaN where missing.
     truth: Vec<f64>,
-}
-
-impl Window {
-    /// The past until the window, the last value again where a series ended before.
-    fn known_past(&self, dim: usize) -> Vec<f64> {
-        let mut past = self.origin.past.clone();
-        for value in &self.origin.since {
-            let last = past[past.len() - dim];
-            past.push(if value.is_nan() { last } else { *value });
-        }
-        past
-    }
 }
 
 /// Drawing as it is watched.
@@ -113,13 +128,13 @@ impl<'a> Judge<'a> {
         context: &'a Context,
     ) -> Result<Self> {
         let (horizon, dim, values) = (config.horizon, data.series.dim(), data.series.values());
-        let rows: Vec<usize> = (0..config.windows).map(|k| first_row(config, data, k)).collect();
-        let origins = origins(&data.series, &rows, [data.context, horizon], data.bounds.as_ref())?;
-        let window = |(row, origin): (usize, Origin)| {
+        let window = |k: usize| {
+            let row = first_row(config, data, k);
+            let sizes = [data.context, horizon, config.samples];
             let truth = values[row * dim..][..horizon * dim].to_vec();
-            Window { origin, row, truth }
+            Ok(Window { starts: starts(&data.series, row, sizes, data.bounds.as_ref())?, row, truth })
         };
-        let windows: Vec<Window> = rows.into_iter().zip(origins).map(window).collect();
+        let windows = (0..config.windows).map(window).collect::<Result<Vec<Window>>>()?;
         let summed = summed(&windows, dim);
         let rng = Rng::new(config.seed).fork("backtest");
         Ok(Self { config, data, windows, summed, context, rng })
@@ -134,15 +149,27 @@ impl<'a> Judge<'a> {
         let Candidate { name, forecaster, start, whitening } = candidate;
         let (samples, model) = (self.config.samples, &forecaster.model);
         let (flow, start) = (model.flow(self.config.sampler.steps)?, model.start(*start)?);
-        let origins: Vec<Origin> = self.windows.iter().map(|window| window.origin.clone()).collect();
-        let times = origins.first().map_or(0, |origin| origin.calendar.len());
-        let progress = Drawing::new(self.context, name, times * origins.len() * samples);
+        let progress = Drawing::new(self.context, name, self.config.horizon * self.windows.len() * samples);
         let draw = |summary: &Tensor<2>, rng: &mut Rng| {
             let step = forecaster.step(&flow, summary, start.draw(summary.dims()[0], rng));
             whitening.as_ref().map_or_else(|| step.clone(), |whitening| whitening.undo(&step))
         };
         let rng = self.rng.fork(name);
-        let drawn = forecaster.simulate(&origins, samples, &rng, &draw, &|rows| progress.went_on(rows));
+        let simulated = |origins: &[Origin], paths: usize, rng: &Rng| {
+            forecaster.simulate(origins, paths, rng, &draw, &|rows| progress.went_on(rows))
+        };
+        let drawn = match self.windows.iter().all(|window| window.starts.paths == samples) {
+            true => {
+                let origins = self.windows.iter().flat_map(|window| window.starts.origins.clone());
+                simulated(&origins.collect::<Vec<_>>(), samples, &rng)
+            }
+            false => {
+                let of = |(k, window): (usize, &Window)| {
+                    simulated(&window.starts.origins, window.starts.paths, &rng.fork(&format!("window {k}")))
+                };
+                self.windows.iter().enumerate().flat_map(of).collect()
+            }
+        };
         self.split(self.data.bounded(drawn), samples)
     }
 
@@ -169,7 +196,7 @@ impl<'a> Judge<'a> {
         let row_of = |name: &str, forecast: &mut dyn FnMut(&[f64], usize) -> Paths| {
             progress.at(judged.fetch_add(1, Ordering::Relaxed), name);
             let after = |window: &Window| {
-                let paths = forecast(&window.known_past(dim), horizon);
+                let paths = forecast(&window.starts.standing, horizon);
                 paths.into_iter().map(|path| self.data.bounded(path)).collect()
             };
             let paths: Vec<Paths> = self.windows.iter().map(after).collect();
