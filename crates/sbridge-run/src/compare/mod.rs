@@ -77,7 +77,7 @@ pub fn compare(
     if settings.limit == 0 {
         return Err(RunError::Input("--limit must be at least 1, got 0".into()));
     }
-    for path in plan {
+    if let Some(path) = plan {
         require_ending("--plan", path, "npz", "several arrays")?;
         [source, target].into_iter().try_for_each(|read| require_other_file("--plan", path, read))?;
     }
