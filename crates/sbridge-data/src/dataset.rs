@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
+use crate::doubts;
 use crate::layout::Contents;
 use crate::values::Values;
 use crate::{DataError, ElementType, Result, SampleShape, SourceKind};
@@ -27,6 +28,8 @@ pub struct Dataset {
     dtype: ElementType,
     sha256: String,
     notes: Vec<String>,
+    doubts: Vec<String>,
+    first_gap: Option<String>,
 }
 
 impl Dataset {
@@ -70,7 +73,16 @@ impl Dataset {
             dtype: contents.dtype,
             sha256,
             notes: contents.notes,
+            doubts: contents.doubts,
+            first_gap: contents.first_gap,
         }
+    }
+
+    /// The same with the doubts that its numbers raise.
+    #[must_use]
+    pub(crate) fn doubted(mut self) -> Self {
+        self.doubts.extend(doubts::of(&self));
+        self
     }
 
     /// Number of samples.
@@ -180,6 +192,17 @@ impl Dataset {
         &self.notes
     }
 
+    /// What may have been misunderstood while reading, in words.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
+    /// The first value that is missing or infinite as its file has it, in words, if the file is text.
+    pub(crate) fn first_gap(&self) -> Option<&str> {
+        self.first_gap.as_deref()
+    }
+
     /// The samples at `indices`, in that order; repeats are allowed.
     ///
     /// # Panics
@@ -256,7 +279,10 @@ impl Dataset {
             true => {
                 (place + ", is beyond f32, in which networks are trained", "scale the values to below 3.4e38")
             }
-            false => (place, "remove or fill them, `inspect` shows where they are"),
+            false => (
+                self.first_gap.clone().unwrap_or(place),
+                "remove such rows, or fill them in; `sbridge inspect` describes the rest",
+            ),
         };
         Err(DataError::NonFinite {
             source_name: self.source.clone(),
@@ -280,6 +306,8 @@ impl Dataset {
             dtype: self.dtype,
             sha256: self.sha256.clone(),
             notes: self.notes.clone(),
+            doubts: self.doubts.clone(),
+            first_gap: None,
         }
     }
 

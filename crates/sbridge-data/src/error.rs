@@ -62,7 +62,7 @@ pub enum DataError {
     },
 
     /// A value is missing, infinite, or beyond f32.
-    #[error("{source_name}: {what} ({count} such values; {fix})")]
+    #[error("{source_name}: {what} ({}{fix})", if *count > 1 { format!("{count} such values; ") } else { String::new() })]
     NonFinite {
         /// The source as the user typed it.
         source_name: String,

@@ -109,7 +109,8 @@ impl Inspection {
             notes: data.notes().to_vec(),
             warnings: Vec::new(),
         };
-        inspection.warnings = warnings(&inspection, &columns);
+        inspection.warnings = warnings(&inspection, &columns, data.first_gap());
+        inspection.warnings.extend_from_slice(data.doubts());
         inspection
     }
 }
@@ -221,12 +222,13 @@ fn class_counts(data: &Dataset) -> Option<Vec<ClassCount>> {
     Some(counts.into_iter().map(|(label, count)| ClassCount { label, name: name(label), count }).collect())
 }
 
-fn warnings(inspection: &Inspection, columns: &Columns) -> Vec<String> {
+fn warnings(inspection: &Inspection, columns: &Columns, first_gap: Option<&str>) -> Vec<String> {
     let is_vector = !inspection.shape.is_image();
     let mut warnings = Vec::new();
     if let Some(NonFinite { count, .. }) = inspection.non_finite {
+        let first = first_gap.map(|first| format!(", the first on {first}")).unwrap_or_default();
         warnings.push(format!(
-            "{count} values are NaN or infinite: loading refuses them, remove or fill them first"
+            "{count} values are NaN or infinite{first}: loading refuses them, remove or fill them first"
         ));
     }
     // The border of an image is often constant, and harmlessly so.

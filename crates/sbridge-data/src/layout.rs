@@ -38,13 +38,27 @@ pub(crate) struct Contents {
     pub(crate) column_names: Option<Vec<String>>,
     pub(crate) dtype: ElementType,
     pub(crate) notes: Vec<String>,
+    /// What may have been misunderstood.
+    pub(crate) doubts: Vec<String>,
+    /// The first value that is missing or infinite, in words.
+    pub(crate) first_gap: Option<String>,
 }
 
 impl Contents {
     /// Values alone, without labels, names or notes.
     pub(crate) fn new(shape: SampleShape, values: impl Into<Values>, dtype: ElementType) -> Self {
         let values = values.into();
-        Self { shape, values, labels: None, label_names: None, column_names: None, dtype, notes: Vec::new() }
+        Self {
+            shape,
+            values,
+            labels: None,
+            label_names: None,
+            column_names: None,
+            dtype,
+            notes: Vec::new(),
+            doubts: Vec::new(),
+            first_gap: None,
+        }
     }
 }
 

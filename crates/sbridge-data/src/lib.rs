@@ -26,9 +26,11 @@
 
 mod builtin;
 mod dataset;
+mod doubts;
 mod element;
 mod error;
 mod file;
+mod foreign;
 mod format;
 mod inspect;
 mod kind;
@@ -50,10 +52,10 @@ pub use error::DataError;
 pub use inspect::{ClassCount, Inspection, NonFinite};
 pub use kind::SourceKind;
 pub use limits::Limits;
-pub use series::{CALENDAR, Clock, Series, SeriesLayout, Step, load_series};
+pub use series::{CALENDAR, Clock, DateOrder, Series, SeriesLayout, Step, Week, load_series};
 pub use shape::SampleShape;
 pub use suggest::edit_distance;
-pub use write::{NamedArray, RowWriter, write_csv, write_npy, write_npz, write_png_grid};
+pub use write::{NamedArray, RowWriter, write_csv, write_npy, write_npy_f64, write_npz, write_png_grid};
 
 /// The result of everything here that can be refused.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;

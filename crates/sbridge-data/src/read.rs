@@ -43,5 +43,5 @@ fn read_one_file(path: &Path, key: Option<&str>, reading: &Reading) -> Result<Da
         SourceKind::Csv => csv::read(&file.bytes, reading)?,
         _ => idx::read_with_labels(&file.bytes, path, reading)?,
     };
-    Ok(Dataset::assemble(contents, reading.source, kind, file.sha256))
+    Ok(Dataset::assemble(contents, reading.source, kind, file.sha256).doubted())
 }

@@ -34,6 +34,14 @@ impl SampleShape {
         }
     }
 
+    /// Whether samples of both shapes can be compared value by value: images of one shape, or a vector of as many values.
+    ///
+    /// A table has rows of values for images too, so a vector may be one of them; images of other sides are not.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.size() == other.size() && (self == other || !self.is_image() || !other.is_image())
+    }
+
     /// Whether a sample is an image.
     #[must_use]
     pub fn is_image(&self) -> bool {
@@ -59,6 +67,16 @@ mod tests {
     fn size_is_the_product_of_the_sides() {
         assert_eq!(SampleShape::Image { channels: 3, height: 4, width: 5 }.size(), 60);
         assert_eq!(SampleShape::Vector { dim: 7 }.size(), 7);
+    }
+
+    #[test]
+    fn images_agree_by_their_sides_and_not_by_their_number_of_values() {
+        let image = |channels, height, width| SampleShape::Image { channels, height, width };
+        assert!(image(1, 24, 16).agrees_with(&image(1, 24, 16)));
+        assert!(!image(1, 24, 16).agrees_with(&image(1, 16, 24)));
+        assert!(!image(1, 24, 16).agrees_with(&image(3, 8, 16)));
+        assert!(image(1, 24, 16).agrees_with(&SampleShape::Vector { dim: 384 }));
+        assert!(!SampleShape::Vector { dim: 3 }.agrees_with(&SampleShape::Vector { dim: 2 }));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::builtin;
+use crate::foreign;
 use crate::kind::SourceKind;
 use crate::reading::Reading;
 use crate::suggest::did_you_mean;
@@ -29,10 +30,13 @@ fn is_archive_name(name: &str) -> bool {
 /// The format of a file.
 ///
 /// # Errors
-/// When neither the name nor the first bytes tell.
+/// When it is one of others, or neither the name nor the first bytes tell.
 pub(crate) fn format_of(path: &Path, bytes: &[u8], reading: &Reading) -> Result<SourceKind> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
+    if let Some(refusal) = foreign::refusal(name, bytes, reading) {
+        return Err(refusal);
+    }
     format_of_name(name)
         .or_else(|| format_of_bytes(bytes))
         .ok_or_else(|| unreadable_format(name, bytes, reading))

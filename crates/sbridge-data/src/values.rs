@@ -79,6 +79,17 @@ impl Values {
         }
     }
 
+    /// Takes away the first `count`.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        match self {
+            Self::Single(values) => drop(values.drain(..count)),
+            Self::Double(double) => {
+                double.wide.drain(..count);
+                double.narrow.take();
+            }
+        }
+    }
+
     /// Value `i`.
     pub(crate) fn get(&self, i: usize) -> f64 {
         match self {

@@ -207,7 +207,8 @@ fn a_million_columns_are_read_and_ten_million_are_not() {
 #[test]
 fn text_among_numbers_is_named_and_the_likely_fix_is_told() {
     assert!(refusal("x.csv", b"a,b\n1,2\n1,\x1b[31m\n").contains("line 3, column 2 (b): '\u{fffd}[31m'"));
-    assert!(refusal("x.txt", b"1.0 2.0\n3.0 4.0\n").contains("holds several numbers"));
+    assert!(refusal("x.txt", b"1.0 2.0 a\n3.0 4.0 5.0\n").contains("'a' is not a number"));
+    assert_eq!(read("x.txt", b"1.0 2.0\n3.0 4.0\n").values(), [1.0, 2.0, 3.0, 4.0]);
     assert!(refusal("x.csv", b"a;b\n1.5;2,5\n").contains("decimal points"));
     let wide = format!("{},b\n1,x\n", "a".repeat(100_000));
     assert!(refusal("x.csv", wide.as_bytes()).contains("column 2 (b): 'x'"));
@@ -215,7 +216,9 @@ fn text_among_numbers_is_named_and_the_likely_fix_is_told() {
 
 #[test]
 fn values_that_are_not_finite_are_placed() {
-    assert!(refusal("x.csv", b"a,b\n1,2\n3,4\n5,-inf\n").contains("-inf at row 2, column 1"));
+    assert!(
+        refusal("x.csv", b"a,b\n1,2\n3,4\n5,-inf\n").contains("line 4, column 2 (b): '-inf' is infinite")
+    );
     assert!(
         refusal("x.csv", b"1,2\n1e39,4\n")
             .contains("1e39 at row 1, column 0, counting from 0, is beyond f32")

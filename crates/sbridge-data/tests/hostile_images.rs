@@ -98,9 +98,66 @@ fn jpeg_of_one_three_and_four_inks_is_read() {
 }
 
 #[test]
+fn what_systems_leave_behind_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    grey(2, 1).save(path("a.png")).unwrap();
+    let alone = read(folder.path()).unwrap();
+    for name in [".DS_Store", "._a.png", "Thumbs.db", "desktop.ini", ".hidden.png"] {
+        fs::write(path(name), "litter").unwrap();
+    }
+    for name in ["__MACOSX", ".ipynb_checkpoints", ".git"] {
+        fs::create_dir(path(name)).unwrap();
+        grey(9, 9).save(path(name).join("a.png")).unwrap();
+    }
+    let littered = read(folder.path()).unwrap();
+    assert_eq!((littered.len(), littered.labels(), littered.notes()), (1, None, alone.notes()));
+    assert_eq!(littered.sha256(), alone.sha256());
+}
+
+#[test]
+fn pictures_of_other_formats_empty_classes_and_deep_ones_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("x.webp"), "x").unwrap();
+    fs::write(path("y.TIFF"), "x").unwrap();
+    assert!(refusal(folder.path()).contains("2 pictures of other formats (1 .tiff, 1 .webp)"));
+    for class in ["train/cat", "empty"] {
+        fs::create_dir_all(path(class)).unwrap();
+    }
+    grey(2, 1).save(path("train/cat/a.png")).unwrap();
+    assert!(refusal(folder.path()).contains("images lie two folders deep, as in train/cat"));
+    grey(2, 1).save(path("train/b.png")).unwrap();
+    let notes = read(folder.path()).unwrap().notes().join("; ");
+    assert!(notes.contains("1 .tiff, 1 .webp) are left out"), "{notes}");
+    assert!(notes.contains("no classes: empty") && notes.contains("not read: train/cat"), "{notes}");
+}
+
+#[test]
+fn pictures_are_turned_as_their_exif_data_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.jpg");
+    let half = |x: u32| if x < 8 { 0 } else { 255 };
+    GrayImage::from_fn(16, 8, |x, _| Luma([half(x)])).save(&path).unwrap();
+    let jpeg = fs::read(&path).unwrap();
+    // A TIFF block of one entry: tag 0x0112, a short, one of them, its value 6: turn by 90° clockwise.
+    let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let length = u16::try_from(8 + tiff.len()).unwrap().to_be_bytes();
+    let turned = [&jpeg[..2], &[0xff, 0xe1], &length, b"Exif\0\0", tiff, &jpeg[2..]].concat();
+    fs::write(&path, turned).unwrap();
+    let set = read(folder.path()).unwrap();
+    assert_eq!(set.shape(), SampleShape::Image { channels: 1, height: 16, width: 8 });
+    // What was left is above now; JPEG keeps blocks of one level to a few units.
+    assert!(set.values()[..64].iter().all(|value| *value < 5.0), "{:?}", &set.values()[..8]);
+    assert!(set.notes()[0].contains("1 images turned upright"), "{:?}", set.notes());
+}
+
+#[test]
 fn images_that_are_no_images_are_named() {
     assert!(refusal_of("x.png", b"").contains("x.png has 0 bytes"));
-    assert!(refusal_of("x.png", b"GIF89a\x01\x00\x01\x00").contains("x.png is not a sound"));
+    assert!(refusal_of("x.png", b"GIF89a\x01\x00\x01\x00").contains("x.png is a GIF picture"));
+    assert!(refusal_of("x.png", b"<html>404</html>").contains("x.png is HTML or other text"));
+    assert!(refusal_of("x.jpg", b"RIFF\0\0\0\0WEBPVP8 ").contains("x.jpg is a WebP picture"));
     assert!(refusal_of("x.jpg", b"\x1b[31m").contains("x.jpg is not a sound"));
     let whole = png(&grey(8, 8));
     assert!(refusal_of("x.png", &whole[..whole.len() / 2]).contains("x.png is not a sound"));

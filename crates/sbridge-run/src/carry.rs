@@ -35,7 +35,7 @@ impl<'a> Carrying<'a> {
         (device, context): (&Device, &'a Context),
     ) -> Result<Self> {
         route.check()?;
-        if input.shape().size() != run.shape().size() {
+        if !input.shape().agrees_with(&run.shape()) {
             return Err(RunError::Input(format!(
                 "{} holds samples of {}, the bridge joins samples of {} (give data of one shape)",
                 input.source(),

@@ -14,7 +14,7 @@ use crate::folder::{RunFolder, atomic};
 use crate::page;
 use crate::quality::{Headline, Judgement};
 use crate::samples;
-use crate::settings::{DataConfig, Overrides, Settings};
+use crate::settings::{DataConfig, Settings};
 use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
 use crate::training::Learning;
 
@@ -60,7 +60,7 @@ pub fn resume<T: Task>(folder: RunFolder, context: &Context) -> Result<Run<T>> {
 
 /// The settings that the run in `folder` was made with.
 fn settings_of<S: Settings>(folder: &RunFolder, manifest: &Manifest) -> Result<S> {
-    S::resolved(&manifest.method, &Overrides { text: folder.read("config.toml")?, assignments: Vec::new() })
+    S::kept(&manifest.method, folder.read("config.toml")?)
 }
 
 /// Refuses data that are not those of the run in `folder`.

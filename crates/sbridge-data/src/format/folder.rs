@@ -1,16 +1,16 @@
 //! A folder of PNG and JPEG images of one size; subfolders are classes.
 //!
-//! Either the images lie in the folder itself, or in subfolders whose sorted names are the classes
-//! 0, 1, 2, …. The headers of all files are read first, so that a size that differs or a set that
+//! The headers of all files are read first, so that a size that differs or a set that
 //! is too large is found before any pixel is decoded.
 
-use std::fs;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::image::{Picture, Size, decode, read_header};
-use crate::dataset::{Dataset, digest_of_bytes};
+use super::listing::Listing;
+use crate::dataset::Dataset;
 use crate::element::ElementType;
 use crate::kind::SourceKind;
 use crate::layout::Contents;
@@ -26,7 +26,7 @@ pub(crate) fn read(folder: &Path, reading: &Reading) -> Result<Dataset> {
     let size = survey(&listing.images, reading)?;
     let pictures: Vec<Picture> =
         listing.images.par_iter().map(|path| decode(path, size, reading)).collect::<Result<_>>()?;
-    let sha256 = listing.digest(folder, &pictures);
+    let sha256 = listing.digest(folder, pictures.iter().map(|picture| picture.sha256.as_str()));
     let mut contents = combine(pictures, size);
     contents.notes.extend(listing.notes());
     contents.labels = listing.labels;
@@ -34,121 +34,39 @@ pub(crate) fn read(folder: &Path, reading: &Reading) -> Result<Dataset> {
     Ok(Dataset::assemble(contents, reading.source, SourceKind::ImageFolder, sha256))
 }
 
-/// The images of a folder, sorted by class and name.
-struct Listing {
-    images: Vec<PathBuf>,
-    labels: Option<Vec<u32>>,
-    classes: Option<Vec<String>>,
-    ignored: usize,
-}
-
-/// What lies directly in a folder, each sorted by name.
-#[derive(Default)]
-struct Entries {
-    images: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
-    others: usize,
-}
-
-impl Entries {
-    fn of(folder: &Path, reading: &Reading) -> Result<Self> {
-        let mut entries = Self::default();
-        for entry in fs::read_dir(folder).map_err(|cause| reading.unreadable(cause))? {
-            let path = entry.map_err(|cause| reading.unreadable(cause))?.path();
-            if path.is_dir() {
-                entries.folders.push(path);
-            } else if is_image_name(&path) {
-                entries.images.push(path);
-            } else {
-                entries.others += 1;
-            }
-        }
-        entries.images.sort();
-        entries.folders.sort();
-        Ok(entries)
-    }
-}
-
-fn is_image_name(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
-}
-
-impl Listing {
-    fn of(folder: &Path, reading: &Reading) -> Result<Self> {
-        let top = Entries::of(folder, reading)?;
-        let mut classes = Vec::new();
-        for path in &top.folders {
-            classes.push((path, Entries::of(path, reading)?));
-        }
-        let ignored_below = |(_, entries): &(&PathBuf, Entries)| entries.others + entries.folders.len();
-        let ignored = top.others + classes.iter().map(ignored_below).sum::<usize>();
-        classes.retain(|(_, entries)| !entries.images.is_empty());
-        match (top.images.is_empty(), classes.is_empty()) {
-            (true, true) => Err(reading.unsupported(
-                format!("the folder holds no .png, .jpg or .jpeg file, and {ignored} other entries"),
-                "give a folder of images, or a file inside it",
-            )),
-            (false, true) => Ok(Self { images: top.images, labels: None, classes: None, ignored }),
-            (true, false) => Ok(Self::of_classes(classes, ignored)),
-            (false, false) => Err(reading.unsupported(
-                format!(
-                    "the folder holds {} images beside {} subfolders with images",
-                    top.images.len(),
-                    classes.len()
-                ),
-                "move the images into a subfolder of their class, or remove the subfolders",
-            )),
-        }
-    }
-
-    fn of_classes(classes: Vec<(&PathBuf, Entries)>, ignored: usize) -> Self {
-        let names = classes
-            .iter()
-            .map(|(path, _)| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        let names: Vec<String> = names.collect();
-        let mut images = Vec::new();
-        let mut labels = Vec::new();
-        for (label, (_, entries)) in (0u32..).zip(classes) {
-            labels.extend(std::iter::repeat_n(label, entries.images.len()));
-            images.extend(entries.images);
-        }
-        Self { images, labels: Some(labels), classes: Some(names), ignored }
-    }
-
-    fn notes(&self) -> Vec<String> {
-        let classes =
-            self.classes.as_ref().map(|names| format!("{} subfolders read as classes", names.len()));
-        let ignored =
-            (self.ignored > 0).then(|| format!("{} entries are not images and were ignored", self.ignored));
-        classes.into_iter().chain(ignored).collect()
-    }
-
-    /// The digest of names and file digests, which changes when a file is renamed, moved or altered.
-    fn digest(&self, folder: &Path, pictures: &[Picture]) -> String {
-        let line = |(path, picture): (&PathBuf, &Picture)| {
-            let name = path.strip_prefix(folder).unwrap_or(path);
-            format!("{}\0{}\n", name.display(), picture.sha256)
-        };
-        digest_of_bytes(self.images.iter().zip(pictures).map(line).collect::<String>().as_bytes())
-    }
-}
-
 /// The one size of all images.
 fn survey(images: &[PathBuf], reading: &Reading) -> Result<Size> {
     let headers: Vec<(Size, usize)> =
         images.par_iter().map(|path| read_header(path, reading)).collect::<Result<_>>()?;
-    let (size, _) = headers[0];
-    if let Some(other) = headers.iter().position(|(other, _)| *other != size) {
-        let at = |k: usize, size: Size| format!("{} is {}×{}", images[k].display(), size.height, size.width);
+    let usual = usual_size(&headers);
+    let others = headers.iter().filter(|(size, _)| *size != usual).count();
+    if let Some(other) = headers.iter().position(|(size, _)| *size != usual) {
+        let first = headers.iter().position(|(size, _)| *size == usual).unwrap_or(0);
+        let at = |k: usize| {
+            let (Size { height, width }, _) = headers[k];
+            format!("{} is {height}×{width}", images[k].display())
+        };
         return Err(reading.unsupported(
-            format!("images differ in size: {}, {}", at(0, size), at(other, headers[other].0)),
+            format!(
+                "images differ in size: {}, {} ({others} of {} differ)",
+                at(first),
+                at(other),
+                images.len()
+            ),
             "scale or crop all images to one size",
         ));
     }
     let channels = headers.iter().map(|(_, channels)| *channels).max().unwrap_or(1);
-    reading.admit(&[images.len(), channels, size.height, size.width].map(|side| side as u64))?;
-    Ok(size)
+    reading.admit(&[images.len(), channels, usual.height, usual.width].map(|side| side as u64))?;
+    Ok(usual)
+}
+
+/// The size most images have; of several, that of the earliest.
+fn usual_size(headers: &[(Size, usize)]) -> Size {
+    let mut counts: HashMap<Size, usize> = HashMap::new();
+    headers.iter().for_each(|(size, _)| *counts.entry(*size).or_default() += 1);
+    let most = counts.values().copied().max().unwrap_or(0);
+    headers.iter().map(|(size, _)| *size).find(|size| counts[size] == most).expect("a listing has an image")
 }
 
 /// Brings all pictures to the same number of channels: 1 if none of them has colours, else 3.
@@ -162,6 +80,10 @@ fn combine(pictures: Vec<Picture>, size: Size) -> Contents {
     let mut notes = Vec::new();
     if is_16_bit {
         notes.push("16-bit images scaled to 0..255".to_owned());
+    }
+    let turned = count(|picture| picture.was_turned);
+    if turned > 0 {
+        notes.push(format!("{turned} images turned upright as their EXIF data say"));
     }
     if transparent > 0 {
         notes.push(format!("{transparent} images with transparency laid over white"));
@@ -198,6 +120,8 @@ fn push_channels(values: &mut Vec<f32>, picture: &Picture, channels: usize) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+
     use image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
 
     use super::*;

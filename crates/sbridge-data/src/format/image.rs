@@ -1,9 +1,10 @@
 //! One PNG or JPEG image as values in 0..255, channel by channel.
 
-use std::fs;
-use std::io::Cursor;
+use std::fs::{self, File};
+use std::io::{Cursor, Read as _};
 use std::path::Path;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::Result;
@@ -15,7 +16,7 @@ use crate::reading::Reading;
 const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
 /// The size of an image, from its header alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Size {
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -31,6 +32,8 @@ pub(crate) struct Picture {
     pub(crate) is_16_bit: bool,
     /// Whether some pixel was not opaque and was blended over white.
     pub(crate) was_transparent: bool,
+    /// Whether EXIF data said how to turn or mirror it.
+    pub(crate) was_turned: bool,
     /// SHA-256 of the file.
     pub(crate) sha256: String,
 }
@@ -41,12 +44,12 @@ pub(crate) struct Picture {
 /// When the file is no regular file, has 0 bytes, has no image header, or has one that cannot be true.
 pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize)> {
     let bytes = length(path, reading)?;
-    let decoder = ImageReader::open(path)
+    let file = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
-        .map_err(|cause| reading.unreadable_file(path, &cause))?
-        .into_decoder()
-        .map_err(|cause| damaged(path, &cause, reading))?;
-    let (width, height) = decoder.dimensions();
+        .map_err(|cause| reading.unreadable_file(path, &cause))?;
+    refuse_other(path, reading)?;
+    let mut decoder = file.into_decoder().map_err(|cause| damaged(path, &cause, reading))?;
+    let (width, height) = upright(decoder.dimensions(), orientation(&mut decoder));
     if u64::from(width) * u64::from(height) > bytes.saturating_mul(MAX_PIXELS_PER_BYTE) {
         return Err(reading.malformed(
             format!("{} claims {height}×{width} pixels in {bytes} bytes", path.display()),
@@ -80,11 +83,14 @@ fn length(path: &Path, reading: &Reading) -> Result<u64> {
 /// When the pixels cannot be decoded or the size is no longer `size`.
 pub(crate) fn decode(path: &Path, size: Size, reading: &Reading) -> Result<Picture> {
     let bytes = fs::read(path).map_err(|cause| reading.unreadable_file(path, &cause))?;
-    let image = ImageReader::new(Cursor::new(&bytes))
+    let mut decoder = ImageReader::new(Cursor::new(&bytes))
         .with_guessed_format()
         .map_err(|cause| reading.unreadable_file(path, &cause))?
-        .decode()
+        .into_decoder()
         .map_err(|cause| damaged(path, &cause, reading))?;
+    let orientation = orientation(&mut decoder);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|cause| damaged(path, &cause, reading))?;
+    image.apply_orientation(orientation);
     if (image.height() as usize, image.width() as usize) != (size.height, size.width) {
         return Err(
             reading.malformed(format!("{} changed while it was read", path.display()), "read it again")
@@ -103,8 +109,45 @@ pub(crate) fn decode(path: &Path, size: Size, reading: &Reading) -> Result<Pictu
         values,
         is_16_bit: depth == 2,
         was_transparent: pixels.is_transparent(),
+        was_turned: orientation != Orientation::NoTransforms,
         sha256: digest_of_bytes(&bytes),
     })
+}
+
+/// How the picture has to be turned to be seen upright; EXIF data that cannot be read say nothing.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// Width and height once the picture is upright.
+fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    match orientation {
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (height, width),
+        _ => (width, height),
+    }
+}
+
+/// Refuses what is something else under the name of an image, by what it begins with.
+fn refuse_other(path: &Path, reading: &Reading) -> Result<()> {
+    let mut first = [0; 16];
+    let read = File::open(path).and_then(|mut file| file.read(&mut first));
+    let count = read.map_err(|cause| reading.unreadable_file(path, &cause))?;
+    let (what, fix) = match &first[..count] {
+        [b'G', b'I', b'F', b'8', ..] => ("a GIF picture", "save it as PNG"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            ("a WebP picture", "save it as PNG")
+        }
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => ("a BMP picture", "save it as PNG"),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => ("a TIFF picture", "save it as PNG"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => ("a HEIF or AVIF picture or a film", "save it as PNG"),
+        [b'%', b'P', b'D', b'F', ..] => ("a PDF document", "save its pictures as PNG"),
+        [b'<', ..] => {
+            ("HTML or other text, as a failed download leaves it", "download it again or remove it")
+        }
+        _ => return Ok(()),
+    };
+    Err(reading.unsupported(format!("{} is {what}, whatever its name says", path.display()), fix))
 }
 
 fn damaged(path: &Path, cause: &image::ImageError, reading: &Reading) -> crate::DataError {

@@ -95,19 +95,20 @@ fn element_type(descr: &str, reading: &Reading) -> Result<(ElementType, Endian)>
 }
 
 fn unreadable_type(descr: &str, reading: &Reading) -> DataError {
-    let kind = match descr.trim_start_matches(['<', '>', '|', '=']).as_bytes().first() {
-        Some(b'[') => "a structured array",
-        Some(b'O') => "Python objects",
-        Some(b'c') => "complex numbers",
-        Some(b'S' | b'U' | b'a') => "text",
-        Some(b'm' | b'M') => "times",
-        Some(b'f') => "floats of an unusual size",
-        _ => "an unknown element type",
+    let (kind, fix) = match descr.trim_start_matches(['<', '>', '|', '=']).as_bytes().first() {
+        Some(b'[') => (
+            "a structured array",
+            "save its columns as one: numpy.lib.recfunctions.structured_to_unstructured(x)",
+        ),
+        Some(b'O') => ("Python objects", "save numbers: x.astype('float64'), if all of them are"),
+        Some(b'c') => ("complex numbers", "save both parts side by side: numpy.hstack([x.real, x.imag])"),
+        Some(b'S' | b'U' | b'a') => ("text", "save numbers: x.astype('float64'), if all of them are"),
+        Some(b'm' | b'M') => ("times", "save numbers: x.astype('int64').astype('float64')"),
+        Some(b'V') => ("raw bytes", "save it as float64, for example x.view('float32').astype('float64')"),
+        Some(b'f') => ("floats of an unusual size", "save it as float64: x.astype('float64')"),
+        _ => ("an unknown element type", "save it as float64: x.astype('float64')"),
     };
-    reading.unsupported(
-        format!("dtype '{}' is {kind}, not plain numbers", shown(descr)),
-        "save it as float32, for example x.astype('float32')",
-    )
+    reading.unsupported(format!("dtype '{}' is {kind}, not plain numbers", shown(descr)), fix)
 }
 
 /// The three entries of the dictionary, as far as they were found.

@@ -33,6 +33,7 @@ pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result
         return Err(reading.malformed("the archive has two arrays of one name", "save it with numpy.savez"));
     }
     let names = array_names(&archive);
+    refuse_sparse(&names, reading)?;
     let name = choose(&names, key, reading)?;
     let (array, note) = read_array(&mut archive, name, reading)?;
     let count = array.dims.first().copied().unwrap_or(0);
@@ -54,10 +55,27 @@ fn array_names(archive: &Archive) -> Vec<String> {
     names
 }
 
+/// Refuses the parts of a sparse matrix, none of which is a list of samples.
+fn refuse_sparse(names: &[String], reading: &Reading) -> Result<()> {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if !(["format", "shape", "data"].into_iter().all(has) && (has("indices") || has("row") || has("offsets")))
+    {
+        return Ok(());
+    }
+    let path = reading.source.rsplit_once('#').map_or(reading.source, |(path, _)| path);
+    Err(reading.unsupported(
+        "a sparse matrix, as scipy.sparse.save_npz writes it",
+        format!("save it dense: numpy.save('x.npy', scipy.sparse.load_npz('{path}').toarray())"),
+    ))
+}
+
 fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Result<&'a str> {
     let listed = listed(names);
     match (key, names) {
-        (_, []) => Err(reading.malformed("the archive holds no arrays", "save some with numpy.savez")),
+        (_, []) => Err(reading.unsupported(
+            "the archive holds no arrays",
+            "unpack it and give the file inside, or save arrays with numpy.savez",
+        )),
         (None, [only]) => Ok(only),
         (None, [first, ..]) => Err(reading.unknown(
             format!("the archive holds {} arrays: {listed}", names.len()),

@@ -1,194 +1,315 @@
-//! Text to columns of numbers: encoding, separator, header, and which cells are not numbers.
+//! Text to rows of cells: encoding, separator, comments, titles, and what carries nothing.
+//!
+//! Comments begin with `#`; the last one above the table may hold the names of its columns, as `numpy.savetxt` writes them. A
+//! title, blank rows and empty cells beyond the columns are left out. Of all that there is a note.
 //!
 //! Lines and columns are counted from 1 in every message, as editors count them.
 
 pub(crate) use super::cell::is_missing;
-use super::cell::{Cell, DecimalMark, Evidence, NotANumber};
+use super::cell::{Cell, DecimalMark};
+use super::separator::Separator;
 use crate::Result;
 use crate::reading::Reading;
-use crate::shown::shown;
-use crate::values::Values;
 
 /// The most columns of a table: what a cell costs beside its number must stay bounded.
 const MAX_COLUMNS: usize = 1 << 20;
 
-/// A rectangular table of numbers.
-pub(crate) struct Table {
-    /// Column names, if the first line holds names.
-    pub(crate) names: Option<Vec<String>>,
-    /// How many columns there are, at least one.
-    pub(crate) width: usize,
-    /// The numbers, row by row, at least one row; NaN where a cell is missing or text.
-    pub(crate) values: Values,
-    /// For each column, whether every cell is written as a whole number.
-    pub(crate) is_integer: Vec<bool>,
-    /// The first cell outside the labels that is neither a number nor missing.
-    pub(crate) first_text: Option<TextCell>,
-    /// The column of labels, if the names tell of one.
-    pub(crate) labels: Option<LabelColumn>,
-    /// What the fractions of its numbers begin with.
-    pub(crate) mark: DecimalMark,
-    /// How many numbers have their thousands apart.
-    pub(crate) grouped: usize,
-    evidence: Evidence,
-}
+/// Lines that are looked at to see how a table is laid out.
+const FIRST_LINES: usize = 20;
 
-/// The column that may hold labels, which need not be numbers.
-pub(crate) struct LabelColumn {
-    /// Which column it is, counting from 0.
-    pub(crate) at: usize,
-    /// The cells as written.
-    pub(crate) cells: Vec<String>,
-    /// Whether some cell is neither a number nor missing.
-    pub(crate) has_text: bool,
-}
-
-/// A cell that is not a number, its line, and its column counting from 0.
-pub(crate) struct TextCell {
-    pub(crate) line: u64,
-    pub(crate) column: usize,
-    pub(crate) text: String,
-    pub(crate) kind: NotANumber,
-}
-
-/// Parses a table; `label_column` picks, by the names, the column whose cells are kept as written.
-///
-/// # Errors
-/// When the text is not UTF-8, a quote is not closed on its line, rows differ in length, the first
-/// line mixes names and numbers, commas may be of two kinds, there are too many columns, or no rows of data.
-pub(crate) fn parse(
-    bytes: &[u8],
-    label_column: impl Fn(&[String]) -> Option<usize>,
-    reading: &Reading,
-) -> Result<Table> {
-    let text = utf8(bytes, reading)?;
-    let table = read_rows(text, DecimalMark::Point, &label_column, reading)?;
-    match table.evidence.decimal_mark() {
-        Some(DecimalMark::Point) => Ok(table),
-        Some(DecimalMark::Comma) => read_rows(text, DecimalMark::Comma, &label_column, reading),
-        None => Err(reading.malformed(
-            "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
-            "write them without separators between thousands, and with decimal points",
-        )),
-    }
-}
-
-fn read_rows(
-    text: &str,
-    mark: DecimalMark,
-    label_column: impl Fn(&[String]) -> Option<usize>,
-    reading: &Reading,
-) -> Result<Table> {
-    let mut rows = Rows::new(text, reading);
-    let first = rows
-        .next_row()?
-        .ok_or_else(|| reading.malformed("the table is empty", "write at least one row of numbers"))?;
-    first.check_width(reading)?;
-    let cells = first.cells();
-    let names = is_header(&cells, first.line, mark, reading)?.then_some(cells);
-    let at = names.as_deref().and_then(label_column);
-    let mut table = Table::new(names, first.record.len(), mark, at);
-    if table.names.is_none() {
-        table.push(&first, reading)?;
-    }
-    while let Some(row) = rows.next_row()? {
-        row.check_length(&first, reading)?;
-        table.push(&row, reading)?;
-    }
-    if table.values.len() == 0 {
-        return Err(
-            reading.malformed("the table has a header and no rows", "write at least one row of numbers")
-        );
-    }
-    Ok(table)
-}
-
-impl Table {
-    fn new(names: Option<Vec<String>>, width: usize, mark: DecimalMark, label_column: Option<usize>) -> Self {
-        Self {
-            names,
-            width,
-            values: Values::new(),
-            is_integer: vec![true; width],
-            first_text: None,
-            labels: label_column.map(|at| LabelColumn { at, cells: Vec::new(), has_text: false }),
-            mark,
-            grouped: 0,
-            evidence: Evidence::default(),
-        }
-    }
-
-    fn push(&mut self, row: &Row, reading: &Reading) -> Result<()> {
-        for (column, text) in row.record.iter().enumerate() {
-            let text = text.trim();
-            let cell = Cell::read(text, self.mark);
-            self.values.push(cell.value().unwrap_or(f64::NAN));
-            self.is_integer[column] &= is_whole(text);
-            self.grouped += usize::from(matches!(cell, Cell::Grouped(_)));
-            match &mut self.labels {
-                Some(labels) if labels.at == column => labels.push(text, cell.value().is_none()),
-                _ => self.take_in(text, cell, row.line, column),
-            }
-        }
-        reading.admit_values(&self.values)
-    }
-
-    /// Learns from a cell that is no label.
-    fn take_in(&mut self, text: &str, cell: Cell, line: u64, column: usize) {
-        self.evidence.add(text);
-        if let Cell::Other(kind) = cell
-            && self.first_text.is_none()
-        {
-            self.first_text = Some(TextCell { line, column, text: shown(text), kind });
-        }
-    }
-}
-
-impl LabelColumn {
-    fn push(&mut self, cell: &str, is_text: bool) {
-        self.cells.push(cell.to_owned());
-        self.has_text |= is_text;
-    }
-}
-
-/// The lines of a table, cut into cells.
+/// The rows of a table, cut into cells.
 pub(crate) struct Rows<'a> {
     text: &'a str,
-    reader: csv::Reader<&'a [u8]>,
+    lines: Lines<'a>,
+    place: Place,
+    /// Names in a comment above the table.
+    head: Option<Row>,
+    /// Cells of the first row.
+    width: Option<usize>,
+    left_out: LeftOut,
     reading: &'a Reading<'a>,
 }
 
-/// One line of a table.
+/// One row of a table.
 pub(crate) struct Row {
     pub(crate) record: csv::StringRecord,
     pub(crate) line: u64,
 }
 
+/// What can be cut into cells line by line.
+enum Lines<'a> {
+    Separated { reader: csv::Reader<&'a [u8]>, offset: usize },
+    Blanks { rest: &'a str },
+}
+
+/// A place in the text, and its line.
+struct Place {
+    byte: usize,
+    line: u64,
+}
+
+/// What was found between the rows, with the line of the first.
+#[derive(Default)]
+struct LeftOut {
+    comments: Tally,
+    titles: Tally,
+    blank_rows: Tally,
+    empty_cells: Tally,
+    blanks_between: bool,
+}
+
+#[derive(Default)]
+struct Tally {
+    count: usize,
+    first: u64,
+}
+
 impl<'a> Rows<'a> {
     pub(crate) fn new(text: &'a str, reading: &'a Reading<'a>) -> Self {
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator(text))
-            .from_reader(text.as_bytes());
-        Self { text, reader, reading }
+        let top = Top::of(text);
+        let lines = match top.separator {
+            Separator::Blanks => Lines::Blanks { rest: &text[top.start..] },
+            Separator::Byte(byte) => Lines::Separated {
+                reader: csv::ReaderBuilder::new()
+                    .has_headers(false)
+                    .flexible(true)
+                    .delimiter(byte)
+                    .from_reader(&text.as_bytes()[top.start..]),
+                offset: top.start,
+            },
+        };
+        let mut rows = Self {
+            text,
+            lines,
+            place: Place { byte: 0, line: 1 },
+            head: None,
+            width: None,
+            left_out: LeftOut { blanks_between: top.separator == Separator::Blanks, ..LeftOut::default() },
+            reading,
+        };
+        for (at, kind) in top.above {
+            let line = rows.line_at(at);
+            match kind {
+                Above::Names(cells) => rows.head = Some(Row { record: csv::StringRecord::from(cells), line }),
+                Above::Comment => rows.left_out.comments.add(line),
+                Above::Title => rows.left_out.titles.add(line),
+            }
+        }
+        rows
     }
 
+    /// The next row that holds something.
+    ///
+    /// # Errors
+    /// When a quote is not closed on its line.
     pub(crate) fn next_row(&mut self) -> Result<Option<Row>> {
-        let mut record = csv::StringRecord::new();
-        let found = self
-            .reader
-            .read_record(&mut record)
-            .map_err(|cause| self.reading.malformed(format!("not a table: {cause}"), "repair that line"))?;
-        let row = Row { line: line_of(&record, self.text), record };
-        row.check_quotes(self.reading)?;
-        Ok(found.then_some(row))
+        let head = self.head.take();
+        let mut row = match head {
+            Some(head) => head,
+            None => match self.next_filled()? {
+                Some(row) => row,
+                None => return Ok(None),
+            },
+        };
+        let width = *self.width.get_or_insert(row.record.len());
+        if row.record.len() > width && row.record.iter().skip(width).all(|cell| cell.trim().is_empty()) {
+            self.left_out.empty_cells.add(row.line);
+            row.record.truncate(width);
+        }
+        Ok(Some(row))
     }
+
+    fn next_filled(&mut self) -> Result<Option<Row>> {
+        while let Some(row) = self.next_line()? {
+            if row.is_comment() {
+                self.left_out.comments.add(row.line);
+            } else if row.is_blank() {
+                self.left_out.blank_rows.add(row.line);
+            } else {
+                row.check_quotes(self.reading)?;
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_line(&mut self) -> Result<Option<Row>> {
+        let (record, at) = match &mut self.lines {
+            Lines::Separated { reader, offset } => {
+                let mut record = csv::StringRecord::new();
+                let found = reader.read_record(&mut record).map_err(|cause| {
+                    self.reading.malformed(format!("not a table: {cause}"), "repair that line")
+                })?;
+                if !found {
+                    return Ok(None);
+                }
+                let at = record.position().map_or(0, |position| position.byte() as usize);
+                (record, *offset + at)
+            }
+            Lines::Blanks { rest } => {
+                *rest = rest.trim_start();
+                if rest.is_empty() {
+                    return Ok(None);
+                }
+                let at = self.text.len() - rest.len();
+                let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+                let cells = Separator::Blanks.cells(&rest[..end]).map(|cell| cell.trim_matches('"'));
+                let record = cells.collect();
+                *rest = &rest[end..];
+                (record, at)
+            }
+        };
+        Ok(Some(Row { record, line: self.line_at(at) }))
+    }
+
+    /// The line of the text that the first character at `byte` or behind it is on that ends no line; places rise.
+    ///
+    /// The position of a record is where the reader stood before it, which is ahead of any blank lines.
+    fn line_at(&mut self, byte: usize) -> u64 {
+        let bytes = self.text.as_bytes();
+        let ends_line = |byte: &&u8| matches!(**byte, b'\n' | b'\r');
+        let to = byte + bytes[byte..].iter().take_while(ends_line).count();
+        let from = self.place.byte.min(to);
+        let ends = (from..to)
+            .filter(|&k| bytes[k] == b'\n' || (bytes[k] == b'\r' && bytes.get(k + 1) != Some(&b'\n')));
+        self.place = Place { line: self.place.line + ends.count() as u64, byte: to };
+        self.place.line
+    }
+
+    /// What was left out so far, in words.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let LeftOut { comments, titles, blank_rows, empty_cells, blanks_between } = &self.left_out;
+        let mut notes = Vec::new();
+        if *blanks_between {
+            notes.push("cells are parted by blanks".to_owned());
+        }
+        notes.extend(titles.note("taken as a title and left out"));
+        notes.extend(comments.note("left out as a comment"));
+        notes.extend(blank_rows.note("left out: no cell holds anything"));
+        notes.extend(empty_cells.note("read without the empty cells at the end"));
+        notes
+    }
+}
+
+impl Tally {
+    fn add(&mut self, line: u64) {
+        self.count += 1;
+        if self.count == 1 {
+            self.first = line;
+        }
+    }
+
+    fn note(&self, what: &str) -> Option<String> {
+        match self.count {
+            0 => None,
+            1 => Some(format!("line {} {what}", self.first)),
+            count => Some(format!("line {} and {} more {what}", self.first, count - 1)),
+        }
+    }
+}
+
+/// What stands above the rows, and how they are cut.
+struct Top {
+    separator: Separator,
+    /// Where the rows begin.
+    start: usize,
+    above: Vec<(usize, Above)>,
+}
+
+enum Above {
+    Comment,
+    /// A comment that names the columns.
+    Names(Vec<String>),
+    Title,
+}
+
+impl Top {
+    fn of(text: &str) -> Self {
+        let mut above: Vec<(usize, Above)> = Vec::new();
+        let mut last_comment = "";
+        let mut lines = physical_lines(text).peekable();
+        while let Some((at, line)) = lines.next_if(|(_, line)| is_comment(line)) {
+            above.push((at, Above::Comment));
+            last_comment = line;
+        }
+        let first: Vec<(usize, &str)> =
+            lines.filter(|(_, line)| !is_comment(line)).take(FIRST_LINES).collect();
+        let texts: Vec<&str> = first.iter().map(|(_, line)| *line).collect();
+        let separator = Separator::of(&texts);
+        let titles = titles(&texts, separator);
+        above.extend(first[..titles].iter().map(|(at, _)| (*at, Above::Title)));
+        let start = first.get(titles).map_or(text.len(), |(at, _)| *at);
+        if let (0, Some(row), Some((_, last))) = (titles, texts.first(), above.last_mut())
+            && let Some(names) = names_in(last_comment, row, separator)
+        {
+            *last = Above::Names(names);
+        }
+        Self { separator, start, above }
+    }
+}
+
+/// Lines that are not blank, and where they begin.
+fn physical_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    let lines = text.split(['\n', '\r']).map(move |line| {
+        let start = at;
+        at += line.len() + 1;
+        (start, line)
+    });
+    lines.filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// Whether a line is a comment, and not a row that begins with a mark such as `#N/A`.
+fn is_comment(line: &str) -> bool {
+    let cell = line.split([',', ';', '\t', '|']).next().unwrap_or(line).trim();
+    cell.starts_with('#')
+        && !is_missing(cell)
+        && !is_missing(line.split_whitespace().next().unwrap_or_default())
+}
+
+/// Lines of one cell of words above a row of several.
+fn titles(lines: &[&str], separator: Separator) -> usize {
+    let filled = |line: &str| separator.cells(line).filter(|cell| !cell.trim().is_empty()).count();
+    let is_title = |line: &&&str| {
+        let words = line.trim().trim_matches([',', ';', '\t', '|']);
+        let is_text = matches!(Cell::read(words, DecimalMark::Point), Cell::Other(_));
+        filled(line) == 1 && is_text && line.matches('"').count().is_multiple_of(2)
+    };
+    let count = lines.iter().take_while(is_title).count();
+    match lines.get(count) {
+        Some(next) if filled(next) > 1 => count,
+        _ => 0,
+    }
+}
+
+/// The names in a comment above a first row of numbers, if there are as many.
+fn names_in(comment: &str, row: &str, separator: Separator) -> Option<Vec<String>> {
+    let value = |cell: &str| Cell::read(cell.trim().trim_matches('"'), DecimalMark::Point).value();
+    if !separator.cells(row).any(|cell| value(cell).is_some_and(|value| !value.is_nan())) {
+        return None;
+    }
+    let text = comment.trim_start_matches('#').trim();
+    let width = separator.cells(row).count();
+    let others = [b',', b'\t', b';'].map(Separator::Byte);
+    let mut cuts = [separator].into_iter().chain(others).chain([Separator::Blanks]);
+    let cut = cuts.find(|cut| cut.cells(text).count() == width)?;
+    let names: Vec<String> = cut.cells(text).map(|cell| cell.trim().trim_matches('"').to_owned()).collect();
+    names.iter().any(|name| value(name).is_none()).then_some(names)
 }
 
 impl Row {
     pub(crate) fn cells(&self) -> Vec<String> {
         self.record.iter().map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    fn is_comment(&self) -> bool {
+        self.record.get(0).is_some_and(is_comment)
+    }
+
+    /// Whether no cell holds anything; a lone cell may hold a missing value, which is written `""`.
+    fn is_blank(&self) -> bool {
+        let is_lone_mark = self.record.len() == 1 && self.record[0].is_empty();
+        !is_lone_mark && self.record.iter().all(|cell| cell.trim().is_empty())
     }
 
     /// A quote that is never closed swallows the lines below it, which must not go unnoticed.
@@ -202,7 +323,7 @@ impl Row {
         ))
     }
 
-    fn check_width(&self, reading: &Reading) -> Result<()> {
+    pub(super) fn check_width(&self, reading: &Reading) -> Result<()> {
         let width = self.record.len();
         if width <= MAX_COLUMNS {
             return Ok(());
@@ -222,10 +343,17 @@ impl Row {
             return Ok(());
         }
         let Self { line, .. } = self;
-        Err(reading.malformed(
-            format!("line {line} has {found} cells, but line {} has {expected}", first.line),
-            "give every line the same number of cells",
-        ))
+        let first_is_text = |row: &Self| {
+            row.record.iter().all(|cell| matches!(Cell::read(cell, DecimalMark::Point), Cell::Other(_)))
+        };
+        let fix = match found == expected + 1 && first_is_text(first) {
+            true => {
+                "give every line the same number of cells; if the first column holds the names of rows, put a name above it"
+            }
+            false => "give every line the same number of cells",
+        };
+        Err(reading
+            .malformed(format!("line {line} has {found} cells, but line {} has {expected}", first.line), fix))
     }
 }
 
@@ -248,107 +376,4 @@ pub(crate) fn utf8<'a>(bytes: &'a [u8], reading: &Reading) -> Result<&'a str> {
         reading
             .malformed(format!("line {} is not UTF-8 text", line_at(error.valid_up_to())), "save it as UTF-8")
     })
-}
-
-/// The separator that occurs equally often in every one of the first lines.
-///
-/// Tab and semicolon come before the comma, which may be a decimal comma inside their cells. Where
-/// no separator is consistent, the one most frequent in the first line, so that the ragged line is
-/// found and named later.
-fn separator(text: &str) -> u8 {
-    const CANDIDATES: [u8; 3] = [b'\t', b';', b','];
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(20).collect();
-    let count = |line: &str, wanted: u8| {
-        let mut quoted = false;
-        line.bytes()
-            .filter(|&byte| {
-                quoted ^= byte == b'"';
-                byte == wanted && !quoted
-            })
-            .count()
-    };
-    let first = |wanted| lines.first().map_or(0, |line| count(line, wanted));
-    let consistent =
-        |wanted| first(wanted) > 0 && lines.iter().all(|line| count(line, wanted) == first(wanted));
-    let most_frequent = || CANDIDATES.into_iter().max_by_key(|&wanted| first(wanted)).unwrap_or(b',');
-    CANDIDATES.into_iter().find(|&wanted| consistent(wanted)).unwrap_or_else(most_frequent)
-}
-
-/// Whether the first line holds names.
-///
-/// It does when it holds text; numbers among the names must then be consecutive, as in
-/// `label,0,1,2`. A line `,0,1,2`, with an empty name above an index column, is names as well.
-/// Anything else that mixes text and numbers is more likely a damaged row than a header.
-fn is_header(cells: &[String], line: u64, mark: DecimalMark, reading: &Reading) -> Result<bool> {
-    let number = |cell: &str| Cell::read(cell, mark).value();
-    let text = cells.iter().position(|cell| number(cell).is_none());
-    let numbers: Vec<f64> =
-        cells.iter().filter(|cell| !cell.is_empty()).filter_map(|cell| number(cell)).collect();
-    let consecutive = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1.0);
-    let Some(column) = text else {
-        let above_index = cells[0].is_empty() && cells.len() > 1;
-        return Ok(above_index && consecutive && numbers.len() == cells.len() - 1 && numbers[0] == 0.0);
-    };
-    if consecutive {
-        return Ok(true);
-    }
-    Err(reading.malformed(
-        format!(
-            "line {line}, column {}: '{}' is not a number, but other cells of the line are",
-            column + 1,
-            shown(&cells[column])
-        ),
-        "correct the cell, or give every column a name",
-    ))
-}
-
-fn is_whole(cell: &str) -> bool {
-    let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The line a record begins on.
-///
-/// The position of a record is where the reader stood before it, which is ahead of any blank lines.
-fn line_of(record: &csv::StringRecord, text: &str) -> u64 {
-    let Some(position) = record.position() else {
-        return 0;
-    };
-    let ahead = text
-        .as_bytes()
-        .iter()
-        .skip(position.byte() as usize)
-        .take_while(|byte| matches!(byte, b'\n' | b'\r'));
-    position.line() + ahead.filter(|&&byte| byte == b'\n').count() as u64
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn the_consistent_separator_is_found() {
-        assert_eq!(separator("a,b\n1,2\n"), b',');
-        assert_eq!(separator("a;b\n1;2\n"), b';');
-        assert_eq!(separator("a\tb\n1\t2\n"), b'\t');
-        assert_eq!(separator("1,5;2,5\n3,5;4,5\n"), b';');
-        assert_eq!(separator("\"a;b\",c\n1,2\n"), b',');
-        assert_eq!(separator("1\n2\n"), b',');
-    }
-
-    #[test]
-    fn names_are_told_from_numbers() {
-        let limits = crate::Limits::default();
-        let header = |line: &str| {
-            let cells: Vec<String> = line.split(',').map(str::to_owned).collect();
-            is_header(&cells, 1, DecimalMark::Point, &Reading { source: "x.csv", limits: &limits })
-        };
-        assert!(header("x,y").unwrap());
-        assert!(header(",0,1,2").unwrap());
-        assert!(header("label,0,1").unwrap());
-        assert!(!header("1,2,3").unwrap());
-        assert!(!header("0.5,,nan").unwrap());
-        assert!(header("1.5,abc,3").is_err());
-    }
 }

@@ -72,6 +72,13 @@ impl Cell {
     }
 }
 
+/// Whether a cell is infinite, whatever the decimal mark.
+pub(crate) fn is_infinite(text: &str) -> bool {
+    [DecimalMark::Point, DecimalMark::Comma]
+        .iter()
+        .any(|mark| matches!(Cell::read(text, *mark), Cell::Infinite(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

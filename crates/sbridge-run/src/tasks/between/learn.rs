@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use sbridge::Direction;
+use sbridge::coupling::PlanCount;
 use sbridge::latent::{Codec, Normalisation};
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::Tensor;
+use sbridge_report::digits;
 
 use super::{BRIDGE_FILE, doubts, file, judge};
 use crate::data::{autoencoder_kind, common_scaling};
@@ -51,10 +53,10 @@ fn train_codec(run: &mut Learning<'_, PairConfig>, data: &PairData) -> Result<()
     let settings = run.settings.autoencoder.clone();
     let (kind, ends) = (autoencoder_kind(data.target.shape()), [&data.ends.source, &data.ends.target]);
     let train = Tensor::cat(ends.map(|end| end.train.clone()).to_vec(), 0);
-    let held_out: Vec<Tensor<2>> = ends.iter().filter_map(|end| end.held_out.clone()).collect();
-    let held_out = (!held_out.is_empty()).then(|| Tensor::cat(held_out, 0));
+    let validation: Vec<Tensor<2>> = ends.iter().filter_map(|end| end.validation.clone()).collect();
+    let validation = (!validation.is_empty()).then(|| Tensor::cat(validation, 0));
     let scaling = common_scaling([&data.source, &data.target], &train);
-    let net = run.train_autoencoder(&kind, &settings, &scaling, (&train, held_out.as_ref()))?;
+    let net = run.train_autoencoder(&kind, &settings, &scaling, (&train, validation.as_ref()))?;
     // One number, so that distances between codes stay what they are.
     let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &train);
     codec::save(&run.file(CODEC_FILE), &codec, &CodecDescription::new(&kind, &settings))?;
@@ -136,6 +138,13 @@ fn fit_networks(
         let learned = (run.method, alternation.learned());
         file::neural::save(&path, learned, &bridge, (ends.image, &settings.net))?;
         run.forget(&name)?;
+    }
+    let PlanCount { made, unconverged } = alternation.plans();
+    if unconverged > 0 {
+        run.remark(&format!(
+            "{unconverged} of {made} entropic plans had not converged and were used as they were: their masses are not those              of the samples (raise --epsilon, which was {})",
+            digits(epsilon)
+        ));
     }
     Ok(())
 }
