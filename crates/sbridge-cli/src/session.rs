@@ -34,7 +34,8 @@ impl Display for Failure {
             Self::Run(error) => error.fmt(f),
             Self::Checks(failed) => write!(
                 f,
-                "{failed} checks failed; the report says which (another --seed tells chance from a fault)"
+                "{failed} checks failed or have a control that passed; the report says which (another --seed tells chance \
+                 from a fault)"
             ),
         }
     }

@@ -194,9 +194,10 @@ impl Reproduction {
         self.studies.iter().flat_map(|study| &study.checks)
     }
 
-    /// Checks that failed, or whose control did not.
+    /// Checks that failed or whose control did not, and studies that checked nothing.
     pub fn failed(&self) -> usize {
-        self.checks().filter(|check| !check.passed()).count()
+        let silent = self.studies.iter().filter(|study| study.checks.is_empty()).count();
+        silent + self.checks().filter(|check| !check.passed()).count()
     }
 
     /// How many reproductions passed and how many bounds hold, in words.

@@ -105,7 +105,7 @@ pub(super) fn section(study: &Study) -> Section {
     };
     let table = Table {
         caption: format!(
-            "{:.1} s; standard errors in parentheses, 95 % intervals in brackets",
+            "{:.1} s; standard errors in parentheses, of what was measured more than once; 95 % intervals in brackets",
             study.seconds
         ),
         columns: COLUMNS.map(String::from).to_vec(),
