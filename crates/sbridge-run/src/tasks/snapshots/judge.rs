@@ -5,7 +5,7 @@ use std::fmt;
 use rayon::prelude::*;
 use sbridge::rng::Rng;
 use sbridge::simulate::{Flow, state_at};
-use sbridge::tensor::{Tensor, points, select_rows};
+use sbridge::tensor::{Tensor, points, select_rows, to_vec_f64};
 use sbridge::{Direction, PairBridge};
 use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
 use sbridge_report::digits;
@@ -58,6 +58,9 @@ pub struct ChainEvaluation {
     pub epsilon: f64,
     /// One entry for each snapshot held out.
     pub held_out: Vec<HeldOut>,
+    /// What is not as it should be, in words, with what to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// Judges the chain of `run` by the snapshots it has not seen.
@@ -65,8 +68,33 @@ pub struct ChainEvaluation {
 /// # Errors
 /// [`RunError`](crate::RunError) for data that cannot be read any more.
 pub(super) fn judge<L: Leg>(run: &Run<Snapshots<L>>) -> Result<ChainEvaluation> {
-    let held_out = run.learned.data.held_out.iter().map(|snapshot| judge_snapshot(run, snapshot));
-    Ok(ChainEvaluation { epsilon: run.settings.epsilon, held_out: held_out.collect::<Result<_>>()? })
+    let (mut held_out, mut remarks) = (Vec::new(), Vec::new());
+    for snapshot in &run.learned.data.held_out {
+        let found = judge_snapshot(run, snapshot)?;
+        remarks.extend(found.remark(&Noise::at(run, snapshot)?));
+        held_out.push(found);
+    }
+    Ok(ChainEvaluation { epsilon: run.settings.epsilon, held_out, remarks })
+}
+
+/// What the reference adds to a bridge at a time between two snapshots, beside what there is of the samples.
+struct Noise {
+    /// Its variance, in every axis.
+    variance: f64,
+    /// Axes, and those of them that vary by less.
+    axes: usize,
+    drowned: usize,
+}
+
+impl Noise {
+    fn at<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Result<Self> {
+        let (before, after, _) = neighbours(run, snapshot);
+        let variance = run.settings.epsilon * (snapshot.time - before.time) * (after.time - snapshot.time)
+            / (after.time - before.time);
+        let spreads = to_vec_f64(rows(snapshot, &run.context, &run.device)?.var(0));
+        let drowned = spreads.iter().filter(|spread| **spread < variance).count();
+        Ok(Self { variance, axes: spreads.len(), drowned })
+    }
 }
 
 fn judge_snapshot<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Result<HeldOut> {
@@ -120,6 +148,32 @@ fn distance(x: &Points, y: &Points) -> Result<Distance> {
 }
 
 impl HeldOut {
+    /// That something which needs no bridge comes nearer, and what to do about it.
+    fn remark(&self, noise: &Noise) -> Option<String> {
+        let beaten = |other: Distance| other.w1 < self.carried.w1 || other.energy < self.carried.energy;
+        let (name, other) =
+            [("straight lines come", self.straight), ("the nearest snapshot comes", self.nearest)]
+                .into_iter()
+                .find(|(_, other)| beaten(*other))?;
+        let of =
+            |distance: Distance| format!("W1 {}, energy {}", digits(distance.w1), digits(distance.energy));
+        let Noise { variance, axes, drowned } = *noise;
+        let fix = match drowned {
+            0 => "bring more samples, or another method".into(),
+            _ => format!(
+                "there the reference adds noise of variance {}, more than there is in {drowned} of {axes} axes: lower \
+                 --epsilon",
+                digits(variance)
+            ),
+        };
+        Some(format!(
+            "at held-out time {} {name} nearer than the bridge by one distance or both ({} against {}; {fix})",
+            self.time,
+            of(other),
+            of(self.carried)
+        ))
+    }
+
     /// Rows of a table: what, what it stands for, and how far it is.
     pub(super) fn rows(&self) -> [(&'static str, RowKind, Distance); 6] {
         [
@@ -138,6 +192,10 @@ impl Judgement for ChainEvaluation {
         let total: f64 = self.held_out.iter().map(|held_out| held_out.carried.w1).sum();
         (!self.held_out.is_empty()).then(|| ("W1, held out", total / self.held_out.len() as f64))
     }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
 }
 
 impl fmt::Display for ChainEvaluation {
@@ -150,6 +208,37 @@ impl fmt::Display for ChainEvaluation {
             }
             writeln!(f)?;
         }
-        write!(f, "epsilon {} for a unit of time", digits(self.epsilon))
+        write!(f, "epsilon {} for a unit of time", digits(self.epsilon))?;
+        self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_bridge_beaten_by_straight_lines_is_remarked_on_with_the_axes_that_drown() {
+        let distance = |w1, energy| Distance { w1, energy };
+        let found = |carried| HeldOut {
+            time: 3.0,
+            count: 100,
+            carried,
+            flow: carried,
+            mean: carried,
+            straight: distance(39.4, 2.5),
+            nearest: distance(44.9, 3.2),
+            floor: distance(32.7, 0.0),
+        };
+        let noise = Noise { variance: 55.4, axes: 50, drowned: 41 };
+        let words = found(distance(52.3, 2.3)).remark(&noise).unwrap();
+        assert!(
+            words.contains("straight lines come nearer") && words.contains("41 of 50 axes: lower --epsilon")
+        );
+        let words = found(distance(39.0, 2.6)).remark(&Noise { drowned: 0, ..noise }).unwrap();
+        assert!(words.contains("energy 2.500") && !words.contains("lower --epsilon"), "{words}");
+        let noise = Noise { variance: 0.1, axes: 50, drowned: 0 };
+        assert_eq!(found(distance(39.0, 2.3)).remark(&noise), None);
     }
 }
