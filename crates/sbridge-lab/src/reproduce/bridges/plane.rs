@@ -159,7 +159,7 @@ fn sized(mut settings: AlternationSettings, effort: Effort) -> AlternationSettin
     if effort == Effort::Quick {
         settings.fit.batch_size = 128;
         settings.fit.steps = settings.fit.steps.min(1500);
-        // Four are too few for proportional fitting from 8 Gaussians: √(W2² − floor²) was 0.36 after four, 0.05 after eight.
+        // Four are too few for proportional fitting from 8 Gaussians: √(W2² − floor²) was 0.36 after four, 0.18 after eight.
         settings.half_bridges = settings.half_bridges.min(8);
     }
     settings

@@ -46,10 +46,10 @@ pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     let mut study = Study::new(
         "End-to-end error under a shift",
         format!(
-            "Encoder and decoder are trained on {count} samples of a square in ℝ⁶ and stopped by as many others; the target, \
-             {compared} more, is that square moved by a growing length, inside its plane and out of it. W2 between the target and its reconstruction is at \
-             most R(p_data), and that at most R(p̃) + (1 + L_D L_E) δ. The floor, W2 between two samples, is \
-             {floor:.4}."
+            "Encoder and decoder are trained on {count} samples of a square in ℝ⁶ and stopped by as many others; the \
+             target, {compared} more, is that square moved by a growing length, inside its plane and out of it. W2 between \
+             the target and its reconstruction is at most R(p_data), and that at most R(p̃) + (1 + L_D L_E) δ. The floor, \
+             W2 between two samples, is {floor:.4}."
         ),
         "L_D and L_E are the largest stretches found around the data, so the bound is an estimate. Lengths \
          are in units of the scaled data.",

@@ -73,8 +73,9 @@ pub(in crate::reproduce) fn exchange_study(file: &Path, effort: Effort) -> Resul
              repeats the value of {STALE} days before a window."
         ),
         "Exact: the last value gives 0.006205, a Gaussian random walk of the sum 0.005229. The model should be no \
-         worse than the random walk, score models no worse than the last value: bounds. With 1000 draws the random walk \
-         comes within a twentieth of its exact value. Standard errors are over seeds; the five windows are the same for all.",
+         worse than the random walk, score models no worse than the last value: bounds, which an untrained model keeps too, \
+         as it is a random walk. With 1000 draws the random walk comes within a twentieth of its exact value. Standard errors \
+         are over seeds; the five windows are the same for all.",
     );
     let beside = |found: &[f64]| Estimate::mean(found).beside(CONTROL, stale);
     let last = Estimate::exact(crps_sum_of_repeating(&data, 0)).beside(CONTROL, stale);
