@@ -4,5 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    sbridge_fuzz::read(&sbridge_fuzz::write("x.csv", bytes).to_string_lossy());
+    let path = sbridge_fuzz::write("x.csv", bytes).to_string_lossy().into_owned();
+    sbridge_fuzz::read(&path);
+    sbridge_fuzz::read(&format!("{path}#a=1"));
 });

@@ -312,3 +312,43 @@ fn runs_of_one_method_are_not_read_as_another() {
     other.assert().code(2).stderr(contains("give data of one shape"));
     fit(&pair).assert().code(2).stderr(contains("holds a run already"));
 }
+
+#[test]
+fn clouds_a_million_from_zero_keep_their_digits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // Spread 0.01 about a million, four hundredths apart: f32 has steps of a sixteenth there.
+    for (name, centre, seed) in [("a.npy", 1e6, 1), ("b.npy", 1e6 + 0.04, 2)] {
+        let mut noise = vec![0f32; 800];
+        sbridge::Rng::new(seed).fill_normal(&mut noise);
+        let cloud: Vec<f64> = noise.iter().map(|x| centre + 0.01 * f64::from(*x)).collect();
+        sbridge_data::write_npy_f64(path(name), &cloud, &[400, 2]).unwrap();
+    }
+    let (run, out) = (path("run"), path("y.npy"));
+    let mut command = sbridge();
+    command.args(["fit", "light-sb", "--set", "light_sb.steps=200", "--source"]).arg(path("a.npy"));
+    command.arg("--target").arg(path("b.npy")).arg("--out").arg(&run);
+    command.assert().success().stderr(contains("counted from their mean"));
+    let mut command = sbridge();
+    command.arg("transport").arg(&run).arg("--input").arg(path("a.npy")).arg("--out").arg(&out);
+    command.assert().success();
+    let ends = sbridge_data::load(out.to_str().unwrap()).unwrap();
+    let from = |x: &f64| x - 1e6;
+    let mean = ends.values_f64().iter().map(from).sum::<f64>() / 800.0;
+    let std = (ends.values_f64().iter().map(|x| (from(x) - mean).powi(2)).sum::<f64>() / 800.0).sqrt();
+    // 800 values of deviation 0.01 have a mean that is off by 0.00035; a short fit is off by more, and far from a sixteenth.
+    assert!((mean - 0.04).abs() < 0.003 && (std - 0.01).abs() < 0.003, "{mean} {std}");
+}
+
+#[test]
+fn images_of_other_sides_are_not_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let values: Vec<f32> = (0..40 * 384).map(|k| (k % 251) as f32).collect();
+    sbridge_data::write_npy(path("a.npy"), &values, &[40, 24, 16]).unwrap();
+    sbridge_data::write_npy(path("b.npy"), &values, &[40, 16, 24]).unwrap();
+    let mut command = sbridge();
+    command.args(["fit", "light-sb", "--source"]).arg(path("a.npy")).arg("--target").arg(path("b.npy"));
+    command.arg("--out").arg(path("run"));
+    command.assert().code(2).stderr(contains("1×24×16 image").and(contains("1×16×24 image")));
+}

@@ -141,7 +141,7 @@ fn snapshots_that_make_no_chain_are_refused_and_nothing_is_written() {
     refused(&["--snapshots", "builtin:moons@1"], "a bridge needs two snapshots, got 1");
     refused(
         &["--snapshots", "builtin:moons"],
-        "snapshots are DATA@TIME, separated by commas, got \"builtin:moons\"",
+        "snapshots are DATA@TIME, or TABLE.csv#COLUMN with a column of times, separated by commas, got \"builtin:moons\"",
     );
     refused(&["--snapshots", "builtin:moons@1,builtin:circles@1"], "are both of time 1");
     refused(&["--snapshots", "builtin:moons@1,builtin:digits@2"], "one shape");
@@ -154,8 +154,47 @@ fn snapshots_that_make_no_chain_are_refused_and_nothing_is_written() {
     refused(&["--snapshots", &list, "--set", "source.limit=5"], "give --snapshots, or --source and --target");
     refused(&["--snapshots", &list, "--hold-out", "nan"], "must be a finite number");
     refused(&["--snapshots", "builtin:moons@nan,builtin:circles@1"], "snapshots are DATA@TIME");
+    refused(
+        &["--snapshots", "builtin:moons@E8.5,builtin:circles@E9"],
+        "where TIME is a number, got \"E8.5\" for builtin:moons (write builtin:moons@8.5)",
+    );
     let one = folder.path().join("one.npy");
     sbridge_data::write_npy(&one, &[0.0, 0.0], &[1, 2]).unwrap();
     let with_one = format!("{list},{}@3", one.display());
     refused(&["--snapshots", &with_one, "--hold-out", "3"], "one.npy: 1; 10 are needed to judge by");
+    refused(&["--snapshots", &with_one], "one.npy, time 3: 1; 16 are needed to go through it (leave it out");
+}
+
+#[test]
+fn a_table_with_a_column_of_times_is_as_many_snapshots() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, out) = (folder.path().join("cells.csv"), folder.path().join("run"));
+    // Points on a ring that grows by one a day.
+    let row = |(day, k): (u32, u32)| {
+        let (sine, cosine) = (0.7 * f64::from(k)).sin_cos();
+        let radius = 1.0 + f64::from(day);
+        format!("{:.4},{},{:.4}\n", radius * sine, f64::from(day) / 2.0, radius * cosine)
+    };
+    let rows: String = (0..3).flat_map(|day| (0..60).map(move |k| (day, k))).map(row).collect();
+    fs::write(&table, "a,day,b\n".to_owned() + &rows).unwrap();
+    let source = format!("{}#day", table.display());
+    let mut command = sbridge();
+    command.args([
+        "fit",
+        "light-sb",
+        "--snapshots",
+        &source,
+        "--hold-out",
+        "0.5",
+        "--set",
+        "light_sb.steps=50",
+    ]);
+    command.arg("--out").arg(&out).assert().success().stdout(contains("held-out time 0.5, 60 samples"));
+    assert!(out.join("legs/0-1/manifest.json").exists());
+    let mut command = sbridge();
+    command.args(["fit", "light-sb", "--out"]).arg(folder.path().join("x"));
+    command.args(["--snapshots", &format!("{}#date", table.display())]);
+    command.assert().code(2).stderr(contains("the table has no column 'date'"));
+    let mut command = sbridge();
+    command.args(["inspect", &format!("{source}=0.5")]).assert().success().stdout(contains("vector of 2"));
 }

@@ -122,7 +122,7 @@ impl Dataset {
     }
 
     /// All values as the source has them, one by one.
-    pub(crate) fn iter_f64(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
+    pub fn iter_f64(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         self.values.iter()
     }
 
@@ -220,6 +220,18 @@ impl Dataset {
         let n = n.min(self.len());
         let labels = self.labels.as_ref().map(|labels| labels[..n].to_vec());
         self.with_rows(self.values.slice(0..n * self.shape.size()), labels)
+    }
+
+    /// The same samples counted from `origin`, which is subtracted from each in f64.
+    ///
+    /// # Panics
+    /// When `origin` is not of the size of a sample.
+    #[must_use]
+    pub fn counted_from(&self, origin: &[f64]) -> Self {
+        assert_eq!(origin.len(), self.shape.size(), "an origin is a sample");
+        let values =
+            self.values.iter().zip(origin.iter().cycle()).map(|(value, origin)| value - origin).collect();
+        self.with_rows(Values::of_f64(values), self.labels.clone())
     }
 
     /// The samples whose label is one of `wanted`, in their order.

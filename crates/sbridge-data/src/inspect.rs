@@ -249,10 +249,10 @@ fn warnings(inspection: &Inspection, columns: &Columns, first_gap: Option<&str>)
         }
         _ => {}
     }
-    if let Some((column, steps)) = columns.coarsest_in_f32() {
+    if let Some((column, steps)) = columns.coarsest_in_f32().filter(|_| is_vector) {
         warnings.push(format!(
-            "column {} lies within {:.3e} of {:.6e}, where f32, in which networks are trained, has {steps:.0} steps only: \
-             subtract a number from the column",
+            "column {} lies within {:.3e} of {:.6e}, where f32 has {steps:.0} steps only: keep the file in f64; fits count such \
+             columns from their mean, other programs that train in f32 lose the digits",
             inspection.column(column),
             columns.max[column] - columns.min[column],
             columns.min[column],
@@ -268,8 +268,8 @@ impl fmt::Display for Inspection {
         line(f, "samples", self.count)?;
         line(f, "shape", format_args!("{} ({} values each)", self.shape, self.shape.size()))?;
         line(f, "dtype", self.dtype)?;
-        let Self { min, max, mean, std, .. } = self;
-        line(f, "values", format_args!("min {min:.6}   max {max:.6}   mean {mean:.6}   std {std:.6}"))?;
+        let [min, max, mean, std] = [self.min, self.max, self.mean, self.std].map(number);
+        line(f, "values", format_args!("min {min}   max {max}   mean {mean}   std {std}"))?;
         self.write_faults(f)?;
         if let Some(classes) = &self.classes {
             write_classes(f, classes)?;
@@ -313,11 +313,17 @@ impl Inspection {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+/// A number with six digits behind the point, or with an exponent where those would not show it.
+pub(crate) fn number(value: f64) -> String {
+    let is_plain = value == 0.0 || !value.is_finite() || (1e-4..1e12).contains(&value.abs());
+    if is_plain { format!("{value:.6}") } else { format!("{value:.6e}") }
+}
+
+pub(crate) fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<12}{value}")
 }
 
-fn write_list(f: &mut fmt::Formatter<'_>, name: &str, items: &[String]) -> fmt::Result {
+pub(crate) fn write_list(f: &mut fmt::Formatter<'_>, name: &str, items: &[String]) -> fmt::Result {
     for (k, item) in items.iter().enumerate() {
         line(f, if k == 0 { name } else { "" }, item)?;
     }

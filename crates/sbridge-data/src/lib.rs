@@ -8,6 +8,7 @@
 //! | `x.npy`                        | a NumPy array; rank 1 and 2 are vectors, rank 3 and 4 are images   |
 //! | `x.npz#key`                    | one array of a NumPy archive                                       |
 //! | `x.csv`, `x.tsv`, `x.txt`      | a table of numbers, with or without a header                       |
+//! | `x.csv#day=2`                  | the rows of a table whose column `day` says 2, without that column  |
 //! | a folder                       | PNG and JPEG images; subfolders are classes                        |
 //! | `builtin:NAME?n=..&seed=..`    | a set the program generates itself                                 |
 //!
@@ -26,6 +27,7 @@
 
 mod builtin;
 mod dataset;
+mod describe;
 mod doubts;
 mod element;
 mod error;
@@ -47,6 +49,7 @@ mod values;
 mod write;
 
 pub use dataset::Dataset;
+pub use describe::{Description, OneSeries, SeriesInspection, describe};
 pub use element::ElementType;
 pub use error::DataError;
 pub use inspect::{ClassCount, Inspection, NonFinite};
@@ -55,7 +58,7 @@ pub use limits::Limits;
 pub use series::{CALENDAR, Clock, DateOrder, Series, SeriesLayout, Step, Week, load_series};
 pub use shape::SampleShape;
 pub use suggest::edit_distance;
-pub use write::{NamedArray, write_csv, write_npy, write_npy_f64, write_npz, write_png_grid};
+pub use write::{NamedArray, write_csv, write_csv_f64, write_npy, write_npy_f64, write_npz, write_png_grid};
 
 /// The result of everything here that can be refused.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
@@ -76,6 +79,16 @@ pub fn load_with(source: &str, limits: &Limits) -> Result<Dataset> {
     let dataset = read::read(source, limits)?;
     dataset.check_finite()?;
     Ok(dataset)
+}
+
+/// The times in a column of a table, `cells.csv#day`, rising, each with the number of its rows; none for another source.
+///
+/// The rows of one time are the source `cells.csv#day=2`.
+///
+/// # Errors
+/// A [`DataError`] for a table that cannot be read, a column that is not there, or cells that are no numbers.
+pub fn times_in(source: &str) -> Result<Option<Vec<(f64, usize)>>> {
+    read::read_times(source, &Limits::default())
 }
 
 /// Reads `source` and describes it, non-finite values included, within the default [`Limits`].

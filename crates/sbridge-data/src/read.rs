@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use crate::dataset::Dataset;
 use crate::file::read_file;
-use crate::format::{csv, folder, idx, npy, npz};
+use crate::format::{csv, folder, idx, npy, npz, part};
 use crate::kind::SourceKind;
 use crate::reading::Reading;
 use crate::source;
@@ -20,7 +20,8 @@ pub(crate) fn read(source: &str, limits: &Limits) -> Result<Dataset> {
     if let Some(request) = source.strip_prefix("builtin:") {
         return builtin::generate(request, &reading);
     }
-    let (path, key) = source::split_key(source);
+    let (path, column) = source::split_column(source);
+    let (path, key) = if column.is_some() { (path, column) } else { source::split_key(source) };
     let path = Path::new(path);
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => folder::read(path, &reading),
@@ -28,6 +29,21 @@ pub(crate) fn read(source: &str, limits: &Limits) -> Result<Dataset> {
         Err(cause) if nothing_lies_there(&cause) => Err(source::not_found(path, &reading)),
         Err(cause) => Err(reading.unreadable(cause)),
     }
+}
+
+/// The times in a column of a table, `table.csv#day`, rising, each with the number of its rows; none for another source.
+///
+/// # Errors
+/// When the table cannot be read, has no such column, or the column holds something else than numbers.
+pub(crate) fn read_times(source: &str, limits: &Limits) -> Result<Option<Vec<(f64, usize)>>> {
+    let (path, Some(column)) = source::split_column(source) else {
+        return Ok(None);
+    };
+    let (path, reading) = (Path::new(path), Reading { source, limits });
+    if !path.exists() {
+        return Err(source::not_found(path, &reading));
+    }
+    part::times(&read_file(path, &reading)?.bytes, column, &reading).map(Some)
 }
 
 fn nothing_lies_there(cause: &io::Error) -> bool {
@@ -40,7 +56,7 @@ fn read_one_file(path: &Path, key: Option<&str>, reading: &Reading) -> Result<Da
     let contents = match kind {
         SourceKind::Npy => npy::read(&file.bytes, reading)?,
         SourceKind::Npz => npz::read(&file.bytes, key, reading)?,
-        SourceKind::Csv => csv::read(&file.bytes, reading)?,
+        SourceKind::Csv => csv::read(&file.bytes, key, reading)?,
         _ => idx::read_with_labels(&file.bytes, path, reading)?,
     };
     Ok(Dataset::assemble(contents, reading.source, kind, file.sha256).doubted())

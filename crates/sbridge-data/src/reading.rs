@@ -69,7 +69,7 @@ impl Reading<'_> {
             source_name: self.source.to_owned(),
             what: what.into(),
             limit,
-            fix: "keep fewer samples, or raise Limits::max_bytes".to_owned(),
+            fix: "keep fewer samples; a program of yours may raise Limits::max_bytes".to_owned(),
         }
     }
 

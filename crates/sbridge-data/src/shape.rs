@@ -25,12 +25,12 @@ pub enum SampleShape {
 }
 
 impl SampleShape {
-    /// Number of values in one sample.
+    /// Number of values in one sample; the greatest there is where the sides claim more.
     #[must_use]
     pub fn size(&self) -> usize {
         match *self {
             Self::Vector { dim } => dim,
-            Self::Image { channels, height, width } => channels * height * width,
+            Self::Image { channels, height, width } => channels.saturating_mul(height).saturating_mul(width),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::suggest::did_you_mean;
 use crate::{DataError, Result};
 
 /// What can be read, for messages.
-pub(crate) const READABLE: &str = "can read: IDX (MNIST), .npy, .npz#key, .csv/.tsv/.txt, each also as .gz; a folder of PNG or JPEG images; builtin:NAME";
+pub(crate) const READABLE: &str = "can read: IDX (MNIST), .npy, .npz#key, .csv/.tsv/.txt, each also as .gz; the rows of a table with one value in a column as FILE#COLUMN=VALUE; a folder of PNG or JPEG images; builtin:NAME";
 
 /// Separates `file.npz#key`; a `#` anywhere else belongs to the path.
 pub(crate) fn split_key(source: &str) -> (&str, Option<&str>) {
@@ -25,6 +25,21 @@ pub(crate) fn split_key(source: &str) -> (&str, Option<&str>) {
 
 fn is_archive_name(name: &str) -> bool {
     name.strip_suffix(".gz").unwrap_or(name).ends_with(".npz")
+}
+
+/// Separates `table.csv#column` or `table.csv#column=value`; a file that is called so is taken as it is.
+pub(crate) fn split_column(source: &str) -> (&str, Option<&str>) {
+    match source.rsplit_once('#') {
+        Some((path, column)) if is_table_name(&path.to_lowercase()) && !Path::new(source).exists() => {
+            (path, Some(column))
+        }
+        _ => (source, None),
+    }
+}
+
+fn is_table_name(name: &str) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    [".csv", ".tsv", ".txt"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The format of a file.
@@ -115,6 +130,13 @@ mod tests {
         assert_eq!(split_key("a.npz.gz#x"), ("a.npz.gz", Some("x")));
         assert_eq!(split_key("a#b.npz"), ("a#b.npz", None));
         assert_eq!(split_key("a.csv#x"), ("a.csv#x", None));
+    }
+
+    #[test]
+    fn a_column_follows_only_a_table() {
+        assert_eq!(split_column("a.csv#day=2"), ("a.csv", Some("day=2")));
+        assert_eq!(split_column("a.tsv.gz#day"), ("a.tsv.gz", Some("day")));
+        assert_eq!(split_column("a.npz#x"), ("a.npz#x", None));
     }
 
     #[test]

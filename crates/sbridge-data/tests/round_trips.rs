@@ -9,8 +9,8 @@ use flate2::{Compression, write::GzEncoder};
 use npyz::WriterBuilder;
 use proptest::prelude::*;
 use sbridge_data::{
-    DataError, Limits, SampleShape, SourceKind, inspect, load, load_with, write_csv, write_npy,
-    write_png_grid,
+    DataError, Limits, SampleShape, SourceKind, inspect, load, load_with, write_csv, write_csv_f64,
+    write_npy, write_npy_f64, write_png_grid,
 };
 
 fn text(path: &Path) -> String {
@@ -71,6 +71,22 @@ fn a_spread_of_a_hundredth_about_a_million_keeps_its_digits() {
         assert_eq!((inspection.constant_columns, inspection.duplicate_rows), (0, 0));
         assert_eq!((inspection.min, inspection.max), (1e6, 1_000_000.039));
         assert!(inspection.warnings.iter().any(|warning| warning.contains("steps only")), "{inspection}");
+    }
+}
+
+#[test]
+fn doubles_are_read_back_exactly_and_counted_from_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (npy, csv) = (folder.path().join("x.npy"), folder.path().join("x.csv"));
+    let values: Vec<f64> = (0..12).map(|k| 1e6 + 0.1 * f64::from(k)).collect();
+    write_npy_f64(&npy, &values, &[6, 2]).unwrap();
+    write_csv_f64(&csv, &values, 2).unwrap();
+    for path in [npy, csv] {
+        let set = load(&text(&path)).unwrap();
+        assert_eq!(set.values_f64().as_ref(), values);
+        let counted = set.counted_from(&[1e6, 1e6]);
+        // What is left of 0.1 beside a million: 2⁻³³ of it, which is also the rounding of f32.
+        assert!((counted.values()[3] - 0.3).abs() < 1e-7, "{}", counted.values()[3]);
     }
 }
 

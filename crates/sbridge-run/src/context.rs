@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sbridge::tensor::{Device, open_device};
 
 use crate::error::Result;
+use crate::origin::Origin;
 use crate::sources::Sources;
 use crate::watch::{Cancel, Level, Progress, Silent, Watch};
 
@@ -39,6 +40,12 @@ impl Context {
     #[must_use]
     pub fn with_sources(self, sources: Sources) -> Self {
         Self { sources, ..self }
+    }
+
+    /// These surroundings, with samples counted from `origin`.
+    #[must_use]
+    pub fn counted_from(&self, origin: Option<Origin>) -> Self {
+        Self { sources: self.sources.clone().counted_from(origin), ..self.clone() }
     }
 
     /// Begins `stage` with `done` of `total` behind it.

@@ -6,7 +6,7 @@
 //!
 //! # Layers
 //!
-//! Modules use only what stands above them: `error`, `watch`, `settings`, `sources`, `context`, `folder`, `data`,
+//! Modules use only what stands above them: `error`, `watch`, `settings`, `origin`, `sources`, `context`, `folder`, `data`,
 //! `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
 //! `registry`, `runs`, `compare`.
 
@@ -19,6 +19,7 @@ pub mod error;
 pub mod folder;
 pub mod forecasts;
 pub mod models;
+pub mod origin;
 mod page;
 pub mod quality;
 pub mod registry;
@@ -34,6 +35,7 @@ pub mod watch;
 
 pub use context::Context;
 pub use error::{Result, RunError};
+pub use origin::Origin;
 pub use registry::Registry;
 pub use run::{AnyJudgement, AnyRun};
 pub use settings::Overrides;

@@ -51,6 +51,8 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
     ];
     let memory = |bytes: u64| ("peak memory".into(), format!("{:.2} GB", bytes as f64 / 1e9));
     facts.extend(manifest.peak_memory.map(memory));
+    let from = "their mean, where they lie far from zero".to_string();
+    facts.extend(manifest.origin.is_some().then(|| ("coordinates counted from".into(), from)));
     facts.push(("version".into(), format!("sbridge {}", manifest.version)));
     facts
 }

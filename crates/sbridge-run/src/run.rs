@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
 use crate::folder::{RunFolder, atomic};
+use crate::origin::Origin;
 use crate::page;
 use crate::quality::{Headline, Judgement};
 use crate::samples;
@@ -34,14 +35,53 @@ pub fn start<T: Task>(
 ) -> Result<Run<T>> {
     RunFolder::check_free(out)?;
     context.open_device(&settings.common().device)?;
+    let mut data = T::read(&mut settings, context)?;
+    let sets = T::sets(&settings, &data, context)?;
+    for set in &sets {
+        set.doubts().iter().for_each(|doubt| context.warn(&format!("{}: {doubt}", set.source())));
+    }
+    let origin = Origin::of(&sets.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    drop(sets);
+    let context = &context.counted_from(origin);
+    if context.sources.origin().is_some() {
+        context.note(
+            "coordinates lie far from zero beside their spread: they are counted from their mean, in f64",
+        );
+        data = T::read(&mut settings, context)?;
+    }
+    begin(method, settings, data, out, context)
+}
+
+/// Learns a part of a run, whose `context` says where samples are counted from, into the new folder `out`.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_part<T: Task>(
+    method: &str,
+    mut settings: T::Settings,
+    out: &Path,
+    context: &Context,
+) -> Result<Run<T>> {
+    RunFolder::check_free(out)?;
     let data = T::read(&mut settings, context)?;
+    begin(method, settings, data, out, context)
+}
+
+fn begin<T: Task>(
+    method: &str,
+    mut settings: T::Settings,
+    data: T::Data,
+    out: &Path,
+    context: &Context,
+) -> Result<Run<T>> {
     T::prepare(&mut settings, &data, context)?;
     if let Some(cost) = T::cost(&settings, &data, context)? {
         context.info(&cost.to_string());
     }
     let folder = RunFolder::create(out, context)?;
     atomic::write(&folder.file("config.toml"), settings.to_toml().as_bytes())?;
-    let manifest = Manifest::new(method, &settings.common(), T::records(&data));
+    let origin = context.sources.origin().cloned();
+    let manifest = Manifest::new(method, &settings.common(), T::records(&data), origin);
     learn(folder, settings, manifest, &data, context)
 }
 
@@ -51,6 +91,7 @@ pub fn start<T: Task>(
 /// [`RunError`]; also if the data have changed since.
 pub fn resume<T: Task>(folder: RunFolder, context: &Context) -> Result<Run<T>> {
     let manifest = folder.manifest()?;
+    let context = &context.counted_from(manifest.origin.clone());
     let mut settings: T::Settings = settings_of(&folder, &manifest)?;
     let data = T::read(&mut settings, context)?;
     require_same_data(&T::records(&data), &manifest, &folder)?;
@@ -124,6 +165,7 @@ impl<T: Task> Run<T> {
     /// [`RunError`] if what it learned is not there, not finished, or damaged.
     pub fn open(folder: RunFolder, context: &Context) -> Result<Self> {
         let manifest = folder.manifest()?;
+        let context = &context.counted_from(manifest.origin.clone());
         let settings: T::Settings = settings_of(&folder, &manifest)?;
         let device = context.open_device(&settings.common().device)?;
         let learned = T::open(&SavedRun {
@@ -182,7 +224,8 @@ pub trait AnyRun {
     /// [`RunError::Folder`] if it does not, with the command that uses it.
     fn forecaster(&self) -> Result<&dyn Forecaster>;
 
-    /// Carries the samples of `input` along `route`.
+    /// Carries the samples of `input`, counted from zero, along `route`. What comes is counted from the origin of the
+    /// [`manifest`](Self::manifest), if it has one.
     ///
     /// # Errors
     /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
@@ -269,19 +312,25 @@ impl<T: Task> AnyRun for Run<T> {
     }
 
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
-        carry::carry(self.carrier()?, input, route, &self.device)
+        match &self.manifest.origin {
+            Some(origin) => {
+                carry::carry(self.carrier()?, &origin.subtracted_from(input.clone()), route, &self.device)
+            }
+            None => carry::carry(self.carrier()?, input, route, &self.device),
+        }
     }
 }
 
 impl<T: Task> Run<T> {
     fn keep_samples(&self, run: &dyn Generator) -> Result<()> {
         let drawn = run.generate(run.usual_count(), &[], self.seed())?;
-        samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range())?;
+        let origin = self.manifest.origin.as_ref();
+        samples::write(&self.file("samples.npy"), &drawn, run.shape(), run.range(), origin)?;
         if !run.shape().is_image() {
             return Ok(());
         }
         let shown = drawn.clone().narrow(0, 0, drawn.dims()[0].min(SHOWN));
-        samples::write(&self.file("samples.png"), &shown, run.shape(), run.range())
+        samples::write(&self.file("samples.png"), &shown, run.shape(), run.range(), None)
     }
 
     /// The data of the run, as they were.

@@ -7,6 +7,7 @@ use sbridge_data::SampleShape;
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
+use crate::origin::Origin;
 
 /// Kinds of file samples can be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,26 +83,49 @@ fn grid(count: usize) -> (usize, usize) {
     (columns, count.min(columns * 16))
 }
 
-/// Writes samples (`[count, size]`, data units) to `path`. A picture is black and white at the ends of `range`, or where
+/// Writes samples (`[count, size]`, data units) to `path`; those counted from an origin as f64, counted from zero. A picture is black and white at the ends of `range`, or where
 /// there is none, of their own values.
 ///
 /// # Errors
 /// [`RunError::Input`] for a file name that says no format, [`RunError::Data`] if the disk refuses.
-pub fn write(path: &Path, samples: &Tensor<2>, shape: SampleShape, range: Option<(f64, f64)>) -> Result<()> {
+pub fn write(
+    path: &Path,
+    samples: &Tensor<2>,
+    shape: SampleShape,
+    range: Option<(f64, f64)>,
+    origin: Option<&Origin>,
+) -> Result<()> {
     let format = SampleFormat::of_path(path, shape)?;
     let values = to_vec(samples.clone());
-    let count = samples.dims()[0];
-    match format {
-        SampleFormat::Npy => sbridge_data::write_npy(path, &values, &array_shape(count, shape))?,
-        SampleFormat::Csv => sbridge_data::write_csv(path, &values, shape.size())?,
-        SampleFormat::Png => {
-            let (columns, shown) = grid(count);
+    let sides = array_shape(samples.dims()[0], shape);
+    match (format, origin.map(|origin| origin.added_to(&values))) {
+        (SampleFormat::Npy, None) => sbridge_data::write_npy(path, &values, &sides)?,
+        (SampleFormat::Npy, Some(far)) => sbridge_data::write_npy_f64(path, &far, &sides)?,
+        (SampleFormat::Csv, None) => sbridge_data::write_csv(path, &values, shape.size())?,
+        (SampleFormat::Csv, Some(far)) => sbridge_data::write_csv_f64(path, &far, shape.size())?,
+        (SampleFormat::Png, _) => {
+            let (columns, shown) = grid(sides[0]);
             let shown = &values[..shown * shape.size()];
             let shown = unit_range(shown, range.unwrap_or_else(|| own_range(shown)));
             sbridge_data::write_png_grid(path, &shown, shape, columns, 2)?;
         }
     }
     Ok(())
+}
+
+/// Writes the states of paths, `[count, size]` each, to the `.npy` file `path` as `[states, count, size]`; those counted from an
+/// origin as f64, counted from zero.
+///
+/// # Errors
+/// [`RunError::Data`] if the disk refuses.
+pub fn write_paths(path: &Path, states: &[Tensor<2>], origin: Option<&Origin>) -> Result<()> {
+    let [count, dim] = states[0].dims();
+    let (values, sides) =
+        (states.iter().flat_map(|x| to_vec(x.clone())).collect::<Vec<f32>>(), [states.len(), count, dim]);
+    match origin {
+        None => Ok(sbridge_data::write_npy(path, &values, &sides)?),
+        Some(origin) => Ok(sbridge_data::write_npy_f64(path, &origin.added_to(&values), &sides)?),
+    }
 }
 
 fn own_range(values: &[f32]) -> (f64, f64) {

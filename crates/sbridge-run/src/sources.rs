@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sbridge_data::{Dataset, Series, SeriesLayout};
 
 use crate::error::{Result, RunError};
+use crate::origin::Origin;
 use crate::settings::DataConfig;
 
 /// What a source in memory begins with.
@@ -18,6 +19,7 @@ const MEMORY: &str = "memory:";
 pub struct Sources {
     sets: BTreeMap<String, Dataset>,
     series: BTreeMap<String, Series>,
+    origin: Option<Origin>,
 }
 
 impl Sources {
@@ -37,16 +39,31 @@ impl Sources {
         self
     }
 
+    /// These, with samples counted from `origin`.
+    #[must_use]
+    pub fn counted_from(self, origin: Option<Origin>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Where samples are counted from, if not from zero.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
     /// The samples at `source`.
     ///
     /// # Errors
     /// [`RunError::Data`] for data that cannot be used, [`RunError::Input`] for a name that is not in memory.
     pub fn set(&self, source: &str) -> Result<Dataset> {
-        match self.sets.get(source) {
-            Some(data) => Ok(data.clone()),
-            None if source.starts_with(MEMORY) => Err(unknown(source, self.sets.keys())),
-            None => Ok(sbridge_data::load(source)?),
-        }
+        let data = match self.sets.get(source) {
+            Some(data) => data.clone(),
+            None if source.starts_with(MEMORY) => return Err(unknown(source, self.sets.keys())),
+            None => sbridge_data::load(source)?,
+        };
+        Ok(match &self.origin {
+            Some(origin) => origin.subtracted_from(data),
+            None => data,
+        })
     }
 
     /// The samples that `config` asks for.

@@ -1,5 +1,6 @@
 //! The nouns of the house: a task, a run of it, and what a run can be asked for.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use sbridge::Direction;
@@ -50,6 +51,19 @@ pub trait Task: Sized + 'static {
     /// # Errors
     /// [`RunError`](crate::RunError) for data that cannot be used, alone or together. Nothing has been written yet.
     fn read(settings: &mut Self::Settings, context: &Context) -> Result<Self::Data>;
+
+    /// The sets that were read, for what is doubted in them and where their coordinates are counted from; none of a task that
+    /// looks at other data than samples.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for data that cannot be read.
+    fn sets<'a>(
+        _settings: &Self::Settings,
+        _data: &'a Self::Data,
+        _context: &Context,
+    ) -> Result<Vec<Cow<'a, Dataset>>> {
+        Ok(Vec::new())
+    }
 
     /// What must not change until a run is continued.
     fn records(data: &Self::Data) -> Records;

@@ -45,7 +45,8 @@ impl Sample {
         let started = Instant::now();
         let seed = self.seed.unwrap_or(run.manifest().seed);
         let drawn = generator.generate(self.count, &self.set, seed)?;
-        samples::write(&self.out, &drawn, generator.shape(), generator.range())?;
+        let origin = run.manifest().origin.as_ref();
+        samples::write(&self.out, &drawn, generator.shape(), generator.range(), origin)?;
         let seconds = started.elapsed().as_secs_f64();
         println!("{} samples in {seconds:.1} s: {}", drawn.dims()[0], self.out.display());
         Ok(())

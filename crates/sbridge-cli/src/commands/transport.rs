@@ -1,10 +1,9 @@
 //! `sbridge transport`: samples carried along a bridge.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbridge::Direction;
-use sbridge::tensor::{Tensor, to_vec};
 use sbridge_run::RunError;
 use sbridge_run::data::image_range;
 use sbridge_run::samples::{self, SampleFormat};
@@ -62,10 +61,11 @@ impl Transport {
         SampleFormat::of_path(&self.out, carrier.shape())?;
         let input = session.context.sources.set(&self.input)?;
         let carried = run.carry(&input, &self.route(self.seed.unwrap_or(run.manifest().seed)))?;
+        let origin = run.manifest().origin.as_ref();
         if let (Some(path), Some(states)) = (&self.paths, &carried.paths) {
-            write_paths(path, states)?;
+            samples::write_paths(path, states, origin)?;
         }
-        samples::write(&self.out, &carried.ends, carrier.shape(), Some(image_range(&input)))?;
+        samples::write(&self.out, &carried.ends, carrier.shape(), Some(image_range(&input)), origin)?;
         println!("{} samples: {}", carried.ends.dims()[0], self.out.display());
         Ok(())
     }
@@ -95,11 +95,4 @@ impl Transport {
         let (time, from, draws) = (self.time, self.from, self.draws);
         Route { direction, time, from, course, draws, keeps_paths: self.paths.is_some(), seed }
     }
-}
-
-/// Writes the states of paths, `[times, count, dim]`.
-fn write_paths(path: &Path, states: &[Tensor<2>]) -> Result {
-    let [count, dim] = states[0].dims();
-    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
-    Ok(sbridge_data::write_npy(path, &values, &[states.len(), count, dim])?)
 }

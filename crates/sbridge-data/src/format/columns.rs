@@ -2,10 +2,11 @@
 
 use super::cell::{Cell, DecimalMark, Evidence, NotANumber};
 use super::header::{self, Below, FirstRow, is_whole};
+use super::part::{self, Part};
 use super::table::{Row, Rows, utf8};
 use crate::Result;
 use crate::reading::Reading;
-use crate::shown::shown;
+use crate::shown::{listed, shown};
 use crate::values::Values;
 
 /// A rectangular table of numbers.
@@ -28,6 +29,8 @@ pub(crate) struct Table {
     pub(crate) notes: Vec<String>,
     /// What may have been misunderstood.
     pub(crate) doubts: Vec<String>,
+    /// The column that says which rows are meant, if not all are.
+    pub(crate) chosen_by: Option<usize>,
     mark: DecimalMark,
     evidence: Evidence,
     grouped: usize,
@@ -78,7 +81,7 @@ struct First {
 /// Columns of a first row that can be names, at most.
 const MOST_NUMBERED: usize = 1 << 16;
 
-/// Parses a table; `label_column` picks, by the names, the column whose cells are kept as written.
+/// Parses a table, or the rows of a part of it; `label_column` picks, by the names, the column whose cells are kept as written.
 ///
 /// # Errors
 /// When the text is not UTF-8, a quote is not closed on its line, rows differ in length, the first
@@ -86,13 +89,15 @@ const MOST_NUMBERED: usize = 1 << 16;
 pub(crate) fn parse(
     bytes: &[u8],
     label_column: impl Fn(&[String]) -> Option<usize>,
+    part: Option<Part<'_>>,
     reading: &Reading,
 ) -> Result<Table> {
     let text = utf8(bytes, reading)?;
-    let table = Table::read(text, DecimalMark::Point, &label_column, reading)?;
+    let read = |mark| Table::read(text, mark, &label_column, part, reading);
+    let table = read(DecimalMark::Point)?;
     match table.evidence.decimal_mark() {
         Some(DecimalMark::Point) => Ok(table),
-        Some(DecimalMark::Comma) => Table::read(text, DecimalMark::Comma, &label_column, reading),
+        Some(DecimalMark::Comma) => read(DecimalMark::Comma),
         None => Err(reading.malformed(
             "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
             "write them without separators between thousands, and with decimal points",
@@ -119,6 +124,7 @@ impl Table {
         text: &str,
         mark: DecimalMark,
         label_column: impl Fn(&[String]) -> Option<usize>,
+        part: Option<Part<'_>>,
         reading: &Reading,
     ) -> Result<Self> {
         let mut rows = Rows::new(text, reading);
@@ -126,36 +132,48 @@ impl Table {
             .next_row()?
             .ok_or_else(|| reading.malformed("the table is empty", "write at least one row of numbers"))?;
         first.check_width(reading)?;
-        let cells = first.cells();
-        let has_names = header::holds_names(&cells, first.line, mark, reading)?;
-        let names = has_names.then(|| cells.clone());
-        let at = names.as_deref().and_then(label_column);
-        let mut table = Self::new(names, first.record.len(), mark, at);
-        if has_names {
-            let names = table.names.as_deref().unwrap_or_default();
-            table.notes.push(format!(
-                "line {} read as column names: {}",
-                first.line,
-                crate::shown::listed(names)
-            ));
-        } else {
-            let is_candidate = cells.len() <= MOST_NUMBERED && cells.iter().all(|cell| is_whole(cell));
-            table.push(&first, reading)?;
-            table.first = is_candidate.then_some(First { cells, line: first.line });
-            table.below = Below { has_whole: false, has_years: false, rows: 0 };
-        }
+        let mut table = Self::begin(&first, mark, label_column, part, reading)?;
         while let Some(row) = rows.next_row()? {
             row.check_length(&first, reading)?;
-            table.push(&row, reading)?;
+            if part.zip(table.chosen_by).is_none_or(|(part, at)| part.holds(&row.record[at])) {
+                table.push(&row, reading)?;
+            }
         }
         if table.values.len() == 0 {
-            return Err(
+            let no_rows = || {
                 reading.malformed("the table has a header and no rows", "write at least one row of numbers")
-            );
+            };
+            return Err(part.map_or_else(no_rows, |part| part.missing(reading)));
         }
         table.notes.extend(rows.notes());
-        table.finish();
+        table.decide_about_first_row();
+        table.say_how_numbers_are_written();
         Ok(table)
+    }
+
+    /// A table that begins with this row: names, or numbers that may turn out to be names.
+    fn begin(
+        first: &Row,
+        mark: DecimalMark,
+        label_column: impl Fn(&[String]) -> Option<usize>,
+        part: Option<Part<'_>>,
+        reading: &Reading,
+    ) -> Result<Self> {
+        let (cells, line) = (first.cells(), first.line);
+        if !header::holds_names(&cells, line, mark, reading)? {
+            part.map_or(Ok(0), |part| part::find(part.column, &[], reading))?;
+            let is_candidate = cells.len() <= MOST_NUMBERED && cells.iter().all(|cell| is_whole(cell));
+            let mut table = Self::new(None, cells.len(), mark, None);
+            table.push(first, reading)?;
+            table.first = is_candidate.then_some(First { cells, line });
+            table.below = Below::default();
+            return Ok(table);
+        }
+        let chosen_by = part.map(|part| part::find(part.column, &cells, reading)).transpose()?;
+        let labels = label_column(&cells).filter(|at| Some(*at) != chosen_by);
+        let note = format!("line {line} read as column names: {}", listed(&cells));
+        let width = cells.len();
+        Ok(Self { chosen_by, notes: vec![note], ..Self::new(Some(cells), width, mark, labels) })
     }
 
     fn new(names: Option<Vec<String>>, width: usize, mark: DecimalMark, label_column: Option<usize>) -> Self {
@@ -169,11 +187,12 @@ impl Table {
             labels: label_column.map(|at| LabelColumn { at, cells: Vec::new(), has_text: false }),
             notes: Vec::new(),
             doubts: Vec::new(),
+            chosen_by: None,
             mark,
             evidence: Evidence::default(),
             grouped: 0,
             first: None,
-            below: Below { has_whole: false, has_years: false, rows: 0 },
+            below: Below::default(),
         }
     }
 
@@ -213,35 +232,28 @@ impl Table {
         }
     }
 
-    /// Decides about the first row, and says how numbers are written.
-    fn finish(&mut self) {
-        if let Some(First { cells, line }) = self.first.take() {
-            let values: Vec<f64> = (0..self.width).map(|k| self.values.get(k)).collect();
-            match header::of_whole_numbers(&values, self.below) {
-                FirstRow::Row => {}
-                FirstRow::Names => {
-                    self.values.drop_front(self.width);
-                    self.notes.push(format!("line {line} read as column names: {}", crate::shown::listed(&cells)));
-                    self.names = Some(cells);
-                }
-                FirstRow::Doubtful => self.doubts.push(format!(
-                    "line {line} reads {} and is taken as numbers: if these are names, remove the line or put a word among them",
-                    crate::shown::listed(&cells)
-                )),
+    /// Takes the first row for names if that is what its numbers are.
+    fn decide_about_first_row(&mut self) {
+        let Some(First { cells, line }) = self.first.take() else {
+            return;
+        };
+        let values: Vec<f64> = (0..self.width).map(|k| self.values.get(k)).collect();
+        match header::of_whole_numbers(&values, self.below) {
+            FirstRow::Row => {}
+            FirstRow::Names => {
+                self.values.drop_front(self.width);
+                self.notes.push(format!("line {line} read as column names: {}", listed(&cells)));
+                self.names = Some(cells);
             }
+            FirstRow::Doubtful => self.doubts.push(format!(
+                "line {line} reads {} and is taken as numbers: if these are names, remove the line or put a word among them",
+                listed(&cells)
+            )),
         }
-        let doubted = self.columns.iter().enumerate().find_map(|(at, column)| {
-            let line = column.first_point.filter(|_| column.may_have_thousands())?;
-            Some((at, line))
-        });
+    }
+
+    fn say_how_numbers_are_written(&mut self) {
         let comma = self.mark == DecimalMark::Comma;
-        if let Some((column, line)) = doubted.filter(|_| !comma) {
-            self.doubts.push(format!(
-                "column {} has numbers without a point and numbers with three digits behind one, the first on line {line}: if \
-                 that point stands between thousands, take it out",
-                column + 1
-            ));
-        }
         if comma {
             self.notes.push("numbers have decimal commas".to_owned());
         }
@@ -249,6 +261,14 @@ impl Table {
             let sign = if comma { "a point" } else { "a comma, a blank or the like" };
             self.notes
                 .push(format!("{} numbers have {sign} between thousands: read without it", self.grouped));
+        }
+        let first_point = |(at, column): (usize, &Column)| Some((at + 1, column.may_have_thousands()?));
+        if let Some((column, line)) = self.columns.iter().enumerate().find_map(first_point).filter(|_| !comma)
+        {
+            self.doubts.push(format!(
+                "column {column} has numbers without a point and numbers with three digits behind one, the first on line {line}: \
+                 if that point stands between thousands, take it out"
+            ));
         }
     }
 }
@@ -267,9 +287,9 @@ impl Default for Column {
 }
 
 impl Column {
-    /// Whether its points may part thousands: some cells have one before three digits, all others are whole.
-    fn may_have_thousands(&self) -> bool {
-        self.is_three_digit && self.has_whole && self.first_point.is_some()
+    /// The line of the first point that may part thousands: some cells have one before three digits, all others are whole.
+    fn may_have_thousands(&self) -> Option<u64> {
+        self.first_point.filter(|_| self.is_three_digit && self.has_whole)
     }
 
     fn take_in(&mut self, text: &str, cell: Cell, line: u64) {

@@ -5,9 +5,10 @@
 //! that holds whole numbers or words is the labels. So is one named `y`, the target of scikit-learn, unless there is an `x`, or
 //! it is written as fractions or has many values: then it is a coordinate. Every such choice is noted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::columns::{LabelColumn, Table, TextCell, cell_at, parse};
+use super::part::Part;
 use crate::element::ElementType;
 use crate::layout::Contents;
 use crate::reading::Reading;
@@ -32,17 +33,36 @@ const WEIGHTS: [&str; 12] = [
     "n_obs",
     "multiplicity",
 ];
+/// Names of columns that say when a row was taken.
+const TIMES: [&str; 14] = [
+    "day",
+    "days",
+    "time",
+    "times",
+    "timepoint",
+    "time_point",
+    "t",
+    "hour",
+    "hours",
+    "week",
+    "weeks",
+    "stage",
+    "age",
+    "visit",
+];
 /// Different values of a `y` that is still taken as classes.
 const MOST_CLASSES: usize = 100;
 
-/// Reads samples from the bytes of a table.
+/// Reads samples from the bytes of a table: all rows, or those of a part.
 ///
 /// # Errors
 /// When the text is not a rectangular table of numbers; the message names line, column and cell.
-pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
-    let mut table = parse(bytes, label_column, reading)?;
+pub(crate) fn read(bytes: &[u8], part: Option<&str>, reading: &Reading) -> Result<Contents> {
+    let part = part.map(|part| Part::of(part, reading)).transpose()?;
+    let mut table = parse(bytes, label_column, part, reading)?;
     let mut notes = std::mem::take(&mut table.notes);
-    let left_out = left_out(&table, &mut notes);
+    let mut left_out = left_out(&table, &mut notes);
+    left_out.extend(table.chosen_by);
     let labels = read_labels(&table, &mut notes, reading)?;
     let label = table.labels.as_ref().filter(|_| labels.is_some()).map(|column| column.at);
     let used: Vec<usize> =
@@ -56,6 +76,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
     check_numbers(&table, &left_out, reading)?;
     let mut doubts = std::mem::take(&mut table.doubts);
     doubts.extend(used.iter().filter_map(|&column| doubt_weight(&table, column)));
+    doubts.extend(used.iter().filter_map(|&column| doubt_time(&table, column, reading)));
     let first_gap = first_gap(&table, &used, bytes, reading)?;
     let values = table.values.arranged(&Chosen { width: table.width, used: &used });
     let mut contents = Contents::new(SampleShape::Vector { dim: used.len() }, values, ElementType::Text);
@@ -100,6 +121,30 @@ fn doubt_weight(table: &Table, column: usize) -> Option<String> {
              --weights {}, and everything else needs it taken out of the file",
             column + 1,
             shown(name),
+            shown(name)
+        )
+    })
+}
+
+/// A word about a column whose name and few values say that it is when a row was taken.
+fn doubt_time(table: &Table, column: usize, reading: &Reading) -> Option<String> {
+    let name = &table.names.as_ref()?[column];
+    let is_time = TIMES.iter().any(|time| name.eq_ignore_ascii_case(time));
+    if !is_time || table.width == 1 || table.chosen_by.is_some() {
+        return None;
+    }
+    let mut rows_of: BTreeMap<u64, usize> = BTreeMap::new();
+    for at in (column..table.values.len()).step_by(table.width) {
+        *rows_of.entry(table.values.get(at).to_bits()).or_default() += 1;
+    }
+    let rows = table.values.len() / table.width;
+    ((2..=rows / 4).contains(&rows_of.len())).then(|| {
+        format!(
+            "column {} ({}) is a coordinate like the others: if it says when a row was taken, `sbridge fit METHOD --snapshots \
+             {}#{}` makes a snapshot of every value",
+            column + 1,
+            shown(name),
+            reading.source,
             shown(name)
         )
     })
@@ -253,7 +298,7 @@ mod tests {
 
     fn read_text(text: &str) -> Result<Contents> {
         let limits = Limits { max_bytes: 1 << 20 };
-        read(text.as_bytes(), &Reading { source: "x.csv", limits: &limits })
+        read(text.as_bytes(), None, &Reading { source: "x.csv", limits: &limits })
     }
 
     fn refusal(text: &str) -> String {
@@ -343,7 +388,7 @@ mod tests {
     fn other_encodings_are_refused() {
         let limits = Limits::default();
         let reading = Reading { source: "x.csv", limits: &limits };
-        let message = |bytes: &[u8]| read(bytes, &reading).map(|_| ()).unwrap_err().to_string();
+        let message = |bytes: &[u8]| read(bytes, None, &reading).map(|_| ()).unwrap_err().to_string();
         assert!(message(b"\xff\xfe1\x00").contains("UTF-16"));
         assert!(message(b"1,2\n3,\xe9\n").contains("line 2"));
     }
@@ -435,6 +480,24 @@ mod tests {
         assert!(values_and_notes("position,weight\n1,0.5\n2,0.5\n").1.contains("--weights weight"));
         assert!(values_and_notes("x;y\n1.299;2.5\n999;4.5\n").1.contains("the first on line 2"));
         assert!(!values_and_notes("x;y\n1.299;2.5\n0.5;4.5\n").1.contains("thousands"));
+    }
+
+    #[test]
+    fn a_part_is_the_rows_of_one_value_without_its_column() {
+        let limits = Limits::default();
+        let reading = Reading { source: "x.csv", limits: &limits };
+        let part = |part: &str| read(b"a,day,b\n1,0,2\n3,2.0,4\n5,2,6\n", Some(part), &reading);
+        let contents = part("day=2").unwrap();
+        assert_eq!(
+            (contents.values, contents.column_names.unwrap()),
+            (vec![3.0, 4.0, 5.0, 6.0].into(), vec!["a".into(), "b".into()])
+        );
+        let refusal = |name: &str| part(name).map(|_| ()).unwrap_err().to_string();
+        assert!(refusal("day=7").contains("no row has 7 in column 'day'"));
+        assert!(refusal("dya=2").contains("no column 'dya' (There is a, day, b)"));
+        assert!(refusal("day").contains("#day=VALUE"));
+        let rows: String = (0..12).map(|k| format!("0.5,{}\n", k % 3)).collect();
+        assert!(values_and_notes(&("a,day\n".to_owned() + &rows)).1.contains("--snapshots x.csv#day"));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) enum FirstRow {
 }
 
 /// What the rows below a first row of numbers are like.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Below {
     /// Some number is written without a point and an exponent.
     pub(super) has_whole: bool,

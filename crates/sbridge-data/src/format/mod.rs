@@ -11,5 +11,6 @@ mod listing;
 pub(crate) mod npy;
 mod npy_header;
 pub(crate) mod npz;
+pub(crate) mod part;
 mod separator;
 pub(crate) mod table;

@@ -6,7 +6,7 @@
 //! Lines and columns are counted from 1 in every message, as editors count them.
 
 pub(crate) use super::cell::is_missing;
-use super::cell::{Cell, DecimalMark};
+use super::cell::{Cell, DecimalMark, NotANumber};
 use super::separator::Separator;
 use crate::Result;
 use crate::reading::Reading;
@@ -295,6 +295,17 @@ fn names_in(comment: &str, row: &str, separator: Separator) -> Option<Vec<String
     let cut = cuts.find(|cut| cut.cells(text).count() == width)?;
     let names: Vec<String> = cut.cells(text).map(|cell| cell.trim().trim_matches('"').to_owned()).collect();
     names.iter().any(|name| value(name).is_none()).then_some(names)
+}
+
+/// Whether a cell of the first row below the names is a date.
+pub(crate) fn first_row_has_date(bytes: &[u8], reading: &Reading) -> bool {
+    let is_date = |cell: &str| Cell::read(cell, DecimalMark::Point) == Cell::Other(NotANumber::Date);
+    let Ok(text) = utf8(bytes, reading) else {
+        return false;
+    };
+    let mut rows = Rows::new(text, reading);
+    let second = rows.next_row().and_then(|_| rows.next_row());
+    second.ok().flatten().is_some_and(|row| row.record.iter().any(is_date))
 }
 
 impl Row {

@@ -1,5 +1,6 @@
 //! Writing tables, one sample per line, no header.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
@@ -14,8 +15,20 @@ use crate::Result;
 /// # Errors
 /// When `values` is not whole rows, or the file cannot be written.
 pub fn write_csv(path: impl AsRef<Path>, values: &[f32], dim: usize) -> Result<()> {
-    check_rows(values, dim)?;
-    write_atomically(path.as_ref(), |writer| {
+    write(path.as_ref(), values, dim)
+}
+
+/// The same of `f64`, with the fewest digits that read back to it.
+///
+/// # Errors
+/// As [`write_csv`].
+pub fn write_csv_f64(path: impl AsRef<Path>, values: &[f64], dim: usize) -> Result<()> {
+    write(path.as_ref(), values, dim)
+}
+
+fn write<T: Display>(path: &Path, values: &[T], dim: usize) -> Result<()> {
+    check_rows(values.len(), dim)?;
+    write_atomically(path, |writer| {
         for row in values.chunks_exact(dim) {
             for (column, value) in row.iter().enumerate() {
                 let separator = if column == 0 { "" } else { "," };

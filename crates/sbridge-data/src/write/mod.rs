@@ -6,7 +6,7 @@ mod npy;
 mod npz;
 mod png;
 
-pub use self::csv::write_csv;
+pub use self::csv::{write_csv, write_csv_f64};
 pub use self::npy::{write_npy, write_npy_f64};
 pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
@@ -14,12 +14,17 @@ pub use self::png::write_png_grid;
 use crate::{DataError, Result};
 
 /// Refuses to write anything but whole rows of `size` values.
-fn check_rows(values: &[f32], size: usize) -> Result<()> {
-    if size > 0 && values.len().is_multiple_of(size) {
+fn check_rows(count: usize, size: usize) -> Result<()> {
+    if size > 0 && count.is_multiple_of(size) {
         return Ok(());
     }
     Err(DataError::Argument {
-        what: format!("{} values are not rows of {size}", values.len()),
+        what: format!("{count} values are not rows of {size}"),
         fix: "give rows × row length values".to_owned(),
     })
+}
+
+/// How many values fill an array with these sides; none if no memory holds them.
+fn values_of(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |product, side| product.checked_mul(*side))
 }

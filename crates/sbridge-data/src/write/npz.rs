@@ -7,7 +7,8 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::atomic::write_atomically;
-use super::npy::header;
+use super::npy::{F4, header};
+use super::values_of;
 use crate::{DataError, Result};
 
 /// An array to be written: its name, its values, its shape.
@@ -21,9 +22,7 @@ pub type NamedArray<'a> = (&'a str, &'a [f32], &'a [usize]);
 /// # Errors
 /// When values do not fill their shape, or the file cannot be written.
 pub fn write_npz(path: impl AsRef<Path>, arrays: &[NamedArray<'_>]) -> Result<()> {
-    if let Some((name, values, shape)) =
-        arrays.iter().find(|(_, v, s)| v.len() != s.iter().product::<usize>())
-    {
+    if let Some((name, values, shape)) = arrays.iter().find(|(_, v, s)| values_of(s) != Some(v.len())) {
         return Err(DataError::Argument {
             what: format!("{} values of {name} do not fill shape {shape:?}", values.len()),
             fix: "give as many values as the product of the sides".to_owned(),
@@ -40,7 +39,7 @@ fn archive(arrays: &[NamedArray<'_>]) -> zip::result::ZipResult<Vec<u8>> {
     for (name, values, shape) in arrays {
         let large = size_of_val(*values) as u64 > u64::from(u32::MAX) / 2;
         zip.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(large))?;
-        zip.write_all(&header(shape))?;
+        zip.write_all(&header(shape, F4))?;
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         zip.write_all(&bytes)?;
     }

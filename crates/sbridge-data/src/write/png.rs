@@ -59,7 +59,7 @@ impl<'a> Grid<'a> {
                 return refuse(format!("a {other} cannot be drawn"), "give images with 1 or 3 channels");
             }
         };
-        check_rows(values, shape.size())?;
+        check_rows(values.len(), shape.size())?;
         if values.is_empty() || columns == 0 || scale == 0 {
             return refuse(
                 format!("{} values in {columns} columns at scale {scale}", values.len()),

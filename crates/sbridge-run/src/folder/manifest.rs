@@ -4,10 +4,14 @@ use sbridge_data::{Dataset, ElementType, SampleShape};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, RunError};
+use crate::origin::Origin;
 use crate::settings::Common;
 
 /// Version of the layout of a run folder.
 pub const FORMAT: u32 = 1;
+
+/// Version of the layout of a run whose samples are counted from elsewhere than zero, which older programs would misread.
+pub const FORMAT_WITH_ORIGIN: u32 = 2;
 
 /// The description of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +33,9 @@ pub struct Manifest {
     pub target: DataRecord,
     /// What encoder and decoder were trained on, if not the target.
     pub pretrain: Option<DataRecord>,
+    /// Where samples are counted from in all that was learned, if not from zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// How far it got.
     pub status: RunStatus,
     /// Seconds spent per stage, over all sittings.
@@ -64,10 +71,10 @@ impl Records {
 
 impl Manifest {
     /// The description of a run of `method` that begins now.
-    pub fn new(method: &str, common: &Common, data: Records) -> Self {
+    pub fn new(method: &str, common: &Common, data: Records, origin: Option<Origin>) -> Self {
         let Records { source, target, pretrain } = data;
         Self {
-            format: FORMAT,
+            format: if origin.is_some() { FORMAT_WITH_ORIGIN } else { FORMAT },
             version: env!("CARGO_PKG_VERSION").into(),
             method: method.into(),
             seed: common.seed,
@@ -75,6 +82,7 @@ impl Manifest {
             source,
             target,
             pretrain,
+            origin,
             status: RunStatus::Running,
             seconds: Vec::new(),
             peak_memory: None,

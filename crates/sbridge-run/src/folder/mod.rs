@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use lock::{LOCK_FILE, Lock};
-use manifest::{FORMAT, Manifest, RunStatus, peak_memory};
+use manifest::{FORMAT, FORMAT_WITH_ORIGIN, Manifest, RunStatus, peak_memory};
 
 /// What a folder holds before its manifest, all of it or a part.
 const BEGINNINGS: [&str; 5] =
@@ -107,7 +107,7 @@ impl RunFolder {
     fn check_manifest(&self) -> Result<()> {
         let path = &self.path;
         let manifest = self.manifest()?;
-        if manifest.format != FORMAT {
+        if ![FORMAT, FORMAT_WITH_ORIGIN].contains(&manifest.format) {
             let problem = format!(
                 "is a run of format {}, this program reads format {FORMAT} (use sbridge {})",
                 manifest.format, manifest.version

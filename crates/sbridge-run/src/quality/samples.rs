@@ -15,6 +15,7 @@ use super::{Headline, Judgement, RowKind};
 use crate::context::Context;
 use crate::data::{self, require_same_shape};
 use crate::error::{Result, RunError};
+use crate::origin::Origin;
 use crate::settings::{DataConfig, Encoder};
 use crate::watch::Progress;
 
@@ -109,7 +110,10 @@ impl Comparison {
 /// # Errors
 /// [`RunError`] for data that cannot be read, shapes that differ, or too few samples.
 pub fn evaluate_samples(samples: &str, reference: &DataConfig, context: &Context) -> Result<Evaluation> {
-    let (samples, reference) = (context.sources.set(samples)?, context.sources.load(reference)?);
+    let (mut samples, mut reference) = (context.sources.set(samples)?, context.sources.load(reference)?);
+    if let Some(origin) = Origin::of(&[&samples, &reference]) {
+        (samples, reference) = (origin.subtracted_from(samples), origin.subtracted_from(reference));
+    }
     for (data, needed) in [(&samples, MIN_REFERENCE), (&reference, 2 * MIN_REFERENCE)] {
         if data.len() < needed {
             return Err(RunError::Input(format!(

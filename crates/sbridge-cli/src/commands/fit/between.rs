@@ -1,8 +1,7 @@
 //! `sbridge fit light-sb`, `dsbm`, …: a bridge between two data sets, or through several.
 
 use clap::Args;
-use sbridge_run::RunError;
-use sbridge_run::models::bridge::PairMethod;
+use sbridge_run::models::bridge::{PairMethod, Snapshot};
 
 use crate::options::{EpsilonChoice, RunOptions, Setting, labels_setting, toml_string};
 use crate::session::{Result, Session};
@@ -21,7 +20,7 @@ pub(crate) struct FitBetween {
     /// Keep only target samples with these labels
     #[arg(long, value_name = "LABELS", conflicts_with_all = ["resume", "snapshots"])]
     pub(crate) target_labels: Option<String>,
-    /// Data at several times, instead of source and target: DATA@TIME,DATA@TIME,…
+    /// Data at several times, instead of source and target: DATA@TIME,DATA@TIME,…, or TABLE.csv#COLUMN with a column of times
     #[arg(long, value_name = "LIST", conflicts_with_all = ["resume", "source", "target"])]
     pub(crate) snapshots: Option<String>,
     /// Times of snapshots to keep from the fit and judge it by, separated by commas
@@ -64,18 +63,12 @@ impl FitBetween {
     }
 }
 
-/// `a.npy@2,b.npy@3.5` as a TOML list of snapshots.
+/// `a.npy@2,b.npy@3.5` or `cells.csv#day` as a TOML list of snapshots.
 fn snapshots(text: &str) -> Result<String> {
-    let one = |part: &str| {
-        let found =
-            part.rsplit_once('@').and_then(|(data, time)| Some((data, time.trim().parse::<f64>().ok()?)));
-        let found = found.filter(|(_, time)| time.is_finite());
-        let (data, time) = found.ok_or_else(|| {
-            RunError::Input(format!("snapshots are DATA@TIME, separated by commas, got {part:?}"))
-        })?;
-        Ok::<_, RunError>(format!("{{source = {}, time = {time:?}}}", toml_string(data.trim())))
+    let one = |Snapshot { source, time }: &Snapshot| {
+        format!("{{source = {}, time = {time:?}}}", toml_string(source))
     };
-    let list = text.split(',').map(one).collect::<sbridge_run::Result<Vec<String>>>()?;
+    let list: Vec<String> = Snapshot::listed(text)?.iter().map(one).collect();
     Ok(format!("[{}]", list.join(", ")))
 }
 

@@ -81,9 +81,10 @@ fn require_enough(set: &Dataset, split: &Split) -> Result<()> {
     let input = |problem: String| Err(RunError::Input(problem));
     if left < MIN_SAMPLES {
         let held_out = set.len() - left;
+        let or = if set.len() < MIN_SAMPLES { "" } else { ", or lower output.held_out" };
         return input(format!(
             "training samples of {source}: {left}, with {held_out} held out; at least {MIN_SAMPLES} are needed \
-             (bring more data, or lower output.held_out)"
+             (bring more data{or})"
         ));
     }
     match split.held_out.as_ref().map(|rows| rows.dims()[0]) {

@@ -5,6 +5,7 @@ use sbridge::solver::alternation::AlternationSettings;
 use sbridge::solver::light_sb::LightSbSettings;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, RunError};
 use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings};
 
 /// The methods that join two data sets.
@@ -104,6 +105,47 @@ pub struct Snapshot {
     pub source: String,
     /// When it was taken, in any unit.
     pub time: f64,
+}
+
+impl Snapshot {
+    /// The snapshots in a list such as `a.npy@0,b.npy@2.5` or `cells.csv#day`, which has one for every value of a column.
+    ///
+    /// # Errors
+    /// [`RunError::Input`] for a time that is no number, [`RunError::Data`] for a table that cannot be read.
+    pub fn listed(text: &str) -> Result<Vec<Self>> {
+        let parts = text.split(',').map(|part| Self::of_part(part.trim()));
+        Ok(parts.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn of_part(text: &str) -> Result<Vec<Self>> {
+        if let Some((source, time)) = text.rsplit_once('@') {
+            let (source, time) = (source.trim(), time.trim());
+            let time = time
+                .parse()
+                .ok()
+                .filter(|time: &f64| time.is_finite())
+                .ok_or_else(|| not_a_time(source, time))?;
+            return Ok(vec![Self { source: source.into(), time }]);
+        }
+        let times = sbridge_data::times_in(text)?.ok_or_else(|| {
+            RunError::Input(format!(
+                "snapshots are DATA@TIME, or TABLE.csv#COLUMN with a column of times, separated by commas, got {text:?}"
+            ))
+        })?;
+        Ok(times.into_iter().map(|(time, _)| Self { source: format!("{text}={time}"), time }).collect())
+    }
+}
+
+/// What is wrong with a time, and the number in it if it has one.
+fn not_a_time(source: &str, time: &str) -> RunError {
+    let number = time.trim_matches(|c: char| !c.is_ascii_digit() && c != '-' && c != '.');
+    let fix = match number.parse::<f64>() {
+        Ok(number) => format!("write {source}@{number}"),
+        Err(_) => format!("write for example {source}@2.5"),
+    };
+    RunError::Input(format!(
+        "snapshots are DATA@TIME, where TIME is a number, got {time:?} for {source} ({fix})"
+    ))
 }
 
 /// What a run sets aside and keeps.

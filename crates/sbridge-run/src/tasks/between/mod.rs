@@ -10,6 +10,7 @@ mod page;
 pub use judge::{BridgeEvaluation, End};
 pub use learn::{CODEC_FILE, HALF_BRIDGES};
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sbridge::PairBridge;
@@ -48,6 +49,14 @@ impl Task for Between {
 
     fn read(settings: &mut PairConfig, context: &Context) -> Result<PairData> {
         PairData::read(settings, context)
+    }
+
+    fn sets<'a>(
+        _settings: &PairConfig,
+        data: &'a PairData,
+        _context: &Context,
+    ) -> Result<Vec<Cow<'a, Dataset>>> {
+        Ok(vec![Cow::Borrowed(&data.source), Cow::Borrowed(&data.target)])
     }
 
     fn records(data: &PairData) -> Records {

@@ -11,6 +11,8 @@ mod settings;
 pub use data::LatentData;
 pub use settings::{BridgeConfig, LatentConfig};
 
+use std::borrow::Cow;
+
 use sbridge::latent::LatentModel;
 use sbridge::rng::Rng;
 use sbridge::tensor::Tensor;
@@ -47,6 +49,14 @@ impl Task for Latent {
 
     fn read(settings: &mut LatentConfig, context: &Context) -> Result<LatentData> {
         LatentData::read(settings, context)
+    }
+
+    fn sets<'a>(
+        _settings: &LatentConfig,
+        data: &'a LatentData,
+        _context: &Context,
+    ) -> Result<Vec<Cow<'a, Dataset>>> {
+        Ok([&data.target].into_iter().chain(&data.pretrain).map(Cow::Borrowed).collect())
     }
 
     fn records(data: &LatentData) -> Records {

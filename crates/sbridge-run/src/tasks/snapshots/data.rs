@@ -1,9 +1,10 @@
 //! Samples taken at several times: those a bridge goes through, and those it is judged by.
 
 use sbridge::tensor::{Device, Tensor};
+use sbridge_data::Dataset;
 
 use crate::context::Context;
-use crate::data::{self, require_same_shape};
+use crate::data::{self, MIN_SAMPLES, require_same_shape};
 use crate::epsilon::require_computable;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{DataRecord, Records};
@@ -52,6 +53,11 @@ impl SnapshotData {
         Ok(Self { knots, held_out })
     }
 
+    /// All samples, snapshot by snapshot.
+    pub(super) fn sets<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = Result<Dataset>> + 'a {
+        self.knots.iter().chain(&self.held_out).map(|snapshot| context.sources.load(&of_snapshot(snapshot)))
+    }
+
     /// Neighbours the bridge goes between.
     pub(super) fn legs(&self) -> impl Iterator<Item = (&Snapshot, &Snapshot)> {
         self.knots.windows(2).map(|pair| (&pair[0], &pair[1]))
@@ -78,13 +84,18 @@ impl SnapshotData {
             let held_out = context.sources.load(&of_snapshot(snapshot))?;
             require_same_shape(&first, &held_out)?;
             if held_out.len() < MIN_COMPARED {
+                let fix = match held_out.len() < MIN_SAMPLES {
+                    true => "leave it out of --snapshots",
+                    false => "do not hold it out",
+                };
                 return Err(RunError::Input(format!(
-                    "samples of {}: {}; {MIN_COMPARED} are needed to judge by (do not hold it out)",
+                    "samples of {}: {}; {MIN_COMPARED} are needed to judge by ({fix})",
                     held_out.source(),
                     held_out.len()
                 )));
             }
         }
+        self.require_enough(context)?;
         let mut rates = Vec::new();
         for (a, b) in self.legs() {
             let leg = leg_config(config, a, b);
@@ -99,6 +110,23 @@ impl SnapshotData {
             return Ok(config.epsilon);
         }
         Ok(rates.iter().sum::<f64>() / rates.len() as f64)
+    }
+}
+
+impl SnapshotData {
+    /// Refuses a snapshot of fewer samples than can be learned from.
+    fn require_enough(&self, context: &Context) -> Result<()> {
+        for knot in &self.knots {
+            let count = context.sources.load(&of_snapshot(knot))?.len();
+            if count < MIN_SAMPLES {
+                return Err(RunError::Input(format!(
+                    "samples of {}, time {}: {count}; {MIN_SAMPLES} are needed to go through it (leave it out of --snapshots, and \
+                     the bridge goes past that time, or bring more)",
+                    knot.source, knot.time
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

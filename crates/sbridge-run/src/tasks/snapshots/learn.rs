@@ -43,7 +43,7 @@ fn leg<L: Leg>(method: &str, settings: PairConfig, path: &Path, context: &Contex
     if path.join("manifest.json").exists() {
         run::resume::<L>(RunFolder::open_to_write(path, context)?, context)
     } else {
-        run::start::<L>(method, settings, path, context)
+        run::start_part::<L>(method, settings, path, context)
     }
 }
 

@@ -12,6 +12,8 @@ mod page;
 pub use data::SnapshotData;
 pub use judge::{ChainEvaluation, HeldOut};
 
+use std::borrow::Cow;
+
 use sbridge::rng::Rng;
 use sbridge::tensor::Tensor;
 use sbridge_data::Dataset;
@@ -48,6 +50,14 @@ impl<L: Leg> Task for Snapshots<L> {
         let data = SnapshotData::of(settings)?;
         let records = data.records(context)?;
         Ok((data, records))
+    }
+
+    fn sets<'a>(
+        _settings: &PairConfig,
+        (data, _): &'a Self::Data,
+        context: &Context,
+    ) -> Result<Vec<Cow<'a, Dataset>>> {
+        data.sets(context).map(|set| set.map(Cow::Owned)).collect()
     }
 
     fn records((_, records): &Self::Data) -> Records {

@@ -9,6 +9,8 @@ pub use data::VariationalData;
 pub use judge::{Candidate, Judge, Likelihood, Row, Travel, VariationalEvaluation};
 pub use settings::VariationalConfig;
 
+use std::borrow::Cow;
+
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{Learned, VariationalModel, Vsdm};
 use sbridge::tensor::Tensor;
@@ -43,6 +45,14 @@ impl Task for Variational {
 
     fn read(settings: &mut VariationalConfig, context: &Context) -> Result<VariationalData> {
         VariationalData::read(settings, context)
+    }
+
+    fn sets<'a>(
+        _settings: &VariationalConfig,
+        data: &'a VariationalData,
+        _context: &Context,
+    ) -> Result<Vec<Cow<'a, Dataset>>> {
+        Ok(vec![Cow::Borrowed(&data.target)])
     }
 
     fn records(data: &VariationalData) -> Records {
