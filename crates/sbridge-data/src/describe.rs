@@ -117,7 +117,7 @@ impl SeriesInspection {
             first: clock.label(0),
             second: (times > 1).then(|| clock.label(1)),
             last: clock.label(times.saturating_sub(1)),
-            step: clock.step(),
+            step: clock.step().clone(),
             series: series.names().iter().enumerate().map(one).collect(),
             notes: series.notes().to_vec(),
         }
