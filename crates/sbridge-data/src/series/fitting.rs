@@ -84,18 +84,30 @@ fn pattern(stamps: &[i64], usual: i64) -> Option<Week> {
     // Where a week's days differ, as with half a Saturday, every time of the week counts for itself.
     let exact = Week::of_stamps(stamps);
     let is_own = weeks >= LEAST_DUE && exact.count() < hours.len() * days.len();
-    if is_own && is_followed(&exact, stamps, weeks, unit) {
+    let within_week = |t: &i64| (t + 3 * DAY).rem_euclid(7 * DAY);
+    if is_own && is_followed(&exact, stamps, weeks, unit) && come_again(stamps.iter().map(within_week), weeks)
+    {
         return Some(exact);
     }
     // Nights are left out on every day, and some days in every week.
     let lacks_hours = hours.len() < (DAY / unit) as usize && observed.len() > LEAST_DUE;
     let lacks_days = days.len() < 7 && weeks >= if days == [0, 1, 2, 3, 4] { 1 } else { LEAST_DUE };
-    if !lacks_hours && !lacks_days {
+    let hours_come_again = come_again(stamps.iter().map(|t| t.rem_euclid(DAY)), observed.len());
+    let days_come_again =
+        !lacks_days || come_again(observed.iter().map(|day| (day + 3).rem_euclid(7)), weeks);
+    if (!lacks_hours && !lacks_days) || !hours_come_again || !days_come_again {
         return None;
     }
     let kept = if lacks_days { days } else { (0..7).collect() };
     let due = if lacks_hours { observed.len() } else { weeks };
     Some(Week::of(&kept, &hours)).filter(|week| is_followed(week, stamps, due, unit))
+}
+
+/// Whether each of `times` comes on at least half of the `due` occasions: what came once is a slip and no pattern.
+fn come_again(times: impl Iterator<Item = i64>, due: usize) -> bool {
+    let mut counts: HashMap<i64, usize> = HashMap::new();
+    times.for_each(|time| *counts.entry(time).or_default() += 1);
+    counts.values().all(|count| 2 * count >= due)
 }
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
@@ -246,6 +258,9 @@ mod tests {
     #[test]
     fn times_that_follow_nothing_are_no_clock() {
         assert_eq!(step(&[MONDAY, MONDAY + DAY, MONDAY + 2 * DAY, MONDAY + 2 * DAY + 1020]), None);
+        let mut slip: Vec<i64> = (0..24 * 29).map(|k| MONDAY + k * HOUR).collect();
+        slip.push(slip[slip.len() - 1] + 17 * 60);
+        assert_eq!(step(&slip), None, "one time between the hours");
         assert_eq!(fitted(&[3, 5, 9], Scale::Counts).unwrap().step(), &Step::Counts(2));
     }
 }

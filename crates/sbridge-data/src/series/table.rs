@@ -54,11 +54,13 @@ fn series_columns(
     notes: &mut Vec<String>,
 ) -> Result<Vec<usize>> {
     let (names, reading) = (&columns.names, columns.reading);
+    let others: Vec<String> =
+        names.iter().enumerate().filter(|(j, _)| *j != time).map(|(_, name)| name.clone()).collect();
+    let place = |name: &String| place_of(name, &others, reading).map(|at| at + usize::from(at >= time));
     if !layout.keep.is_empty() {
-        return layout.keep.iter().map(|name| place_of(name, names, reading)).collect();
+        return layout.keep.iter().map(place).collect();
     }
-    let dropped =
-        layout.drop.iter().map(|name| place_of(name, names, reading)).collect::<Result<Vec<usize>>>()?;
+    let dropped = layout.drop.iter().map(place).collect::<Result<Vec<usize>>>()?;
     let mut used = Vec::new();
     for j in (0..names.len()).filter(|j| *j != time && !dropped.contains(j)) {
         let shown =
