@@ -7,7 +7,7 @@ use super::weighted::{Side, part_of};
 use crate::error::Result;
 
 /// Pairs of points between which a plan is found in a second or two.
-const QUICK_PAIRS: usize = 4_000_000;
+pub(super) const QUICK_PAIRS: usize = 4_000_000;
 
 /// Exact W1 and W2.
 #[derive(Clone, Debug, Serialize)]
