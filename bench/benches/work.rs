@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "mlp-step 128 128",
     "mlp-step 512 256",
     "mlp-step 4096 512",
@@ -15,6 +15,7 @@ const NAMES: [&str; 9] = [
     "autoencoder-step 128",
     "assignment 1000",
     "assignment 3000",
+    "transport 3000 3500",
     "sinkhorn 10000",
 ];
 

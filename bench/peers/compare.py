@@ -35,6 +35,7 @@ WORK = (
     + [(f"half-bridge 128 256 1000 {uses}", TORCH) for uses in (1, 4)]
     + [("dsb-half-bridge 128 256 1500", TORCH)]
     + [(f"assignment {n}", ["scipy", "pot"]) for n in (1000, 3000)]
+    + [(f"{kind} {n} {m}", ["pot"]) for kind in ("transport", "transport-plan") for n, m in ((1000, 1300), (3000, 3500))]
     + [("sinkhorn 10000", ["pot"])]
 )
 

@@ -289,6 +289,20 @@ def assignment(count, library):
     return lambda: ot.emd2([], [], cdist(x, y, "sqeuclidean"), numItermax=10**7)
 
 
+def transport(n, m, costs_are_given):
+    import numpy as np
+    import ot
+    from scipy.spatial.distance import cdist
+
+    (x, _), (_, y) = clouds(n, 16), clouds(m, 16)
+    rng = np.random.default_rng(1)
+    a, b = (rng.uniform(0.5, 1.5, count) for count in (n, m))
+    a, b = a / a.sum(), b / b.sum()
+    given = cdist(x, y, "sqeuclidean")
+    cost = (lambda: given) if costs_are_given else (lambda: cdist(x, y, "sqeuclidean"))
+    return lambda: ot.emd2(a, b, cost(), numItermax=10**8)
+
+
 def sinkhorn(count):
     import numpy as np
     import ot
@@ -317,4 +331,6 @@ def prepare(name, peer, threads):
         return halves_of[kind](*sizes, threads, peer)
     if kind in networks:
         return networks[kind](*sizes, threads, peer == "torch-compiled")
+    if kind.startswith("transport"):
+        return transport(*sizes, costs_are_given=kind == "transport-plan")
     return assignment(*sizes, peer) if kind == "assignment" else sinkhorn(*sizes)

@@ -11,6 +11,8 @@
 //! | `half-bridge B W S U` | S steps of bridge matching in five dimensions, batch B, network 6-W-W-5, on 10,000 pairs at a time that the last half-bridge simulates in 20 steps, each used U times; always once in the other library |
 //! | `dsb-half-bridge B W S` | the same by mean matching on every step of 10,000 such paths at a time, each used once |
 //! | `assignment N` | exact matching of N points in 16 dimensions |
+//! | `transport N M` | exact transport between N and M points in 16 dimensions with unequal weights, costs included |
+//! | `transport-plan N M` | the same with the costs given |
 //! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
 
 use std::ops::Range;
@@ -53,6 +55,8 @@ pub fn work(name: &str) -> Result<Work, String> {
             Ok(half_bridge(Dsb.defaults(), size(batch)?, size(width)?, size(steps)?))
         }
         ["assignment", count] => Ok(assignment(size(count)?)),
+        ["transport", n, m] => Ok(transport(size(n)?, size(m)?)),
+        ["transport-plan", n, m] => Ok(transport_plan(size(n)?, size(m)?)),
         ["sinkhorn", count] => Ok(sinkhorn(size(count)?)),
         _ => Err(format!("no work is called '{name}'")),
     }
@@ -297,6 +301,32 @@ fn assignment(count: usize) -> Work {
     let (x, y) = (cloud(count, 16, 0.0, &mut rng), cloud(count, 16, 1.0, &mut rng));
     Box::new(move || {
         sbridge_ot::wasserstein2(&x, &y).expect(HERE);
+    })
+}
+
+/// Two clouds with weights between ½ and 1½.
+fn weighted_clouds(n: usize, m: usize) -> [(Points, Vec<f64>); 2] {
+    let mut rng = Rng::new(0);
+    let clouds = [cloud(n, 16, 0.0, &mut rng), cloud(m, 16, 1.0, &mut rng)];
+    clouds.map(|points| {
+        let weights = rng.uniform(points.len(), 0.5, 1.5);
+        (points, weights)
+    })
+}
+
+fn transport(n: usize, m: usize) -> Work {
+    let [(x, a), (y, b)] = weighted_clouds(n, m);
+    Box::new(move || {
+        sbridge_ot::wasserstein2_weighted(&x, &y, &a, &b).expect(HERE);
+    })
+}
+
+fn transport_plan(n: usize, m: usize) -> Work {
+    let [(x, a), (y, b)] = weighted_clouds(n, m);
+    let squared = |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(s, t)| (s - t) * (s - t)).sum::<f64>();
+    let cost: Vec<f64> = x.rows().flat_map(|p| y.rows().map(move |q| squared(p, q))).collect();
+    Box::new(move || {
+        sbridge_ot::optimal_plan(&cost, &a, &b).expect(HERE);
     })
 }
 

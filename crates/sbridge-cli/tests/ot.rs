@@ -59,12 +59,67 @@ fn the_plan_has_the_weights_of_the_points_as_marginals() {
 }
 
 #[test]
-fn an_epsilon_too_small_is_said_in_words_with_a_better_one() {
+fn an_epsilon_too_small_is_said_in_words_with_a_better_one_beside_the_exact_distance() {
     sbridge()
-        .args(["ot", "builtin:moons?n=300", "builtin:8gaussians?n=300", "--epsilon", "1e-4"])
+        .args(["ot", "builtin:moons?n=300", "builtin:8gaussians?n=300", "--epsilon", "1e-20"])
         .assert()
         .success()
-        .stdout(contains("not converged: after 2000 sweeps").and(contains("for example --epsilon 0.40")));
+        .stdout(contains("exact W2").and(contains("a trillionth of the largest cost")))
+        .stdout(contains("--epsilon 0.40").and(contains("is usual here")));
+}
+
+#[test]
+fn sets_of_different_sizes_are_transported_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let many: Vec<[f32; 2]> = (0..300).map(|i| [(i % 2) as f32, 0.0]).collect();
+    let (a, b) = (table(&folder, "a.csv", &many), table(&folder, "b.csv", &[[0.0, 1.0], [1.0, 1.0]]));
+    let found = json(&[&a, &b]);
+    for name in ["exact_w1", "exact_w2"] {
+        assert!((found[name].as_f64().unwrap() - 1.0).abs() < 1e-12, "{found}"); // a sum of 300 shares
+    }
+    assert_eq!(found["exact_points"], serde_json::json!([300, 2]));
+    // One point has but one plan.
+    sbridge().args(["ot", &b, &b]).assert().success();
+    let one = table(&folder, "one.csv", &[[3.0, 4.0]]);
+    let other = table(&folder, "other.csv", &[[0.0, 0.0]]);
+    sbridge()
+        .args(["ot", &one, &other])
+        .assert()
+        .success()
+        .stdout(contains("exact W2               5.000000").and(contains("all pairs cost the same")));
+}
+
+#[test]
+fn a_column_of_weights_is_doubted_and_used_when_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let a = write("a.csv", "x,weight\n0,3\n4,1\n");
+    let b = write("b.csv", "x,mass\n1,0.5\n3,0.5\n");
+    sbridge().args(["ot", &a, &b]).assert().success().stdout(contains("looks like weights"));
+    // ¾ at 0 and ¼ at 4 go to ½ at 1 and ½ at 3: a quarter of the mass goes 3, the rest 1.
+    let found = json(&[&a, &b, "--weights", "weight,mass"]);
+    assert_eq!(found["exact_w1"].as_f64(), Some(1.5));
+    let refused = |weights: &str, message: &str| {
+        sbridge().args(["ot", &a, &b, "--weights", weights]).assert().code(2).stderr(contains(message));
+    };
+    refused("weight", "its columns are x, mass");
+    refused("a,b,c", "one name for both sides or SOURCE,TARGET");
+}
+
+#[test]
+fn a_difference_of_rounding_is_called_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = table(&folder, "a.csv", &[[1.0, 2.0], [3.0, 4.5], [0.5, 1e16]]);
+    let b = table(&folder, "b.csv", &[[1.25, 2.5], [3.5, 4.0], [2.5, 1e16]]);
+    sbridge().args(["ot", &a, &b]).assert().success().stdout(
+        contains("rounding: not told from 0")
+            .and(contains("says nothing of the other points"))
+            .and(contains(format!("exact W2               {:.6}", ((0.3125 + 0.5 + 4.0) / 3.0_f64).sqrt()))),
+    );
 }
 
 #[test]
@@ -73,7 +128,10 @@ fn large_sets_are_sampled_and_the_screen_says_so() {
         .args(["ot", "builtin:moons?n=900", "builtin:moons?n=700&seed=1", "--limit", "200"])
         .assert()
         .success()
-        .stdout(contains("a random 200 of them used").and(contains("200 points of each, matched")));
+        .stdout(
+            contains("a random 200 of them (22 %) used")
+                .and(contains("200 points of each of 900 and 700, matched")),
+        );
 }
 
 #[test]
@@ -85,7 +143,10 @@ fn what_cannot_be_compared_is_refused() {
     refused(&["builtin:moons", "missing.npy"], "missing.npy");
     refused(&["builtin:moons", "builtin:moons", "--epsilon=-1"], "finite number > 0, or auto");
     refused(&["builtin:moons", "builtin:moons", "--epsilon", "nan"], "finite number > 0, or auto");
-    refused(&["builtin:moons", "builtin:moons", "--epsilon", "1e-20"], "a trillionth of the largest cost");
+    refused(
+        &["builtin:moons", "builtin:moons", "--epsilon", "1e-20", "--plan", "p.npz"],
+        "there is no plan to write",
+    );
     refused(&["builtin:moons", "builtin:moons", "--limit", "0"], "at least 1");
     refused(&["builtin:moons", "builtin:moons", "--plan", "plan.csv"], "must end in .npz");
 }

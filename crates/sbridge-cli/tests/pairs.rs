@@ -71,6 +71,10 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
         // Even a short fit covers most of the way; thirty points are enough to see that.
         assert!(energy("carried") < 0.3 * energy("untouched"), "{end}");
     }
+    // Drift and ends of light-sb are one formula: 32 paths from each of 30 rows leave a few per cent of noise.
+    assert!(found["mean_gap"].as_f64().unwrap() < 0.1, "{}", found["mean_gap"]);
+    let names = fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("events.out.tfevents.")).count(), 1);
     let (ends, paths) = (folder.path().join("y.npy"), folder.path().join("p.npy"));
     carry(&run, &ends).args(["--draws", "2"]).assert().success().stdout(contains("800 samples"));
     assert_eq!(sbridge_data::load(ends.to_str().unwrap()).unwrap().len(), 800);
@@ -82,6 +86,36 @@ fn a_bridge_is_fitted_judged_reported_and_used_both_ways() {
     sbridge().arg("report").arg(&run).assert().success();
     assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("Paths from source to target"));
     sbridge().arg("eval").arg(&run).arg("--json").assert().success().stdout(contains("\"entropic_cost\""));
+}
+
+#[test]
+fn draws_stream_to_the_file_and_never_over_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let [run, input, ends] = ["run", "x.npy", "y.npy"].map(|name| folder.path().join(name));
+    fit(&run).assert().success();
+    sbridge_data::write_npy(&input, &[0.5, 0.25, -0.5, 0.0, 1.0, 0.5], &[3, 2]).unwrap();
+    let transport = |out: &Path, more: &[&str]| {
+        let mut command = sbridge();
+        command.arg("transport").arg(&run).arg("--input").arg(&input).arg("--out").arg(out).args(more);
+        command.assert()
+    };
+    let means = |more: &[&str]| -> Vec<f32> {
+        transport(&ends, more).success();
+        let carried = sbridge_data::load(ends.to_str().unwrap()).unwrap();
+        let draws = carried.len() / 3;
+        (0..6).map(|k| carried.values().iter().skip(k).step_by(6).sum::<f32>() / draws as f32).collect()
+    };
+    // More than one block of draws: all samples once, then again.
+    let drawn = means(&["--draws", "300000"]);
+    let (averaged, worked_out) = (means(&["--mean", "--draws", "20000"]), means(&["--mean"]));
+    for ((drawn, averaged), worked_out) in drawn.iter().zip(&averaged).zip(&worked_out) {
+        // Ends have a spread of about 3: five standard errors of 20,000 draws are 0.11, sums in f32 another 0.01.
+        assert!((averaged - worked_out).abs() < 0.12 && (drawn - worked_out).abs() < 0.05);
+    }
+    transport(&input, &[]).code(2).stderr(contains("would be written over"));
+    let far_too_many = ["--draws", "100000000000"];
+    transport(&ends, &far_too_many).code(2).stderr(contains("would take 2400.0 GB"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 #[test]
@@ -280,7 +314,11 @@ fn draws_beyond_memory_and_one_name_for_two_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (run, out) = (folder.path().join("run"), folder.path().join("x.npy"));
     fit(&run).assert().success();
-    carry(&run, &out).args(["--draws", "100000000000"]).assert().code(2).stderr(contains("lower --draws"));
+    carry(&run, &out)
+        .args(["--draws", "100000000000"])
+        .assert()
+        .code(2)
+        .stderr(contains("ask for fewer samples"));
     carry(&run, &out).arg("--paths").arg(&out).assert().code(2).stderr(contains("choose another name"));
 }
 

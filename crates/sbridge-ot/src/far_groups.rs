@@ -8,11 +8,9 @@
 
 use crate::points::Points;
 
-/// Least ratio of the gaps between groups to the widest group that is between them.
-const FAR: f64 = 1e6;
-
-/// Gaps down to this share of the widest separate groups.
-const COMPARABLE: f64 = 1e-2;
+/// Gaps in units of the diameters of the groups between them, at least: mass is then sure to cost a thousand times what it
+/// saves by going across.
+const FAR: f64 = 100.0;
 
 /// Points of both clouds that go to each other.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,18 +21,14 @@ pub(crate) struct Group {
 
 /// All points in as many groups as distances tell apart and masses allow.
 pub(crate) fn far_groups(x: &Points, y: &Points, a: &[i128], b: &[i128]) -> Vec<Group> {
-    let mut found = Vec::new();
+    let mass = |places: &[usize], of: &[i128]| places.iter().map(|&i| of[i]).sum::<i128>();
+    let is_balanced = |part: &Group| mass(&part.rows, a) == mass(&part.columns, b);
     let all = Group { rows: (0..x.len()).collect(), columns: (0..y.len()).collect() };
-    let mut open = vec![all];
+    let (mut found, mut open) = (Vec::new(), vec![all]);
     while let Some(group) = open.pop() {
-        let parts = split(&group, x, y);
-        let is_balanced = |part: &Group| {
-            let mass = |places: &[usize], of: &[i128]| places.iter().map(|&i| of[i]).sum::<i128>();
-            mass(&part.rows, a) == mass(&part.columns, b)
-        };
-        match parts.len() > 1 && parts.iter().all(is_balanced) {
-            true => open.extend(parts),
-            false => found.push(group),
+        match split(&group, x, y, is_balanced) {
+            Some(parts) => open.extend(parts),
+            None => found.push(group),
         }
     }
     found
@@ -47,25 +41,39 @@ struct Place {
     is_row: bool,
 }
 
-/// The parts between the widest gaps along the widest coordinate, or the group if these are not wide.
-fn split(group: &Group, x: &Points, y: &Points) -> Vec<Group> {
+/// The parts between wide gaps along the widest coordinate, if all are narrow and balanced.
+fn split(group: &Group, x: &Points, y: &Points, is_balanced: impl Fn(&Group) -> bool) -> Option<Vec<Group>> {
     let (axis, _) = widest(group, x, y);
     let place =
         |points: &Points, index: usize, is_row| Place { coordinate: points.row(index)[axis], index, is_row };
     let rows = group.rows.iter().map(|&i| place(x, i, true));
     let mut places: Vec<Place> = rows.chain(group.columns.iter().map(|&j| place(y, j, false))).collect();
     places.sort_unstable_by(|a, b| a.coordinate.total_cmp(&b.coordinate));
-    let gap = |pair: &[Place]| pair[1].coordinate - pair[0].coordinate;
-    let most = places.windows(2).map(gap).fold(0.0, f64::max);
-    let parts: Vec<Group> = places
-        .chunk_by(|a, b| b.coordinate - a.coordinate < COMPARABLE * most)
-        .map(|part| {
-            let of = |side: bool| part.iter().filter(|p| p.is_row == side).map(|p| p.index).collect();
-            Group { rows: of(true), columns: of(false) }
-        })
-        .collect();
-    let is_narrow = |part: &Group| widest(part, x, y).1 * FAR <= COMPARABLE * most;
-    if most > 0.0 && parts.iter().all(is_narrow) { parts } else { vec![group.clone()] }
+    let diameters = FAR * (x.dim() as f64).sqrt();
+    let is_apart = |gap: f64, part: &Group| is_balanced(part) && widest(part, x, y).1 * diameters <= gap;
+    leaps(&places).into_iter().find_map(|gap| {
+        let parts = cut(&places, gap);
+        parts.iter().all(|part| is_apart(gap, part)).then_some(parts)
+    })
+}
+
+/// Gaps that are followed by much narrower ones when all are put in order, the widest first.
+fn leaps(places: &[Place]) -> Vec<f64> {
+    let mut gaps: Vec<f64> = places.windows(2).map(|pair| pair[1].coordinate - pair[0].coordinate).collect();
+    gaps.sort_unstable_by(|a, b| b.total_cmp(a));
+    let next = gaps.iter().copied().skip(1).chain([0.0]);
+    let leaps = gaps.iter().copied().zip(next).filter(|(gap, next)| *gap > 0.0 && *gap >= FAR * next);
+    leaps.map(|(gap, _)| gap).collect()
+}
+
+/// The groups between gaps of at least this width.
+fn cut(places: &[Place], gap: f64) -> Vec<Group> {
+    let parts = places.chunk_by(|a, b| b.coordinate - a.coordinate < gap);
+    let group = |part: &[Place]| {
+        let of = |side: bool| part.iter().filter(|p| p.is_row == side).map(|p| p.index).collect();
+        Group { rows: of(true), columns: of(false) }
+    };
+    parts.map(group).collect()
 }
 
 /// The coordinate in which a group is widest, and how wide it is there.
@@ -108,8 +116,9 @@ mod tests {
 
     #[test]
     fn groups_lie_within_groups_and_beside_each_other() {
-        let x = [0.0, 1.0, 1e9, 2e9, 1e18];
-        assert_eq!(sizes(&x, &x, &[1; 5], &[1; 5]), [[1, 1]; 5]);
+        for x in [[0.0, 1.0, 1e9, 2e9, 1e18], [0.0, 1e16, 1.05e16, 1e20, 3.0]] {
+            assert_eq!(sizes(&x, &x, &[1; 5], &[1; 5]), [[1, 1]; 5]);
+        }
         let spread = [0.0, 1.0, 1.5, 3.0];
         assert_eq!(sizes(&spread, &[0.1, 1.2, 1.4, 2.0], &[1; 4], &[1; 4]), [[4, 4]]);
     }

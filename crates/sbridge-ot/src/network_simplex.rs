@@ -33,7 +33,7 @@ const THINNING: usize = 4;
 const TOLERANCE: f64 = 1e-13;
 
 /// Pivots for every point after which rounding must be leading in a circle; usual are 10 to 30.
-const MAX_PIVOTS: usize = 10_000;
+const MAX_PIVOTS: usize = 1000;
 
 /// Masses to be moved at these costs: `[rows, columns]`, row-major; both sides sum to the same.
 pub(crate) struct Problem<'a> {

@@ -36,8 +36,15 @@ impl<'a> Carrying<'a> {
     ) -> Result<Self> {
         route.check()?;
         if !input.shape().agrees_with(&run.shape()) {
+            let fix = match input.shape().size() == 1 && input.len() == run.shape().size() {
+                true => format!(
+                    "a flat array is one value for every sample: write one sample as [1, {}]",
+                    input.len()
+                ),
+                false => "give data of one shape".into(),
+            };
             return Err(RunError::Input(format!(
-                "{} holds samples of {}, the bridge joins samples of {} (give data of one shape)",
+                "{} holds samples of {}, the bridge joins samples of {} ({fix})",
                 input.source(),
                 input.shape(),
                 run.shape()

@@ -26,9 +26,10 @@ pub(crate) struct Ot {
     /// Write the entropic plan and its potentials: an .npz file with plan, f and g
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
-    /// Use at most N random samples of each set; time grows with the square
-    #[arg(long, value_name = "N", default_value_t = 5000)]
-    pub(crate) limit: usize,
+    /// Use at most N random samples of each set; time grows with the square [default: 5000, and all for exact distances
+    /// where there are few pairs]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
     /// Seed of that choice
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

@@ -7,7 +7,7 @@ use super::weighted::{Side, part_of};
 use crate::error::Result;
 
 /// Pairs of points between which a plan is found in a second or two.
-const QUICK_PAIRS: usize = 4_000_000;
+pub(super) const QUICK_PAIRS: usize = 4_000_000;
 
 /// Exact W1 and W2.
 #[derive(Clone, Debug, Serialize)]
@@ -25,18 +25,32 @@ pub struct Exact {
 /// A cloud and its weights.
 pub(super) type Weighted = (Points, Vec<f64>);
 
-/// Between all points on the line, elsewhere between `parts`, thinned unless all pairs are asked for.
-pub(super) fn exact(sides: &[Side; 2], parts: &[Weighted; 2], most_pairs: Option<usize>) -> Result<Exact> {
-    if sides[0].points.dim() == 1 {
-        let [x, y] = sides.each_ref().map(|side| (&side.points, &side.weights[..]));
-        return between(x, y, "sorted");
+/// Between all points on the line, and where there are few pairs if `may_use_all`; elsewhere between `parts`, thinned to at
+/// most so many pairs.
+pub(super) fn exact(
+    sides: &[Side; 2],
+    parts: &[Weighted; 2],
+    may_use_all: bool,
+    most_pairs: usize,
+) -> Result<Exact> {
+    let all = sides.each_ref().map(|side| (&side.points, &side.weights[..]));
+    if all[0].0.dim() == 1 {
+        return between(all[0], all[1], "sorted");
     }
-    let sizes =
-        sizes([&parts[0], &parts[1]].map(|(points, _)| points.len()), most_pairs.unwrap_or(QUICK_PAIRS));
+    if may_use_all && all[0].0.len().saturating_mul(all[1].0.len()) <= most_pairs {
+        return between(all[0], all[1], method(all));
+    }
+    let sizes = sizes([&parts[0], &parts[1]].map(|(points, _)| points.len()), most_pairs);
     let [x, y] = [0, 1].map(|side| thinned(&parts[side], sizes[side]));
-    let is_equal = |(_, weights): &Weighted| weights.iter().all(|w| *w == weights[0]);
-    let is_matching = sizes[0] == sizes[1] && is_equal(&x) && is_equal(&y);
-    between((&x.0, &x.1), (&y.0, &y.1), if is_matching { "matched" } else { "transported" })
+    let [x, y] = [&x, &y].map(|(points, weights)| (points, &weights[..]));
+    between(x, y, method([x, y]))
+}
+
+/// How the distance between these is found.
+fn method(sides: [(&Points, &[f64]); 2]) -> &'static str {
+    let is_equal = |(_, weights): (&Points, &[f64])| weights.iter().all(|w| *w == weights[0]);
+    let is_matching = sides[0].0.len() == sides[1].0.len() && sides.into_iter().all(is_equal);
+    if is_matching { "matched" } else { "transported" }
 }
 
 fn between(x: (&Points, &[f64]), y: (&Points, &[f64]), method: &'static str) -> Result<Exact> {

@@ -18,7 +18,7 @@ use sbridge_report::digits;
 use serde::Serialize;
 
 use self::entropic::entropic;
-use self::exact::{Weighted, exact};
+use self::exact::{QUICK_PAIRS, Weighted, exact};
 use self::weighted::Side;
 use crate::context::Context;
 use crate::data::require_same_shape;
@@ -35,11 +35,15 @@ pub struct OtSettings {
     pub exact: bool,
     /// Where the weights of points are; equal ones if nowhere.
     pub weights: WeightSources,
-    /// Points used of each set, at most; a random part is taken of larger ones.
-    pub limit: usize,
+    /// Points used of each set, at most; a random part is taken of larger ones. If absent, 5000, and all for exact distances
+    /// between sets of few pairs.
+    pub limit: Option<usize>,
     /// Seed of that choice.
     pub seed: u64,
 }
+
+/// Points used of each set unless another number is asked for; the time of entropic plans grows with its square.
+const USUAL_LIMIT: usize = 5000;
 
 /// Values of a plan that may be written, 1 GiB of them.
 const MAX_PLAN: usize = 1 << 28;
@@ -74,7 +78,7 @@ pub fn compare(
     plan: Option<&Path>,
     context: &Context,
 ) -> Result<OtReport> {
-    if settings.limit == 0 {
+    if settings.limit == Some(0) {
         return Err(RunError::Input("--limit must be at least 1, got 0".into()));
     }
     if let Some(path) = plan {
@@ -83,12 +87,12 @@ pub fn compare(
     }
     let sides = sides([source, target], &settings.weights, context)?;
     let rng = Rng::new(settings.seed).fork("ot");
-    let parts = [
-        sides[0].part(settings.limit, &mut rng.fork("source"))?,
-        sides[1].part(settings.limit, &mut rng.fork("target"))?,
-    ];
+    let limit = settings.limit.unwrap_or(USUAL_LIMIT);
+    let parts =
+        [sides[0].part(limit, &mut rng.fork("source"))?, sides[1].part(limit, &mut rng.fork("target"))?];
     plan.map_or(Ok(()), |_| require_writable(parts[0].1.len(), parts[1].1.len()))?;
-    let exact = exact(&sides, &parts, settings.exact.then_some(MAX_COSTS))?;
+    let most_pairs = if settings.exact { MAX_COSTS } else { QUICK_PAIRS };
+    let exact = exact(&sides, &parts, settings.limit.is_none(), most_pairs)?;
     let costs = Costs::between(&parts[0].0, &parts[1].0, &mut rng.fork("pairs"));
     let mut notes: Vec<String> = sides.iter().filter_map(|side| side.doubt.clone()).collect();
     notes.dedup();

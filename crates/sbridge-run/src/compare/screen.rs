@@ -4,6 +4,7 @@ use std::fmt;
 
 use sbridge_report::digits;
 
+use super::exact::QUICK_PAIRS;
 use super::{Entropic, OtReport};
 use crate::epsilon::AUTO_SHARE;
 
@@ -14,9 +15,13 @@ impl OtReport {
         let method = self.exact.exact_method;
         let used = if n == m { format!("{n} points of each") } else { format!("{n} and {m} points") };
         let [all_n, all_m] = [0, 1].map(|side| self.sets[side].1);
-        let share = if [n, m] == [all_n, all_m] { String::new() } else { format!(" of {all_n} and {all_m}") };
+        let share = match [n, m] == [all_n, all_m] {
+            true => String::new(),
+            false if n == m && all_n == all_m => format!(" of {all_n}"),
+            false => format!(" of {all_n} and {all_m}"),
+        };
         let more = match n * m {
-            pairs if [n, m] == [all_n, all_m] || pairs > 4_000_000 => "",
+            pairs if [n, m] == [all_n, all_m] || pairs > QUICK_PAIRS => "",
             _ => "; --exact, with --limit, takes more",
         };
         format!("{used}{share}, {method}{more}")

@@ -18,7 +18,7 @@ pub(super) fn require_room(path: &Path, bytes: f64) -> Result<()> {
         _ => return Ok(()),
     };
     Err(RunError::Input(format!(
-        "{} would take {}, {problem} (ask for less, or choose another disk)",
+        "{} would take {}, {problem} (ask for fewer samples, or choose another disk)",
         path.display(),
         gigabytes(bytes)
     )))

@@ -10,6 +10,7 @@ use sbridge_ot::{SinkhornSettings, SlicedSettings, sinkhorn, sliced_wasserstein2
 use sbridge_report::digits;
 use serde::{Deserialize, Serialize};
 
+use super::mean_gap::mean_gap;
 use super::{Between, HALF_BRIDGES};
 use crate::data::Split;
 use crate::error::Result;
@@ -72,6 +73,9 @@ pub struct BridgeEvaluation {
     pub entropic_converged: bool,
     /// E ∫ ½|v₊|² dt along simulated paths.
     pub path_energy: f64,
+    /// Difference of the two means of paths, forward, as a share of the spread of what arrives: 0 at the fixed point.
+    #[serde(default)]
+    pub mean_gap: Option<f64>,
     /// What is not as it should be, in words, with what to do about it.
     #[serde(default)]
     pub remarks: Vec<String>,
@@ -106,6 +110,7 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,
         entropic_converged: plan.converged,
+        mean_gap: mean_gap(bridge, Direction::Forward, &start, &mut rng.fork("means")),
         path_energy: path_energy(bridge, start, &mut rng.fork("paths")),
         remarks: Vec::new(),
     };
@@ -280,6 +285,13 @@ impl fmt::Display for BridgeEvaluation {
             digits(self.entropic_cost)
         )?;
         write!(f, "path energy E∫½|v|²dt {}", digits(self.path_energy))?;
+        if let Some(gap) = self.mean_gap {
+            let percent = 100.0 * gap;
+            write!(
+                f,
+                "\nmeans of paths, simulated and by the drift at the start: {percent:.1} % of the spread apart"
+            )?;
+        }
         self.remarks.iter().try_for_each(|remark| write!(f, "\nnote: {remark}"))
     }
 }

@@ -5,6 +5,7 @@ mod doubts;
 pub mod file;
 mod judge;
 mod learn;
+mod mean_gap;
 mod page;
 
 pub use judge::{BridgeEvaluation, End};
