@@ -1,7 +1,7 @@
 //! `sbridge inspect`: what a data set is, and what is wrong with it.
 
 use clap::Args;
-use sbridge_data::{SeriesLayout, Step};
+use sbridge_data::{DateOrder, SeriesLayout, Step};
 use sbridge_run::RunError;
 
 use crate::session::{Result, Session};
@@ -25,6 +25,18 @@ pub(crate) struct Inspect {
     /// The step in time of series: H, 15min, D, B, W, M, Q or Y; seen in the file if not given
     #[arg(long, value_name = "STEP")]
     pub(crate) every: Option<String>,
+    /// Series, or columns of words, to leave out, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "keep")]
+    pub(crate) drop: Vec<String>,
+    /// Words and numbers that stand for a missing value in series, such as -999, separated by commas
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) missing: Vec<String>,
+    /// Order of dates such as 01/02/2024: day-first, month-first or year-first
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) dates: Option<String>,
+    /// Where the clock of the times stands, such as Europe/Berlin or UTC
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) zone: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -38,17 +50,22 @@ impl Inspect {
 
     fn layout(&self) -> Result<SeriesLayout> {
         let step = |name: &String| {
-            let problem =
-                format!("--every must be a step such as H, 15min, D, B, W, M, Q or Y, got {name:?}");
-            Step::of_name(name).ok_or(RunError::Input(problem))
+            Step::named(name).map_err(|problem| RunError::Input(format!("--every {problem}")))
+        };
+        let order = |name: &String| {
+            let problem = || format!("--dates must be day-first, month-first or year-first, got {name:?}");
+            DateOrder::of_name(name).ok_or_else(|| RunError::Input(problem()))
         };
         Ok(SeriesLayout {
             time: self.time.clone(),
             series: self.series.clone(),
             value: self.value.clone(),
             keep: self.keep.clone(),
+            drop: self.drop.clone(),
             every: self.every.as_ref().map(step).transpose()?,
-            ..SeriesLayout::default()
+            missing: self.missing.clone(),
+            dates: self.dates.as_ref().map(order).transpose()?,
+            zone: self.zone.clone(),
         })
     }
 }
