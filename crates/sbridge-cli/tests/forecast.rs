@@ -30,6 +30,12 @@ fn write_waves(folder: &Path) -> PathBuf {
     path
 }
 
+/// A line of three cells with the last two the other way round.
+fn swap_columns(line: &str) -> String {
+    let cells: Vec<&str> = line.split(',').collect();
+    [cells[0], cells[2], cells[1]].join(",")
+}
+
 /// A fit of little work.
 fn fit(series: &Path, out: &Path, options: &[&str]) -> Command {
     let mut command = sbridge();
@@ -88,7 +94,10 @@ fn waves_are_learned_forecast_and_judged() {
         command
     };
     let csv = folder.path().join("paths.csv");
-    predict(&csv, &[]).assert().success().stdout(contains("7 paths from 2024-02-29 to 2024-02-29 11:00:00"));
+    predict(&csv, &[])
+        .assert()
+        .success()
+        .stdout(contains("7 paths from 2024-02-29 00:00:00 to 2024-02-29 11:00:00"));
     let text = fs::read_to_string(&csv).unwrap();
     assert_eq!(text.lines().count(), 1 + 7 * 12 * 2);
     let again = folder.path().join("again.csv");
@@ -108,7 +117,32 @@ fn waves_are_learned_forecast_and_judged() {
     predict(&csv, &["--input", other.to_str().unwrap()])
         .assert()
         .code(2)
-        .stderr(contains("holds the series x, the forecast is of load, heat"));
+        .stderr(contains("there is no series 'load' (there is x)"));
+    let hourly = fs::read_to_string(&series).unwrap();
+    let swapped = folder.path().join("swapped.csv");
+    fs::write(&swapped, hourly.lines().map(|line| swap_columns(line) + "\n").collect::<String>()).unwrap();
+    let levels = folder.path().join("levels.csv");
+    predict(&levels, &["--input", swapped.to_str().unwrap(), "--horizon", "30", "--quantiles", "0.2,0.5"])
+        .assert()
+        .success()
+        .stdout(contains("2 quantiles of 7 paths from 2024-02-29 00:00:00 to 2024-03-01 05:00:00"));
+    let text = fs::read_to_string(&levels).unwrap();
+    assert!(
+        text.starts_with("time,series,0.2,0.5\n2024-02-29 00:00:00,load,")
+            && text.lines().count() == 1 + 30 * 2
+    );
+    predict(&levels, &["--quantiles", "0.1"])
+        .assert()
+        .code(2)
+        .stderr(contains("takes 9 paths, and there are 7"));
+    let days = folder.path().join("days.csv");
+    let daily: String =
+        (1..=60).map(|k| format!("2024-{:02}-{:02},{k},{k}\n", 1 + k / 29, 1 + k % 29)).collect();
+    fs::write(&days, format!("when,load,heat\n{daily}")).unwrap();
+    predict(&csv, &["--input", days.to_str().unwrap()])
+        .assert()
+        .code(2)
+        .stderr(contains("has steps of 1 day, and the forecast has learned steps of 1 hour"));
     sbridge()
         .args(["forecast", "eval"])
         .arg(&run)
@@ -159,12 +193,12 @@ fn what_cannot_be_forecast_is_refused_and_nothing_is_written() {
         assert!(!out.exists(), "{options:?}");
     };
     refused(&series, &[], "horizon must be at least 1, got 0 (give --horizon)");
-    refused(&series, &["--horizon", "500"], "5 windows of 500 times are kept to judge by");
-    refused(&series, &["--horizon", "6", "--context", "600"], "at least 50 are needed");
+    refused(&series, &["--horizon", "500"], "5 windows of 500 times are kept to judge by, a past has 2");
+    refused(&series, &["--horizon", "6", "--context", "650"], "--context to at most 592)");
     refused(&series, &["--horizon", "6", "--time", "whn"], "did you mean when?");
     refused(&series, &["--horizon", "6", "--keep", "lod"], "did you mean load?");
-    refused(&series, &["--horizon", "6", "--every", "D"], "does not lie on the steps of --every");
-    refused(&series, &["--horizon", "6", "--every", "often"], "series.every must be H, 15min, D");
+    refused(&series, &["--horizon", "6", "--every", "D"], "does not lie on steps of 1 day from 2024-02-01");
+    refused(&series, &["--horizon", "6", "--every", "often"], "series.every must be s, min, h, D");
     refused(&series, &["--horizon", "6", "--set", "vsdm.zeta=-1"], "vsdm.zeta must be a finite number > 0");
     refused(&folder.path().join("none.csv"), &["--horizon", "6"], "no such file");
     let text = fs::read_to_string(&series).unwrap();
@@ -173,11 +207,14 @@ fn what_cannot_be_forecast_is_refused_and_nothing_is_written() {
         fs::write(&path, text).unwrap();
         path
     };
-    let still: String = text
-        .lines()
-        .map(|line| format!("{line},{}\n", if line.starts_with("when") { "flat" } else { "3" }))
-        .collect();
-    refused(&with("still.csv", &still), &["--horizon", "6"], "series 'flat' of");
+    let still = "when,flat\n".to_owned() + &(0..99).map(|k| format!("{},3\n", 1900 + k)).collect::<String>();
+    refused(
+        &with("still.csv", &still),
+        &["--horizon", "6", "--time", "when"],
+        "series 'flat' is 3 at all times",
+    );
+    refused(&series, &["--horizon", "6", "--at-least", "60"], "series 'heat' of");
+    refused(&series, &["--horizon", "6", "--every", "15m"], "write 15min or 15M");
     let twice = format!("{text}\n2024-02-03 05:00,1,1\n");
     refused(&with("twice.csv", &twice), &["--horizon", "6"], "have the same time 2024-02-03 05:00:00");
     let off = format!("{text}\n2024-03-01 05:17,1,1\n");

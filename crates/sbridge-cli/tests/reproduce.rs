@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 
 use common::sbridge;
+use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 
 #[test]
@@ -18,16 +19,19 @@ fn what_is_known_of_latent_bridges_is_measured_again() {
         command.args(["reproduce", "lsbdm", "--quick", "--out"]).arg(&out);
         command
     };
-    run().assert().success().stdout(contains("checks passed"));
+    let said = "42 of 42 reproductions passed; 30 of 30 bounds hold";
+    run().assert().success().stdout(contains(said).and(contains("every control failed, as it must.")));
     let text = fs::read_to_string(out.join("reproduction.json")).unwrap();
     let found: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(found["effort"], "quick");
     for study in found["studies"].as_array().unwrap() {
         let checks = study["checks"].as_array().unwrap();
-        assert!(!checks.is_empty() && checks.iter().all(|check| check["passed"] == true), "{study}");
+        assert!(!checks.is_empty() && checks.iter().all(|check| check["verdict"] == "pass"), "{study}");
+        assert!(checks.iter().all(|check| check["control"]["measured"].is_f64()), "{study}");
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("The end-to-end inequality") && page.contains("<svg"));
+    assert!(page.contains("bound, used to ") && page.contains("score 30 % too weak"));
     run().assert().code(2).stderr(contains("exists already"));
 
     // One study alone draws what it draws among the others.
@@ -52,7 +56,7 @@ fn what_is_known_of_variational_diffusions_is_measured_again() {
     let out = folder.path().join("gaussian");
     let mut command = sbridge();
     command.args(["reproduce", "vsdm-gaussian", "--quick", "--out"]).arg(&out);
-    command.assert().success().stdout(contains("13 of 13 checks passed"));
+    command.assert().success().stdout(contains("7 of 7 reproductions passed; every control failed"));
 }
 
 #[test]

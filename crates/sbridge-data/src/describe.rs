@@ -117,7 +117,7 @@ impl SeriesInspection {
             first: clock.label(0),
             second: (times > 1).then(|| clock.label(1)),
             last: clock.label(times.saturating_sub(1)),
-            step: clock.step(),
+            step: clock.step().clone(),
             series: series.names().iter().enumerate().map(one).collect(),
             notes: series.notes().to_vec(),
         }
@@ -158,6 +158,7 @@ impl fmt::Display for SeriesInspection {
         line(f, "kind", "series in time")?;
         let second = self.second.as_deref().map(|second| format!(", {second}, …")).unwrap_or_default();
         line(f, "times", format_args!("{}, from {}{second} to {}", self.times, self.first, self.last))?;
+        line(f, "step", &self.step)?;
         line(f, "series", self.series.len())?;
         for one in self.series.iter().take(LISTED) {
             let OneSeries { name, missing, longest_gap, min, max, mean, std } = one;

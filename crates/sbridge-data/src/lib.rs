@@ -55,10 +55,13 @@ pub use error::DataError;
 pub use inspect::{ClassCount, Inspection, NonFinite};
 pub use kind::SourceKind;
 pub use limits::Limits;
-pub use series::{CALENDAR, Clock, Series, SeriesLayout, Step, load_series};
+pub use series::{CALENDAR, Clock, DateOrder, Series, SeriesLayout, Step, Week, load_series};
 pub use shape::SampleShape;
 pub use suggest::edit_distance;
-pub use write::{NamedArray, write_csv, write_csv_f64, write_npy, write_npy_f64, write_npz, write_png_grid};
+pub use write::{
+    Float, NamedArray, RowWriter, write_csv, write_csv_f64, write_npy, write_npy_f64, write_npz,
+    write_png_grid,
+};
 
 /// The result of everything here that can be refused.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use sbridge::Result;
 use sbridge::rng::Rng;
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::Tensor;
+use sbridge::{Error, Result};
 use sbridge_run::models::bridge::PairMethod;
 
 /// Samples of two laws, `[count, dim]` each, and how noisy the way between them is.
@@ -29,9 +29,25 @@ impl Problem<'_> {
 
     /// Solved by networks.
     pub(crate) fn networks(&self, settings: AlternationSettings, rng: Rng) -> Result<NeuralBridge> {
-        Alternation::new(self.source, self.target, None, self.epsilon, settings, rng)?.run()
+        self.alternation(settings, rng)?.run()
+    }
+
+    /// The same with networks that stay as they begin: no solution, which a judge has to see.
+    pub(crate) fn untrained(&self, settings: AlternationSettings, rng: Rng) -> Result<NeuralBridge> {
+        let mut alternation = self.alternation(settings, rng)?;
+        while alternation.next().is_some() {
+            alternation.learn(|_, net, _, _| Ok::<_, Error>(net))?;
+        }
+        Ok(alternation.bridge())
+    }
+
+    fn alternation(&self, settings: AlternationSettings, rng: Rng) -> Result<Alternation> {
+        Alternation::new(self.source, self.target, None, self.epsilon, settings, rng)
     }
 }
+
+/// What judges have to refuse, where answers are learned.
+pub(crate) const UNTRAINED: &str = "untrained";
 
 /// The name of a method in papers.
 pub(crate) fn title(method: PairMethod) -> &'static str {

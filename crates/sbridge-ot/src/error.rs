@@ -62,6 +62,26 @@ pub enum OtError {
         /// Largest size accepted.
         max: usize,
     },
+    /// More costs than exact transport accepts.
+    #[error(
+        "exact transport between {n} and {m} points needs {n} × {m} costs, more than the limit of {max} (subsample, or use sliced_wasserstein2)"
+    )]
+    TooManyCosts {
+        /// Points on the first side.
+        n: usize,
+        /// Points on the second side.
+        m: usize,
+        /// Largest number of costs accepted.
+        max: usize,
+    },
+    /// An exact method that rounding keeps from its end.
+    #[error(
+        "no optimal plan after {pivots} pivots: costs differ by more digits than numbers have (leave out points that are far from all others)"
+    )]
+    NotOptimal {
+        /// Pivots made.
+        pivots: usize,
+    },
     /// Fewer points than the estimator needs.
     #[error("{what} needs at least {needed} points, got {got} (pass more points)")]
     TooFewPoints {

@@ -5,7 +5,7 @@
 //! # Conventions
 //!
 //! - Entropic transport has the cost ½‖x−y‖² and the regulariser ε KL(π ‖ a⊗b), so a Brownian reference σW means ε = σ².
-//! - W₁ and W₂ are the usual Euclidean distances: W₂ is the root of the mean squared distance of the optimal matching.
+//! - W₁ and W₂ are the usual Euclidean distances: W₂ is the root of the mean squared distance of the optimal plan.
 //! - Bridges run over t ∈ [0, 1], source at 0, target at 1; backward drifts are those of the reversed clock.
 //! - Covariances divide by n − 1; logarithms are natural; clouds are `[n, dim]`, row by row ([`Points`]).
 //! - Estimators named unbiased leave out pairs of a point with itself, and may be negative.
@@ -15,7 +15,8 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | exact distance or matching of up to 10,000 points | [`wasserstein1`], [`wasserstein2`], [`optimal_matching`], [`assignment()`] |
+//! | exact distance of clouds of any sizes and weights, of up to 10⁸ pairs | [`wasserstein1`], [`wasserstein2`], [`wasserstein1_weighted`], [`wasserstein2_weighted`] |
+//! | exact plan or matching | [`optimal_plan`], [`optimal_matching`], [`assignment()`] |
 //! | entropic plan or distance | [`sinkhorn()`], [`sinkhorn_weighted`], [`sinkhorn_divergence`] |
 //! | distance of many points | [`sliced_wasserstein2`], [`energy_distance`], [`mmd2`] |
 //! | distance of fitted Gaussians | [`bures_wasserstein2`], [`frechet_distance`], [`Gaussian::kl`] |
@@ -32,13 +33,16 @@ mod divergence;
 mod energy;
 mod error;
 mod exp;
+mod far_groups;
 mod fidelity;
 mod gaussian;
 mod iterates;
 mod line;
+mod masses;
 pub mod matrix;
 mod mmd;
 mod neighbours;
+mod network_simplex;
 mod pairwise;
 mod points;
 mod prior_bridge;
@@ -47,13 +51,15 @@ mod scores;
 mod simd;
 mod sinkhorn;
 mod sliced;
+mod spanning_tree;
+mod transport;
 mod wasserstein;
 
 pub use assignment::{Assignment, MAX_ASSIGNMENT, assignment};
 pub use benchmark::{EntropicBenchmark, Potential};
 pub use bridge::{Affine, GaussianBridge};
-pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance};
-pub use divergence::{SelfValue, self_value, sinkhorn_divergence};
+pub use bures::{bures_wasserstein_uvp, bures_wasserstein2, frechet_distance, frechet_distance_of_samples};
+pub use divergence::{SelfValue, SinkhornDivergence, self_value, self_value_weighted, sinkhorn_divergence};
 pub use energy::{energy_distance, energy_score};
 pub use error::{OtError, Result};
 pub use fidelity::{PrecisionRecall, median_nearest_distance, nearest_neighbour_ratio, precision_recall};
@@ -63,7 +69,10 @@ pub use mmd::{median_bandwidth, mmd2};
 pub use neighbours::{Neighbours, nearest_neighbours, nearest_neighbours_within};
 pub use points::Points;
 pub use prior_bridge::PriorBridge;
-pub use scores::{Outcome, crps};
+pub use scores::{Outcome, crps, widest_share};
 pub use sinkhorn::{SinkhornPlan, SinkhornSettings, sinkhorn, sinkhorn_weighted};
 pub use sliced::{SlicedSettings, sliced_wasserstein2};
-pub use wasserstein::{optimal_matching, wasserstein1, wasserstein2};
+pub use transport::{MAX_COSTS, TransportPlan, optimal_plan};
+pub use wasserstein::{
+    optimal_matching, wasserstein1, wasserstein1_weighted, wasserstein2, wasserstein2_weighted,
+};

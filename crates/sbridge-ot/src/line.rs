@@ -1,35 +1,53 @@
 //! Optimal transport on the line: match quantiles.
 //!
-//! ∫₀¹ h(F⁻¹(q) − G⁻¹(q)) dq for a convex cost h; both inverses are constant between the levels i/n and j/m.
+//! ∫₀¹ h(F⁻¹(q) − G⁻¹(q)) dq for a convex cost h; both inverses are constant between the levels at which weights add up
+//! to a point's.                                                                                        [San15, Prop. 2.17]
 //!
-//! Tests: repeating every point changes nothing; unequal sizes agree with their common multiple.
+//! Tests: repeating every point changes nothing; unequal sizes agree with their common multiple; weights with repetition.
 
 /// Least mean cost h(x − y) between two samples of uniform weight; sizes may differ.
 pub(crate) fn line_cost(x: &[f64], y: &[f64], h: impl Fn(f64) -> f64) -> f64 {
-    let sorted = |values: &[f64]| {
-        let mut values = values.to_vec();
-        values.sort_unstable_by(f64::total_cmp);
-        values
-    };
-    sorted_line_cost(&sorted(x), &sorted(y), h)
+    if x.len() == y.len() {
+        let [x, y] = [x, y].map(|values| {
+            let mut values = values.to_vec();
+            values.sort_unstable_by(f64::total_cmp);
+            values
+        });
+        return x.iter().zip(&y).map(|(a, b)| h(a - b)).sum::<f64>() / x.len() as f64;
+    }
+    // Weights in units of 1/(nm), so that coinciding levels compare equal.
+    let (n, m) = (x.len() as i128, y.len() as i128);
+    weighted_line_cost((x, &vec![m; x.len()]), (y, &vec![n; y.len()]), h)
 }
 
-/// The same for samples already in ascending order.
-pub(crate) fn sorted_line_cost(x: &[f64], y: &[f64], h: impl Fn(f64) -> f64) -> f64 {
-    if x.len() == y.len() {
-        return x.iter().zip(y).map(|(a, b)| h(a - b)).sum::<f64>() / x.len() as f64;
+/// The same between samples whose masses sum to one total on both sides.
+pub(crate) fn weighted_line_cost(x: (&[f64], &[i128]), y: (&[f64], &[i128]), h: impl Fn(f64) -> f64) -> f64 {
+    let (x, y) = (sorted(x), sorted(y));
+    let (mut i, mut j, mut sum, mut total) = (0, 0, 0.0, 0);
+    let [mut left_x, mut left_y] = [&x, &y].map(|side| side.first().map_or(0, |(_, mass)| *mass));
+    while i < x.len() && j < y.len() {
+        let mass = left_x.min(left_y);
+        sum += mass as f64 * h(x[i].0 - y[j].0);
+        total += mass;
+        (left_x, left_y) = (left_x - mass, left_y - mass);
+        if left_x == 0 {
+            i += 1;
+            left_x = x.get(i).map_or(0, |(_, mass)| *mass);
+        }
+        if left_y == 0 {
+            j += 1;
+            left_y = y.get(j).map_or(0, |(_, mass)| *mass);
+        }
     }
-    let (n, m) = (x.len(), y.len());
-    let (mut i, mut j, mut level, mut total) = (0, 0, 0, 0.0);
-    // Levels are counted in units of 1/(nm), so that coinciding ones compare equal.
-    while i < n && j < m {
-        let next = ((i + 1) * m).min((j + 1) * n);
-        total += (next - level) as f64 * h(x[i] - y[j]);
-        level = next;
-        i += usize::from(next == (i + 1) * m);
-        j += usize::from(next == (j + 1) * n);
-    }
-    total / (n * m) as f64
+    sum / total as f64
+}
+
+/// Points with mass, in ascending order.
+fn sorted((values, masses): (&[f64], &[i128])) -> Vec<(f64, i128)> {
+    let pairs = values.iter().copied().zip(masses.iter().copied());
+    let mut pairs: Vec<(f64, i128)> = pairs.filter(|(_, mass)| *mass > 0).collect();
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    pairs
 }
 
 #[cfg(test)]
@@ -45,6 +63,14 @@ mod tests {
         let expected = line_cost(&repeat(&x, 3), &repeat(&y, 2), square);
         // A dozen terms of order 10, summed in two orders.
         assert!((line_cost(&x, &y, square) - expected).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_weight_is_a_number_of_repetitions() {
+        let (x, y) = ([3.0, -1.0, 0.5], [0.0, 4.0]);
+        let repeated = line_cost(&[3.0, -1.0, -1.0, -1.0, 0.5, 0.5], &[0.0, 4.0, 4.0], f64::abs);
+        let weighted = weighted_line_cost((&x, &[1, 3, 2]), (&y, &[2, 4]), f64::abs);
+        assert!((weighted - repeated).abs() < 1e-15); // six terms below five
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use sbridge_data::{Series, Step};
+use sbridge_run::task::Ahead;
 use sbridge_run::{Context, Overrides, Registry, Result, Sources};
 
 /// Two waves, hour by hour.
@@ -32,7 +33,8 @@ fn main() -> Result<()> {
     let mut run = Registry::default().start("forecast", &settings, &out, &context)?;
     println!("{}", run.finish()?);
 
-    let predicted = run.forecaster()?.forecast(None, 50, 7)?;
+    let predicted =
+        run.forecaster()?.forecast(&Ahead { input: None, horizon: None, samples: 50, seed: 7 })?;
     let (first, last) = (&predicted.times[0], &predicted.times[predicted.times.len() - 1]);
     println!("{} paths of {} from {first} to {last}", predicted.samples, predicted.names.join(" and "));
     predicted.write(&out.join("paths.csv"))

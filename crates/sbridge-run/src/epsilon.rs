@@ -12,11 +12,50 @@ pub const AUTO_SHARE: f64 = 0.05;
 /// Pairs of points looked at to learn the spread of the cost.
 const PAIRS: usize = 100_000;
 
+/// The cost ½‖x − y‖² over random pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// Standard deviation.
+    pub spread: f64,
+    /// Half of all pairs cost less.
+    pub median: f64,
+}
+
+/// Standard deviations of the cost in units of its median from which few pairs decide it. It is 1 or 2 for one cloud, and
+/// tens where clouds lie in clusters.
+const RULED_BY_FEW: f64 = 1e3;
+
+impl Costs {
+    /// Of 100,000 pairs.
+    pub fn between(x: &Points, y: &Points, rng: &mut Rng) -> Self {
+        let mut costs = costs(x, y, rng);
+        let spread = spread(&costs);
+        Self { spread, median: *costs.select_nth_unstable_by(PAIRS / 2, f64::total_cmp).1 }
+    }
+
+    /// Whether all are the same but for rounding.
+    pub fn are_equal(&self) -> bool {
+        self.spread <= 1e-12 * self.median
+    }
+
+    /// Whether a few pairs that are far apart make the spread.
+    pub fn is_ruled_by_few(&self) -> bool {
+        self.median > 0.0 && self.spread > RULED_BY_FEW * self.median
+    }
+}
+
 /// Standard deviation of ½‖x − y‖² over random pairs.
 pub fn cost_spread(x: &Points, y: &Points, rng: &mut Rng) -> f64 {
+    spread(&costs(x, y, rng))
+}
+
+fn costs(x: &Points, y: &Points, rng: &mut Rng) -> Vec<f64> {
     let pairs = rng.indices(PAIRS, x.len()).into_iter().zip(rng.indices(PAIRS, y.len()));
     let cost = |(i, j)| 0.5 * x.row(i).iter().zip(y.row(j)).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-    let costs: Vec<f64> = pairs.map(cost).collect();
+    pairs.map(cost).collect()
+}
+
+fn spread(costs: &[f64]) -> f64 {
     let mean = costs.iter().sum::<f64>() / PAIRS as f64;
     (costs.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / PAIRS as f64).sqrt()
 }

@@ -14,7 +14,8 @@ use crate::task::{Page, Run, Task};
 /// # Errors
 /// [`RunError`](crate::RunError) if the page cannot be drawn or written.
 pub(crate) fn write<T: Task>(run: &Run<T>, page: Page, found: &T::Judgement) -> Result<()> {
-    let remarks = found.remarks().iter().map(|remark| format!(" Note: {remark}."));
+    let remarks = run.manifest.notes.iter().chain(found.remarks());
+    let remarks = remarks.map(|remark| format!(" Note: {remark}."));
     let records = run.manifest.records();
     let data = records.named().map(|(name, record)| (name.into(), described(record)));
     let mut sections = page.sections;

@@ -1,12 +1,13 @@
 //! What is true of every run: started, continued, opened, finished, judged, reported.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::path::Path;
 use std::time::Instant;
 
 use sbridge_data::Dataset;
 
-use crate::carry;
+use crate::carry::Carrying;
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{Manifest, Records, RunStatus, peak_memory};
@@ -15,8 +16,8 @@ use crate::origin::Origin;
 use crate::page;
 use crate::quality::{Headline, Judgement};
 use crate::samples;
-use crate::settings::{DataConfig, Overrides, Settings};
-use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Task};
+use crate::settings::{DataConfig, Settings};
+use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -101,7 +102,7 @@ pub fn resume<T: Task>(folder: RunFolder, context: &Context) -> Result<Run<T>> {
 
 /// The settings that the run in `folder` was made with.
 fn settings_of<S: Settings>(folder: &RunFolder, manifest: &Manifest) -> Result<S> {
-    S::resolved(&manifest.method, &Overrides { text: folder.read("config.toml")?, assignments: Vec::new() })
+    S::kept(&manifest.method, folder.read("config.toml")?)
 }
 
 /// Refuses data that are not those of the run in `folder`.
@@ -231,6 +232,19 @@ pub trait AnyRun {
     /// [`RunError`] if the run carries none, for an input of another shape or too large, a route that leads nowhere, or
     /// samples that are carried to no finite place.
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried>;
+
+    /// Samples that come out of carrying those of `input` along `route`.
+    ///
+    /// # Errors
+    /// [`RunError`] if the run carries none, or for an input of another shape.
+    fn carried_count(&self, input: &Dataset, route: &Route) -> Result<usize>;
+
+    /// Carries the samples of `input` along `route` in as little memory as a block of them takes, and hands every block to
+    /// `sink`, in order.
+    ///
+    /// # Errors
+    /// As [`carry`](Self::carry), and what `sink` refuses; also if a stop is asked for.
+    fn carry_in_blocks(&self, input: &Dataset, route: &Route, sink: &mut Sink<'_>) -> Result<()>;
 }
 
 /// A judgement of any task: its table for people, and as JSON.
@@ -312,12 +326,17 @@ impl<T: Task> AnyRun for Run<T> {
     }
 
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
-        match &self.manifest.origin {
-            Some(origin) => {
-                carry::carry(self.carrier()?, &origin.subtracted_from(input.clone()), route, &self.device)
-            }
-            None => carry::carry(self.carrier()?, input, route, &self.device),
-        }
+        let input = self.counted(input);
+        Carrying::new(self.carrier()?, &input, route, (&self.device, &self.context))?.at_once()
+    }
+
+    fn carried_count(&self, input: &Dataset, route: &Route) -> Result<usize> {
+        Ok(Carrying::new(self.carrier()?, input, route, (&self.device, &self.context))?.count())
+    }
+
+    fn carry_in_blocks(&self, input: &Dataset, route: &Route, sink: &mut Sink<'_>) -> Result<()> {
+        let input = self.counted(input);
+        Carrying::new(self.carrier()?, &input, route, (&self.device, &self.context))?.in_blocks(sink)
     }
 }
 
@@ -331,6 +350,14 @@ impl<T: Task> Run<T> {
         }
         let shown = drawn.clone().narrow(0, 0, drawn.dims()[0].min(SHOWN));
         samples::write(&self.file("samples.png"), &shown, run.shape(), run.range(), None)
+    }
+
+    /// Samples counted from where those of the run are.
+    fn counted<'a>(&self, input: &'a Dataset) -> Cow<'a, Dataset> {
+        match &self.manifest.origin {
+            Some(origin) => Cow::Owned(origin.subtracted_from(input.clone())),
+            None => Cow::Borrowed(input),
+        }
     }
 
     /// The data of the run, as they were.

@@ -1,9 +1,11 @@
 //! Samples as they are written where a user wants them; and those that are no numbers.
 
-use std::path::Path;
+mod disk;
+
+use std::path::{Path, PathBuf};
 
 use sbridge::tensor::{Tensor, from_rows, to_vec};
-use sbridge_data::SampleShape;
+use sbridge_data::{RowWriter, SampleShape};
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
@@ -21,6 +23,17 @@ pub enum SampleFormat {
 }
 
 impl SampleFormat {
+    /// Bytes that so many samples take, about.
+    fn bytes(self, count: usize, shape: SampleShape) -> f64 {
+        let each = match self {
+            Self::Npy => 4.0,
+            // A number of six to nine digits with its sign, point and separator.
+            Self::Csv => 11.0,
+            Self::Png => 0.0,
+        };
+        each * count as f64 * shape.size() as f64
+    }
+
     /// The format a file name asks for, for samples of this shape.
     ///
     /// # Errors
@@ -56,6 +69,23 @@ pub fn require_ending(option: &str, path: &Path, ending: &str, holds: &str) -> R
     Err(RunError::Input(format!("{option} must end in .{ending}, got {} (it holds {holds})", path.display())))
 }
 
+/// Refuses to write to the file that is read, under whatever name.
+///
+/// # Errors
+/// [`RunError::Input`] if `path` is the file of `source`.
+pub fn require_other_file(option: &str, path: &Path, source: &str) -> Result<()> {
+    let file = |path: &Path| path.canonicalize().ok();
+    // The key of an array in an archive is no part of the path.
+    let read = file(Path::new(source)).or_else(|| file(Path::new(source.rsplit_once('#')?.0)));
+    if read.is_none() || read != file(path) {
+        return Ok(());
+    }
+    Err(RunError::Input(format!(
+        "{option} {} is the file that is read, {source}, and would be written over (choose another name)",
+        path.display()
+    )))
+}
+
 /// The rows without a value that is not finite. Codes are asked before they are decoded: a decoder
 /// that clips would hide one.
 ///
@@ -83,8 +113,8 @@ fn grid(count: usize) -> (usize, usize) {
     (columns, count.min(columns * 16))
 }
 
-/// Writes samples (`[count, size]`, data units) to `path`; those counted from an origin as f64, counted from zero. A picture is black and white at the ends of `range`, or where
-/// there is none, of their own values.
+/// Writes samples (`[count, size]`, data units) to `path`; those counted from an origin as f64, counted from zero. A picture is
+/// black and white at the ends of `range`, or where there is none, of their own values.
 ///
 /// # Errors
 /// [`RunError::Input`] for a file name that says no format, [`RunError::Data`] if the disk refuses.
@@ -95,22 +125,91 @@ pub fn write(
     range: Option<(f64, f64)>,
     origin: Option<&Origin>,
 ) -> Result<()> {
-    let format = SampleFormat::of_path(path, shape)?;
-    let values = to_vec(samples.clone());
-    let sides = array_shape(samples.dims()[0], shape);
-    match (format, origin.map(|origin| origin.added_to(&values))) {
-        (SampleFormat::Npy, None) => sbridge_data::write_npy(path, &values, &sides)?,
-        (SampleFormat::Npy, Some(far)) => sbridge_data::write_npy_f64(path, &far, &sides)?,
-        (SampleFormat::Csv, None) => sbridge_data::write_csv(path, &values, shape.size())?,
-        (SampleFormat::Csv, Some(far)) => sbridge_data::write_csv_f64(path, &far, shape.size())?,
-        (SampleFormat::Png, _) => {
-            let (columns, shown) = grid(sides[0]);
-            let shown = &values[..shown * shape.size()];
-            let shown = unit_range(shown, range.unwrap_or_else(|| own_range(shown)));
-            sbridge_data::write_png_grid(path, &shown, shape, columns, 2)?;
-        }
+    let mut writer = SampleWriter::create(path, samples.dims()[0], shape, range, origin)?;
+    writer.write(samples)?;
+    writer.finish()
+}
+
+/// Samples written as they come; the file is in its place when all have.
+pub struct SampleWriter {
+    path: PathBuf,
+    shape: SampleShape,
+    kind: Kind,
+}
+
+enum Kind {
+    Rows(RowWriter),
+    /// Rows counted from an origin, written in f64 counted from zero.
+    Far(RowWriter<f64>, Origin),
+    /// The samples that a picture shows, and values from black to white.
+    Picture {
+        count: usize,
+        shown: Vec<f32>,
+        range: Option<(f64, f64)>,
+    },
+}
+
+impl SampleWriter {
+    /// For `count` samples in data units, counted from `origin` if there is one.
+    ///
+    /// # Errors
+    /// [`RunError::Input`] for a file name that says no format, or more than the disk has room for; [`RunError::Data`] if it
+    /// cannot be written.
+    pub fn create(
+        path: &Path,
+        count: usize,
+        shape: SampleShape,
+        range: Option<(f64, f64)>,
+        origin: Option<&Origin>,
+    ) -> Result<Self> {
+        let format = SampleFormat::of_path(path, shape)?;
+        let times = if origin.is_some() { 2.0 } else { 1.0 };
+        disk::require_room(path, times * format.bytes(count, shape))?;
+        let sides = array_shape(count, shape);
+        let kind = match (format, origin) {
+            (SampleFormat::Npy, None) => Kind::Rows(RowWriter::npy(path, &sides)?),
+            (SampleFormat::Csv, None) => Kind::Rows(RowWriter::csv(path, count, shape.size())?),
+            (SampleFormat::Npy, Some(origin)) => Kind::Far(RowWriter::npy(path, &sides)?, origin.clone()),
+            (SampleFormat::Csv, Some(origin)) => {
+                Kind::Far(RowWriter::csv(path, count, shape.size())?, origin.clone())
+            }
+            (SampleFormat::Png, _) => Kind::Picture { count, shown: Vec::new(), range },
+        };
+        Ok(Self { path: path.to_owned(), shape, kind })
     }
-    Ok(())
+
+    /// Adds samples, `[block, size]`.
+    ///
+    /// # Errors
+    /// [`RunError::Data`] if the disk refuses.
+    pub fn write(&mut self, samples: &Tensor<2>) -> Result<()> {
+        let values = to_vec(samples.clone());
+        match &mut self.kind {
+            Kind::Rows(writer) => writer.write(&values)?,
+            Kind::Far(writer, origin) => writer.write(&origin.added_to(&values))?,
+            Kind::Picture { count, shown, .. } => {
+                let left = grid(*count).1 * self.shape.size() - shown.len();
+                shown.extend(values.iter().take(left));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// [`RunError::Data`] if the disk refuses.
+    pub fn finish(self) -> Result<()> {
+        match self.kind {
+            Kind::Rows(writer) => writer.finish()?,
+            Kind::Far(writer, _) => writer.finish()?,
+            Kind::Picture { count, shown, range } => {
+                let shown = unit_range(&shown, range.unwrap_or_else(|| own_range(&shown)));
+                sbridge_data::write_png_grid(&self.path, &shown, self.shape, grid(count).0, 2)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes the states of paths, `[count, size]` each, to the `.npy` file `path` as `[states, count, size]`; those counted from an
@@ -119,9 +218,12 @@ pub fn write(
 /// # Errors
 /// [`RunError::Data`] if the disk refuses.
 pub fn write_paths(path: &Path, states: &[Tensor<2>], origin: Option<&Origin>) -> Result<()> {
-    let [count, dim] = states[0].dims();
-    let (values, sides) =
-        (states.iter().flat_map(|x| to_vec(x.clone())).collect::<Vec<f32>>(), [states.len(), count, dim]);
+    let Some(first) = states.first() else {
+        return Ok(());
+    };
+    let [count, dim] = first.dims();
+    let sides = [states.len(), count, dim];
+    let values: Vec<f32> = states.iter().flat_map(|x| to_vec(x.clone())).collect();
     match origin {
         None => Ok(sbridge_data::write_npy(path, &values, &sides)?),
         Some(origin) => Ok(sbridge_data::write_npy_f64(path, &origin.added_to(&values), &sides)?),
@@ -161,6 +263,23 @@ mod tests {
             values[6 * row] = f32::NAN;
         }
         from_rows(&values, 2, &open_device("cpu").unwrap())
+    }
+
+    #[test]
+    fn a_file_that_is_read_is_not_written_over_under_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [read, other] = ["x.npz", "y.npz"].map(|name| folder.path().join(name));
+        std::fs::write(&read, "x").unwrap();
+        let source = format!("{}#points", read.display());
+        let roundabout = folder.path().join(".").join("x.npz");
+        assert!(require_other_file("--out", &roundabout, &source).is_err());
+        assert!(require_other_file("--out", &other, &source).is_ok());
+        assert!(require_other_file("--out", &read, "builtin:moons").is_ok());
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&read, &other).unwrap();
+            assert!(require_other_file("--out", &other, read.to_str().unwrap()).is_err());
+        }
     }
 
     #[test]

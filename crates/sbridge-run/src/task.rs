@@ -257,8 +257,11 @@ pub enum Course {
     Path,
     /// The probability flow, without noise.
     Flow,
-    /// The mean of all paths from where it starts.
+    /// The mean of all paths from where it starts, of those of the reference between ends that are joined as the bridge was
+    /// taught: worked out from the drift there, without a path.
     Mean,
+    /// The mean of as many random paths as there are draws.
+    MeanOfPaths,
 }
 
 /// From where to where samples are carried, and how.
@@ -295,6 +298,9 @@ pub struct Carried {
     /// Their states on the way, `[draws × count, size]` each, if they were kept.
     pub paths: Option<Vec<Tensor<2>>>,
 }
+
+/// What is done with a block of samples that were carried, `[block, size]`.
+pub type Sink<'a> = dyn FnMut(&Tensor<2>) -> Result<()> + 'a;
 
 /// A task whose runs carry samples from one side to the other.
 pub trait Carry: Task {
@@ -337,13 +343,26 @@ impl<T: Carry> Carrier for Run<T> {
     }
 }
 
+/// What a forecast is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    /// Newer values of the series, to go on from their end; those of the run if not given.
+    pub input: Option<&'a str>,
+    /// Times to forecast; as many as the run was made for if not given.
+    pub horizon: Option<usize>,
+    /// Number of paths.
+    pub samples: usize,
+    /// Seed of the noise.
+    pub seed: u64,
+}
+
 /// A task whose runs forecast series.
 pub trait Forecast: Task {
-    /// `samples` paths of the times after the end of the series: those of the run, or newer ones at `input`.
+    /// Paths of the times after the end of the series.
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) if the series cannot be read, or are not those that were learned.
-    fn forecast(run: &Run<Self>, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+    fn forecast(run: &Run<Self>, ahead: &Ahead<'_>) -> Result<Predicted>;
 }
 
 /// A run of any task that forecasts. The function is that of [`Forecast`].
@@ -352,11 +371,11 @@ pub trait Forecaster {
     ///
     /// # Errors
     /// [`RunError`](crate::RunError) if the series cannot be read, or are not those that were learned.
-    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted>;
+    fn forecast(&self, ahead: &Ahead<'_>) -> Result<Predicted>;
 }
 
 impl<T: Forecast> Forecaster for Run<T> {
-    fn forecast(&self, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted> {
-        T::forecast(self, input, samples, seed)
+    fn forecast(&self, ahead: &Ahead<'_>) -> Result<Predicted> {
+        T::forecast(self, ahead)
     }
 }

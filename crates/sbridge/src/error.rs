@@ -1,5 +1,7 @@
 //! What can be wrong with the input, said with the value and the fix.
 
+use std::ops::RangeInclusive;
+
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -76,6 +78,29 @@ impl Error {
     ) -> Self {
         Self::Shape { what, expected: expected.to_string(), got: got.to_string(), fix: fix.into() }
     }
+}
+
+/// Gradient steps, and steps of other kinds that only take time, at most: products with a batch stay whole numbers.
+pub(crate) const MAX_STEPS: usize = 1_000_000_000;
+
+/// Checks a whole number against its range.
+///
+/// # Errors
+/// [`Error::Setting`] if `value` is below or above `range`.
+pub fn require_count(
+    name: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+    fix: &str,
+) -> Result<()> {
+    let (least, most) = range.into_inner();
+    if value < least {
+        return Err(Error::setting(name, format!("at least {least}"), value, fix));
+    }
+    if value > most {
+        return Err(Error::setting(name, format!("at most {most}"), value, fix));
+    }
+    Ok(())
 }
 
 /// Checks that a positive, finite number is one.

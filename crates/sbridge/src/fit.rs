@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sbridge_kernels::{AdamStep, gradient_norm};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, MAX_STEPS, Result, require_count, require_positive};
 use crate::net::{Weights, load_weights, weights_of};
 use crate::objective::Objective;
 use crate::rng::Rng;
@@ -45,9 +45,16 @@ pub struct FitSettings {
 /// Samples in a step, at most.
 pub(crate) const MAX_BATCH_SIZE: usize = 1 << 20;
 
-/// Part batches whose gradients are computed side by side. A constant, so that results do not depend
-/// on the machine: kernels run on one thread each, so this is what uses two cores.
-const PARTS: usize = 2;
+/// Part batches whose gradients are computed side by side, at most, and rows that a part is worth: each writes a gradient
+/// of all weights. Decided by the batch alone, so that results do not depend on the machine; kernels run on one thread each,
+/// so this is what uses many cores.
+const MAX_PARTS: usize = 8;
+const ROWS_OF_PART: usize = 64;
+
+/// Parts of a batch of so many rows: two at least, to use two cores.
+fn parts_of(batch_size: usize) -> usize {
+    (batch_size / ROWS_OF_PART).clamp(2, MAX_PARTS).min(batch_size)
+}
 
 /// What a recovery multiplies the learning rate by.
 const RECOVERY_FACTOR: f64 = 0.5;
@@ -59,15 +66,14 @@ impl FitSettings {
     /// # Errors
     /// [`Error::Setting`] for a value outside its range.
     pub fn check(&self) -> Result<()> {
-        for (name, value) in [("steps", self.steps), ("batch_size", self.batch_size)] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, "raise it"));
-            }
-        }
-        if self.batch_size > MAX_BATCH_SIZE {
-            let requirement = format!("at most {MAX_BATCH_SIZE}");
-            return Err(Error::setting("batch_size", requirement, self.batch_size, "128 to 4096 is usual"));
-        }
+        require_count("steps", self.steps, 1..=MAX_STEPS, "1000 to 100000 is usual")?;
+        require_count("batch_size", self.batch_size, 1..=MAX_BATCH_SIZE, "128 to 4096 is usual")?;
+        require_count(
+            "patience",
+            self.patience,
+            0..=1_000_000,
+            "8 of 40 assessments is usual; 0 never stops",
+        )?;
         require_positive("learning_rate", self.learning_rate, "1e-4 to 2e-3 is usual")?;
         require_positive("clip_norm", self.clip_norm, "1 is usual")?;
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
@@ -243,7 +249,7 @@ impl<M: Module> Trainer<M> {
     /// Loss of a batch, and its gradient in parts that are computed side by side.
     fn gradient<O: Objective<Model = M>>(&mut self, objective: &O) -> (f64, Vec<Vec<Tensor<1>>>) {
         let batch_size = self.settings.batch_size;
-        let parts = PARTS.min(batch_size);
+        let parts = parts_of(batch_size);
         let first = self.step * batch_size;
         let parts: Vec<(M, Rng, Range<usize>)> = (0..parts)
             .map(|i| {

@@ -150,18 +150,29 @@ fn monte_carlo_drift_converges_at_the_rate_of_its_draws() {
     }
 }
 
-#[test]
-fn samples_have_the_variance_of_the_smoothed_law_around_the_centre() {
-    let centre = 3.0;
-    let mut bridge = to_two_bumps(vec![0.0; 16]);
-    bridge.centre = line(&[centre]);
-    let samples = to_vec_f64(bridge.sample(5000, &mut Rng::new(10)));
+/// Mean and variance.
+fn moments(samples: &[f64]) -> [f64; 2] {
     let n = samples.len() as f64;
     let mean = samples.iter().sum::<f64>() / n;
-    let var = samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+    [mean, samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n]
+}
+
+#[test]
+fn samples_have_the_variance_of_the_smoothed_law_around_the_centre() {
+    let (centre, count) = (3.0, 5000);
+    let mut bridge = to_two_bumps(vec![0.0; 16]);
+    bridge.centre = line(&[centre]);
+    // A density ratio of one, whose score is that of the reference, leaves N(0, τ) about the centre.
+    let reference = Gaussian::isotropic(&[0.0], TAU - EPSILON, DType::F64, &device());
+    let mut silent = start(|_| 0.0, reference, vec![0.0; 16], 100);
+    silent.centre = line(&[centre]);
+    let [mean, var] = moments(&to_vec_f64(bridge.sample(count, &mut Rng::new(10))));
+    let [_, of_silence] = moments(&to_vec_f64(silent.sample(count, &mut Rng::new(10))));
     let expected = common::BUMPS_VAR + EPSILON;
     assert_eq!(SmoothedScore::dim(&bridge.score), 1);
-    assert_close(mean, centre, 4.5 * (expected / n).sqrt(), "mean"); // 4.5 standard errors
+    assert_close(mean, centre, 4.5 * (expected / count as f64).sqrt(), "mean"); // 4.5 standard errors
     // 4.5 standard errors √(2/n) V, one of which is 2 %; Euler's bias at 100 steps is 0.3 %.
-    assert_close(var, expected, expected * 4.5 * (2.0 / n).sqrt(), "variance");
+    let allowed = expected * 4.5 * (2.0 / count as f64).sqrt();
+    assert_close(var, expected, allowed, "variance");
+    assert!((of_silence - expected).abs() > allowed, "the reference passes: {of_silence}");
 }

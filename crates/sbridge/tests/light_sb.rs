@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sbridge::simulate::{Flow, mean_state};
 use sbridge::solver::Frame;
 use sbridge::solver::light_sb::{LightPotential, LightSb, LightSbSettings};
-use sbridge::tensor::{Tensor, from_rows_f64, per_row, to_vec_f64};
+use sbridge::tensor::{DType, Tensor, TensorData, from_rows_f64, per_row, to_vec_f64};
 use sbridge::{Bridge, Direction, Error, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, Points};
 
@@ -53,6 +53,27 @@ fn one_gaussian_is_the_gaussian_bridge() {
                     assert_close(*a, *b, 1e-8 / (1.0 - t), &format!("ε = {epsilon}, t = {t}")); // rounding over 1 − t
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn states_at_times_of_their_own_have_the_drift_they_have_alone() {
+    let potential = two_components(0.6);
+    let frame = Frame { means: [vec![0.5], vec![-1.0]], scale: 2.0 };
+    let bridge = LightSb { frame, forward: potential.clone(), backward: potential };
+    // More than a block of states, times in no order, some of them alike.
+    let count = 700;
+    let times: Vec<f64> = (0..count).map(|k| ((k * 37) % 90) as f64 / 100.0).collect();
+    let states = Rng::new(5).normal([count, 1], &device()).cast(DType::F64);
+    let column = Tensor::from_data(TensorData::new(times.clone(), [count]), (&device(), DType::F64));
+    for direction in [Direction::Forward, Direction::Backward] {
+        let together = to_vec_f64(bridge.drift(direction, column.clone(), states.clone()));
+        for row in (0..count).step_by(50) {
+            let x = states.clone().narrow(0, row, 1);
+            let alone = to_vec_f64(bridge.drift(direction, per_row(times[row], &x), x.clone()))[0];
+            // The same operations in the same order, but for products of matrices of other sizes.
+            assert_close(together[row], alone, 1e-12 * (1.0 + alone.abs()), "drift");
         }
     }
 }
@@ -159,40 +180,59 @@ fn rows_of(law: &Gaussian, count: usize, rng: &mut Rng) -> Tensor<2> {
     from_rows_f64(&z.chunks(dim).flat_map(row).collect::<Vec<_>>(), dim, &device())
 }
 
-/// Fits between samples of Gaussian laws and compares transported samples with the closed form.
-fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
-    let count = 20_000;
-    let [source, target] = laws(kind, dim);
-    let mut rng = Rng::new(5);
-    let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
-    let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
-    let fitted = LightSb::fit(&x, &y, epsilon, &settings, &rng.fork("fit"), &mut go_on).unwrap();
-    let exact = GaussianBridge::new(&source, &target, epsilon).unwrap();
-    let (x, y) = (rows_of(&source, count, &mut rng), rows_of(&target, count, &mut rng));
+/// The largest error of samples that `fitted` carries from `starts`, beside the bridge in closed form, in units of what is
+/// allowed.
+fn largest_error(
+    fitted: &LightSb,
+    starts: &[Tensor<2>; 2],
+    laws: &[Gaussian; 2],
+    exact: &GaussianBridge,
+) -> f64 {
+    let ([count, dim], mut worst) = (starts[0].dims(), 0.0f64);
+    // 4.5 standard errors √(2/n) of a variance of one, for the sample fitted to and for the one carried; variances
+    // go up to 1.5.
+    let allowed = 2.0 * 4.5 * (2.0 / count as f64).sqrt();
     for direction in [Direction::Forward, Direction::Backward] {
-        let (start, law) = match direction {
-            Direction::Forward => (&x, &target),
-            Direction::Backward => (&y, &source),
-        };
-        let end = fitted.transport(direction, start, &mut rng);
+        let ([start, _], [_, law]) = (direction.along(starts.each_ref()), direction.along(laws.each_ref()));
+        let end = fitted.transport(direction, start, &mut Rng::new(7));
         let joint = Points::new(to_vec_f64(Tensor::cat(vec![start.clone(), end], 1)), 2 * dim).unwrap();
         let (mean, cov) = (joint.mean(), joint.covariance().unwrap());
-        // 4.5 standard errors √(2/n) of a variance of one, for the sample fitted to and for the one carried; variances
-        // go up to 1.5.
-        let allowed = 2.0 * 4.5 * (2.0 / count as f64).sqrt();
+        let mut compare = |what: &str, found: f64, known: f64, allowed: f64| {
+            println!("{direction:?}, {what}: {found:.4}, expected {known:.4} ± {allowed:.4}");
+            worst = worst.max((found - known).abs() / allowed);
+        };
         for i in 0..dim {
-            let what = |name: &str| format!("{kind}, d = {dim}, ε = {epsilon}, {direction:?}: {name} {i}");
-            assert_close(mean[dim + i], law.mean()[i], allowed, &what("mean"));
+            compare("mean", mean[dim + i], law.mean()[i], allowed);
             for j in 0..dim {
-                assert_close(cov[(dim + i, dim + j)], law.cov()[(i, j)], 1.5 * allowed, &what("covariance"));
-                let cross = match direction {
-                    Direction::Forward => exact.cross_covariance()[(i, j)],
-                    Direction::Backward => exact.cross_covariance()[(j, i)],
-                };
-                assert_close(cov[(i, dim + j)], cross, 1.5 * allowed, &what("cross-covariance"));
+                compare("covariance", cov[(dim + i, dim + j)], law.cov()[(i, j)], 1.5 * allowed);
+                let [a, b] = direction.along([i, j]);
+                compare(
+                    "cross-covariance",
+                    cov[(i, dim + j)],
+                    exact.cross_covariance()[(a, b)],
+                    1.5 * allowed,
+                );
             }
         }
     }
+    worst
+}
+
+/// Fits between samples of Gaussian laws: it is the bridge in closed form, and not that of ten times the noise.
+fn assert_conforms(kind: &str, dim: usize, epsilon: f64) {
+    let (count, laws) = (20_000, laws(kind, dim));
+    let mut rng = Rng::new(5);
+    let mut draw = || laws.each_ref().map(|law| rows_of(law, count, &mut rng));
+    let ([x, y], starts) = (draw(), draw());
+    let settings = LightSbSettings { components: 3, steps: 2000, ..Default::default() };
+    let fitted = LightSb::fit(&x, &y, epsilon, &settings, &Rng::new(6), &mut go_on).unwrap();
+    let error = |epsilon: f64| {
+        let exact = GaussianBridge::new(&laws[0], &laws[1], epsilon).unwrap();
+        largest_error(&fitted, &starts, &laws, &exact)
+    };
+    let (found, control) = (error(epsilon), error(10.0 * epsilon));
+    assert!(found <= 1.0, "{kind}, d = {dim}, ε = {epsilon}: {found} of what is allowed");
+    assert!(control > 1.0, "{kind}, d = {dim}, ε = {epsilon}: ten times the noise passes");
 }
 
 #[test]
@@ -215,6 +255,7 @@ fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
     let fitted = LightSb::fit(&x, &y, 1.0, &settings, &rng, &mut go_on).unwrap();
     let exact = GaussianBridge::new(&source, &target, 1.0).unwrap();
     let at = from_rows_f64(&[0.5, -0.3, -1.0, 1.2], 2, &device());
+    let mut of_a_standard_normal = 0.0f64;
     for t in [0.1, 0.5, 0.9] {
         let score = to_vec_f64(fitted.score(per_row(t, &at), at.clone()));
         let marginal = Gaussian::new(exact.mean(t), exact.covariance(t)).unwrap();
@@ -229,9 +270,11 @@ fn drifts_both_ways_obey_nelsons_identity_on_gaussians() {
                 let allowed = 0.03 / f64::min(t, 1.0 - t);
                 let expected = common::derivative(along, x[j]);
                 assert_close(score[2 * row + j], expected, allowed, &format!("score at t = {t}"));
+                of_a_standard_normal = of_a_standard_normal.max((-x[j] - expected).abs() / allowed);
             }
         }
     }
+    assert!(of_a_standard_normal > 1.0, "the score of N(0, I) passes");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use common::assert_close;
 use faer::{Mat, mat};
 use sbridge::reference::{Kernel, LinearDiffusion, LinearDrift, Schedule};
 use sbridge::rng::Rng;
-use sbridge_ot::matrix::{expm, lyapunov};
+use sbridge_ot::Gaussian;
+use sbridge_ot::matrix::{expm, lyapunov, symmetric_eigen};
 
 fn drift(matrix: Mat<f64>) -> LinearDrift {
     let dim = matrix.nrows();
@@ -155,4 +156,32 @@ fn nodes_that_make_no_diffusion_are_refused() {
     assert!(refused(vec![0.0, 0.5], 1).contains("nodes must be times that rise"));
     assert!(refused(vec![0.5, 0.2, 1.0], 1).contains("nodes must be"));
     assert!(refused(vec![0.0, 0.5, 1.0], 3).contains("expected 1 or 2, got 3"));
+}
+
+#[test]
+fn a_kernel_back_keeps_a_covariance_where_little_noise_meets_a_wide_law() {
+    // A law 10⁴ wide, seen through noise of a hundredth in a direction askew: in P − J M P the digits of the answer cancel.
+    let before = Gaussian::new(vec![1.0, -1.0], mat![[1e8, 3e3], [3e3, 1.0]]).unwrap();
+    let kernel = Kernel {
+        map: mat![[0.9, 0.1], [-0.2, 0.8]],
+        shift: vec![0.5, 0.0],
+        covariance: mat![[1e-4, 0.0], [0.0, 1e-4]],
+    };
+    let after = kernel.push(&before).unwrap();
+    let back = kernel.reversed(&before, &after).unwrap();
+    let (values, _) = symmetric_eigen("covariance", back.covariance.as_ref()).unwrap();
+    assert!(values[0] > 0.0, "{values:?}");
+    // The noise, as it looks through M⁻¹, is all that is unknown where the law before is wide; the thinnest direction of
+    // that has variance 0.9, so what it adds is a ten-thousandth.
+    let inverse = mat![[0.8, -0.1], [0.2, 0.9]] * faer::Scale(1.0 / 0.74);
+    let known = &inverse * &kernel.covariance * inverse.transpose();
+    assert_matrix(&back.covariance, &known, 1e-3 * known[(0, 0)], "covariance back");
+}
+
+#[test]
+fn a_law_that_is_a_point_has_no_kernel_back() {
+    let point = Gaussian::new(vec![1.0, 2.0], mat![[1.0, 1.0], [1.0, 1.0]]).unwrap();
+    let still = Kernel { map: Mat::identity(2, 2), shift: vec![0.0; 2], covariance: Mat::zeros(2, 2) };
+    let refused = still.reversed(&point, &point).unwrap_err().to_string();
+    assert!(refused.contains("positive definite"), "{refused}");
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sbridge_run::compare::{OtSettings, compare};
+use sbridge_run::compare::{OtSettings, WeightSources, compare};
 
 use crate::options::EpsilonChoice;
 use crate::session::{Result, Session};
@@ -17,9 +17,12 @@ pub(crate) struct Ot {
     /// Regularisation for the cost ½|x − y|²: a variance in data units, or auto
     #[arg(long, default_value = "auto", allow_negative_numbers = true)]
     pub(crate) epsilon: EpsilonChoice,
-    /// Match as many points exactly as can be matched (10000, see --limit), however long it takes
+    /// Exact W1 and W2 on as many points as can be (10000 of each, see --limit), however long it takes
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Weights of the points: a column of both tables, or an array of the .npz, or a file; SOURCE,TARGET if they differ
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) weights: Option<WeightSources>,
     /// Write the entropic plan and its potentials: an .npz file with plan, f and g
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
@@ -37,7 +40,8 @@ pub(crate) struct Ot {
 impl Ot {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let Self { exact, limit, seed, .. } = *self;
-        let settings = OtSettings { epsilon: self.epsilon.value(), exact, limit, seed };
+        let (epsilon, weights) = (self.epsilon.value(), self.weights.clone().unwrap_or_default());
+        let settings = OtSettings { epsilon, exact, weights, limit, seed };
         let found = compare(&self.source, &self.target, &settings, self.plan.as_deref(), &session.context)?;
         session.print(&found, self.json);
         Ok(())

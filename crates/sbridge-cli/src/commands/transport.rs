@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use sbridge::Direction;
 use sbridge_run::RunError;
 use sbridge_run::data::image_range;
-use sbridge_run::samples::{self, SampleFormat};
+use sbridge_run::samples::{self, SampleFormat, SampleWriter};
 use sbridge_run::task::{Course, Route};
 
 use crate::session::{Result, Session};
@@ -36,12 +36,14 @@ pub(crate) struct Transport {
     /// Follow the probability flow: the laws of the bridge at every time, without noise
     #[arg(long, conflicts_with = "draws")]
     pub(crate) flow: bool,
-    /// Write the mean of all paths from each sample: the best guess in the mean square, of less spread than the samples
-    #[arg(long, conflicts_with_all = ["draws", "flow", "paths"])]
+    /// Write the mean of all paths from each sample, the best guess in the mean square, of less spread than the samples: worked
+    /// out from the drift at the start, which is the mean of simulated paths for a bridge that has converged; --draws K
+    /// simulates K paths and averages them
+    #[arg(long, conflicts_with_all = ["flow", "paths"])]
     pub(crate) mean: bool,
-    /// Draws for every sample: all samples once, then again
-    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
-    pub(crate) draws: usize,
+    /// Draws for every sample: all samples once, then again [default: 1]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    pub(crate) draws: Option<usize>,
     /// Seed of the noise; the run's own if not given
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -60,18 +62,29 @@ impl Transport {
         let carrier = run.carrier()?;
         SampleFormat::of_path(&self.out, carrier.shape())?;
         let input = session.context.sources.set(&self.input)?;
-        let carried = run.carry(&input, &self.route(self.seed.unwrap_or(run.manifest().seed)))?;
+        let route = self.route(self.seed.unwrap_or(run.manifest().seed));
         let origin = run.manifest().origin.as_ref();
-        if let (Some(path), Some(states)) = (&self.paths, &carried.paths) {
-            samples::write_paths(path, states, origin)?;
+        let count = run.carried_count(&input, &route)?;
+        let mut ends =
+            SampleWriter::create(&self.out, count, carrier.shape(), Some(image_range(&input)), origin)?;
+        match &self.paths {
+            None => run.carry_in_blocks(&input, &route, &mut |block| ends.write(block))?,
+            Some(path) => {
+                let carried = run.carry(&input, &route)?;
+                samples::write_paths(path, &carried.paths.unwrap_or_default(), origin)?;
+                ends.write(&carried.ends)?;
+            }
         }
-        samples::write(&self.out, &carried.ends, carrier.shape(), Some(image_range(&input)), origin)?;
-        println!("{} samples: {}", carried.ends.dims()[0], self.out.display());
+        ends.finish()?;
+        println!("{count} samples: {}", self.out.display());
         Ok(())
     }
 
     fn check_files(&self) -> Result {
         self.route(0).check()?;
+        for (option, path) in [("--out", Some(&self.out)), ("--paths", self.paths.as_ref())] {
+            path.map_or(Ok(()), |path| samples::require_other_file(option, path, &self.input))?;
+        }
         let Some(paths) = &self.paths else { return Ok(()) };
         samples::require_ending("--paths", paths, "npy", "an array")?;
         if *paths == self.out {
@@ -87,12 +100,13 @@ impl Transport {
             DirectionChoice::Forward => Direction::Forward,
             DirectionChoice::Backward => Direction::Backward,
         };
-        let course = match (self.flow, self.mean) {
-            (true, _) => Course::Flow,
-            (_, true) => Course::Mean,
+        let course = match (self.flow, self.mean, self.draws) {
+            (true, ..) => Course::Flow,
+            (_, true, None) => Course::Mean,
+            (_, true, Some(_)) => Course::MeanOfPaths,
             _ => Course::Path,
         };
-        let (time, from, draws) = (self.time, self.from, self.draws);
+        let (time, from, draws) = (self.time, self.from, self.draws.unwrap_or(1));
         Route { direction, time, from, course, draws, keeps_paths: self.paths.is_some(), seed }
     }
 }

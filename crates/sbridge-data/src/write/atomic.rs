@@ -18,21 +18,61 @@ pub(super) fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
-    let unwritable = |cause| DataError::Unwritable { path: path.display().to_string(), cause };
-    let temporary = neighbour(path).map_err(unwritable)?;
-    let written = write_and_sync(&temporary, write).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // The first failure is the one to report; a leftover neighbour harms nothing.
-        let _ = fs::remove_file(&temporary);
-    }
-    written.map_err(unwritable)
+    let mut pending = Pending::create(path)?;
+    pending.write(write)?;
+    pending.keep()
 }
 
-fn write_and_sync(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let mut writer = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(path)?);
-    write(&mut writer)?;
-    writer.flush()?;
-    writer.get_ref().sync_all()
+/// A neighbour that is written bit by bit and takes the place of a file when it is whole; dropped before, it is removed.
+pub(super) struct Pending {
+    path: PathBuf,
+    temporary: PathBuf,
+    writer: BufWriter<File>,
+    is_kept: bool,
+}
+
+impl Pending {
+    /// # Errors
+    /// When the folder does not exist or cannot be written.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let unwritable = |cause| DataError::Unwritable { path: path.display().to_string(), cause };
+        let temporary = neighbour(path).map_err(unwritable)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(unwritable)?;
+        Ok(Self { path: path.to_owned(), temporary, writer: BufWriter::new(file), is_kept: false })
+    }
+
+    /// # Errors
+    /// When `write` fails.
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<()> {
+        write(&mut self.writer).map_err(|cause| self.unwritable(cause))
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// When the disk refuses; the file is then as it was.
+    pub(super) fn keep(mut self) -> Result<()> {
+        self.write(|writer| {
+            writer.flush()?;
+            writer.get_ref().sync_all()
+        })?;
+        fs::rename(&self.temporary, &self.path).map_err(|cause| self.unwritable(cause))?;
+        self.is_kept = true;
+        Ok(())
+    }
+
+    fn unwritable(&self, cause: io::Error) -> DataError {
+        DataError::Unwritable { path: self.path.display().to_string(), cause }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // The first failure is the one to report; a leftover neighbour harms nothing.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 /// A name in the same folder that no other write, here or in another process, uses.

@@ -1,11 +1,10 @@
 //! Writing tables, one sample per line, no header.
 
-use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::atomic::write_atomically;
-use super::check_rows;
+use super::{Float, check_rows};
 use crate::Result;
 
 /// Writes rows of `dim` numbers, separated by commas.
@@ -26,16 +25,19 @@ pub fn write_csv_f64(path: impl AsRef<Path>, values: &[f64], dim: usize) -> Resu
     write(path.as_ref(), values, dim)
 }
 
-fn write<T: Display>(path: &Path, values: &[T], dim: usize) -> Result<()> {
+fn write(path: &Path, values: &[impl Float], dim: usize) -> Result<()> {
     check_rows(values.len(), dim)?;
-    write_atomically(path, |writer| {
-        for row in values.chunks_exact(dim) {
-            for (column, value) in row.iter().enumerate() {
-                let separator = if column == 0 { "" } else { "," };
-                write!(writer, "{separator}{value}")?;
-            }
-            writeln!(writer)?;
+    write_atomically(path, |writer| write_rows(writer, values, dim))
+}
+
+/// Writes whole rows, a line each.
+pub(super) fn write_rows(writer: &mut impl Write, values: &[impl Float], dim: usize) -> io::Result<()> {
+    for row in values.chunks_exact(dim) {
+        for (column, value) in row.iter().enumerate() {
+            let separator = if column == 0 { "" } else { "," };
+            write!(writer, "{separator}{value}")?;
         }
-        Ok(())
-    })
+        writeln!(writer)?;
+    }
+    Ok(())
 }

@@ -5,13 +5,52 @@ mod csv;
 mod npy;
 mod npz;
 mod png;
+mod rows;
 
 pub use self::csv::{write_csv, write_csv_f64};
 pub use self::npy::{write_npy, write_npy_f64};
 pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
+pub use self::rows::RowWriter;
+
+use std::fmt::Display;
+use std::io::{self, Write};
 
 use crate::{DataError, Result};
+
+/// A number as files have it: `f32` or `f64`, little-endian.
+pub trait Float: Copy + Display + private::Sealed {
+    /// What NumPy calls it.
+    const DTYPE: &'static str;
+
+    /// Writes its bytes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn write_bytes(self, writer: &mut impl Write) -> io::Result<()>;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl Float for f32 {
+    const DTYPE: &'static str = "<f4";
+
+    fn write_bytes(self, writer: &mut impl Write) -> io::Result<()> {
+        writer.write_all(&self.to_le_bytes())
+    }
+}
+
+impl Float for f64 {
+    const DTYPE: &'static str = "<f8";
+
+    fn write_bytes(self, writer: &mut impl Write) -> io::Result<()> {
+        writer.write_all(&self.to_le_bytes())
+    }
+}
 
 /// Refuses to write anything but whole rows of `size` values.
 fn check_rows(count: usize, size: usize) -> Result<()> {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::atomic::write_atomically;
-use super::values_of;
+use super::{Float, values_of};
 use crate::{DataError, Result};
 
 /// Writes an array of any rank.
@@ -15,7 +15,7 @@ use crate::{DataError, Result};
 /// # Errors
 /// When the length is not that product, or the file cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Result<()> {
-    write(path.as_ref(), values, shape, F4, |value| value.to_le_bytes())
+    write(path.as_ref(), values, shape)
 }
 
 /// The same of `f64`.
@@ -23,19 +23,10 @@ pub fn write_npy(path: impl AsRef<Path>, values: &[f32], shape: &[usize]) -> Res
 /// # Errors
 /// As [`write_npy`].
 pub fn write_npy_f64(path: impl AsRef<Path>, values: &[f64], shape: &[usize]) -> Result<()> {
-    write(path.as_ref(), values, shape, "<f8", |value| value.to_le_bytes())
+    write(path.as_ref(), values, shape)
 }
 
-/// What NumPy calls `f32` of this byte order.
-pub(super) const F4: &str = "<f4";
-
-fn write<T: Copy, const N: usize>(
-    path: &Path,
-    values: &[T],
-    shape: &[usize],
-    dtype: &str,
-    bytes: impl Fn(T) -> [u8; N],
-) -> Result<()> {
+fn write<T: Float>(path: &Path, values: &[T], shape: &[usize]) -> Result<()> {
     if values_of(shape) != Some(values.len()) {
         return Err(DataError::Argument {
             what: format!("{} values do not fill shape {shape:?}", values.len()),
@@ -43,15 +34,15 @@ fn write<T: Copy, const N: usize>(
         });
     }
     write_atomically(path, |writer| {
-        writer.write_all(&header(shape, dtype))?;
-        values.iter().try_for_each(|value| writer.write_all(&bytes(*value)))
+        writer.write_all(&header::<T>(shape))?;
+        values.iter().try_for_each(|value| value.write_bytes(writer))
     })
 }
 
 /// Magic number, version 1.0, and a dictionary padded so that data start at a multiple of 64 bytes.
-pub(super) fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
+pub(super) fn header<T: Float>(shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({sides}), }}");
+    let text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sides}), }}", T::DTYPE);
     let prefix = 10;
     let length = (prefix + text.len() + 1).next_multiple_of(64) - prefix;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
@@ -64,6 +55,15 @@ pub(super) fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn numbers_of_eight_bytes_keep_their_digits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, values) = (folder.path().join("x.npy"), [1e9 + 0.125, -1.0 / 3.0]);
+        write_npy_f64(&path, &values, &[2, 1]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<f64>().unwrap(), values);
+    }
 
     #[test]
     fn an_independent_reader_reads_what_was_written() {

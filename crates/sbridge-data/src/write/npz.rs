@@ -7,7 +7,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::atomic::write_atomically;
-use super::npy::{F4, header};
+use super::npy::header;
 use super::values_of;
 use crate::{DataError, Result};
 
@@ -39,7 +39,7 @@ fn archive(arrays: &[NamedArray<'_>]) -> zip::result::ZipResult<Vec<u8>> {
     for (name, values, shape) in arrays {
         let large = size_of_val(*values) as u64 > u64::from(u32::MAX) / 2;
         zip.start_file(format!("{name}.npy"), SimpleFileOptions::default().large_file(large))?;
-        zip.write_all(&header(shape, F4))?;
+        zip.write_all(&header::<f32>(shape))?;
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         zip.write_all(&bytes)?;
     }

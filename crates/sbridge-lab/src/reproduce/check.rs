@@ -1,11 +1,12 @@
-//! One measured number beside what is known of it.
-
-use std::fmt;
+//! One measured number beside what is known of it, and beside a wrong answer that has to be refused.
+//!
+//! No number is judged without a [`Control`]: an untrained network, or the right answer spoiled by a stated amount, measured
+//! in the same way. What admits both says nothing, so a check passes only if its control fails.
 
 use serde::Serialize;
 
-use super::statistics::Slope;
-use sbridge_report::{Plot, Scale, Series, SeriesStyle, digits};
+use super::statistics::Estimate;
+use sbridge_report::{Plot, Scale, Series, SeriesStyle};
 
 /// An answer to one question.
 #[derive(Debug, Default, Serialize)]
@@ -30,28 +31,56 @@ pub struct Study {
 pub struct Check {
     /// What was measured.
     pub quantity: String,
-    /// Its value.
-    pub measured: f64,
-    /// Where a bootstrap puts it, 95 times in 100.
-    pub interval: Option<[f64; 2]>,
+    /// Its value, and how sure it is.
+    #[serde(flatten)]
+    pub found: Estimate,
     /// What is known of it.
     pub expected: Expected,
-    /// Whether the two agree.
-    pub passed: bool,
+    /// How much of a bound the number uses; nothing where its value is known, and the check is a reproduction.
+    pub used: Option<f64>,
+    /// What the same measurement finds where the answer is wrong.
+    pub control: Control,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// A wrong answer, measured as the right one is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// What is wrong with it.
+    pub what: String,
+    /// What was measured of it.
+    pub measured: f64,
+    /// Whether the check refuses it, as it must.
+    pub refused: bool,
+}
+
+/// A number, and that of its control.
+pub(super) struct Beside {
+    found: Estimate,
+    control: Control,
+}
+
+impl Estimate {
+    /// Beside `measured`, which is of something wrong: `what` says how.
+    pub(super) fn beside(self, what: impl Into<String>, measured: impl Into<Self>) -> Beside {
+        let control = Control { what: what.into(), measured: measured.into().measured, refused: false };
+        Beside { found: self, control }
+    }
 }
 
 /// What is known of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expected {
-    /// Its value.
+    /// Its value: the check is a reproduction.
     Near {
         /// The value.
         value: f64,
         /// How far off chance or rounding may put it.
         tolerance: f64,
     },
-    /// A bound from above.
+    /// A bound from above, with room to spare: no reproduction.
     AtMost(f64),
 }
 
@@ -62,14 +91,45 @@ impl Expected {
             Self::AtMost(bound) => measured <= bound,
         }
     }
+
+    /// How much of a bound is used: of a negative one, which asks for a fall, the share asked for of the fall that is there.
+    fn used(self, measured: f64) -> Option<f64> {
+        match self {
+            Self::AtMost(bound) if bound < 0.0 => Some(bound / measured),
+            Self::AtMost(bound) => Some(measured.max(0.0) / bound),
+            Self::Near { .. } => None,
+        }
+    }
 }
 
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Near { value, tolerance } => write!(f, "{} ± {}", digits(*value), digits(*tolerance)),
-            Self::AtMost(bound) => write!(f, "≤ {}", digits(*bound)),
-        }
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The number is as expected, and that of the control is not.
+    Pass,
+    /// The number is not as expected.
+    Fail,
+    /// The number is as expected, and so is that of the control, or it is none: the check cannot fail.
+    ControlPasses,
+}
+
+impl Check {
+    fn new(quantity: String, beside: Beside, expected: Expected) -> Self {
+        let Beside { found, mut control } = beside;
+        // What is no number was not measured, and refuses nothing.
+        control.refused = control.measured.is_finite() && !expected.admits(control.measured);
+        let verdict = match (expected.admits(found.measured), control.refused) {
+            (false, _) => Verdict::Fail,
+            (true, true) => Verdict::Pass,
+            (true, false) => Verdict::ControlPasses,
+        };
+        Self { quantity, found, expected, used: expected.used(found.measured), control, verdict }
+    }
+
+    /// Whether the number is as expected and its control is not.
+    pub fn passed(&self) -> bool {
+        self.verdict == Verdict::Pass
     }
 }
 
@@ -79,24 +139,14 @@ impl Study {
         Self { title: title.into(), text: text.into(), note: note.into(), ..Self::default() }
     }
 
-    /// `measured` should be `value`, give or take `tolerance`.
-    pub(super) fn near(&mut self, quantity: impl Into<String>, measured: f64, value: f64, tolerance: f64) {
-        self.check(quantity.into(), measured, None, Expected::Near { value, tolerance });
+    /// The number should be `value`, give or take `tolerance`.
+    pub(super) fn near(&mut self, quantity: impl Into<String>, beside: Beside, value: f64, tolerance: f64) {
+        self.checks.push(Check::new(quantity.into(), beside, Expected::Near { value, tolerance }));
     }
 
-    /// `measured` should not exceed `bound`.
-    pub(super) fn at_most(&mut self, quantity: impl Into<String>, measured: f64, bound: f64) {
-        self.check(quantity.into(), measured, None, Expected::AtMost(bound));
-    }
-
-    /// A slope should be as `expected`.
-    pub(super) fn slope(&mut self, quantity: impl Into<String>, slope: &Slope, expected: Expected) {
-        self.check(quantity.into(), slope.value, Some(slope.interval), expected);
-    }
-
-    fn check(&mut self, quantity: String, measured: f64, interval: Option<[f64; 2]>, expected: Expected) {
-        let passed = expected.admits(measured);
-        self.checks.push(Check { quantity, measured, interval, expected, passed });
+    /// The number should not exceed `bound`.
+    pub(super) fn at_most(&mut self, quantity: impl Into<String>, beside: Beside, bound: f64) {
+        self.checks.push(Check::new(quantity.into(), beside, Expected::AtMost(bound)));
     }
 
     /// Draws `series` on axes of these names.
@@ -128,32 +178,50 @@ pub(super) fn dots(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
     Series { name: name.into(), style: SeriesStyle::Points, points }
 }
 
-impl Check {
-    pub(super) fn verdict(&self) -> &'static str {
-        if self.passed { "pass" } else { "FAIL" }
-    }
-
-    pub(super) fn shown_measured(&self) -> String {
-        digits(self.measured)
-    }
-
-    pub(super) fn shown_interval(&self) -> String {
-        self.interval.map_or("–".into(), |[low, high]| format!("{} … {}", digits(low), digits(high)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn study(measured: f64, control: f64) -> Study {
+        let mut study = Study::new("", "", "");
+        let beside = || Estimate::exact(measured).beside("spoiled", control);
+        study.near("value", beside(), 1.0, 0.11);
+        study.at_most("bound", beside(), 1.2);
+        study
+    }
+
+    fn verdicts(measured: f64, control: f64) -> Vec<Verdict> {
+        study(measured, control).checks.iter().map(|check| check.verdict).collect()
+    }
+
     #[test]
     fn a_check_passes_only_within_its_tolerance_or_bound() {
-        let near = Expected::Near { value: 1.0, tolerance: 0.11 };
-        assert!(near.admits(1.1) && !near.admits(0.88));
-        let at_most = Expected::AtMost(-1.0);
-        assert!(at_most.admits(-2.0) && !at_most.admits(-0.5));
+        assert_eq!(verdicts(1.1, 3.0), [Verdict::Pass; 2]);
+        assert_eq!(verdicts(0.88, 3.0), [Verdict::Fail, Verdict::Pass]);
         for never in [f64::NAN, f64::INFINITY] {
-            assert!(!near.admits(never) && !at_most.admits(never));
+            assert_eq!(verdicts(never, 3.0), [Verdict::Fail; 2]);
         }
+    }
+
+    #[test]
+    fn a_control_is_refused_whatever_was_measured() {
+        let refused = |measured| study(measured, 3.0).checks.iter().all(|check| check.control.refused);
+        assert!(refused(1.0) && refused(9.0));
+    }
+
+    #[test]
+    fn a_check_whose_control_passes_does_not_pass() {
+        assert_eq!(verdicts(1.1, 1.1), [Verdict::ControlPasses; 2]);
+        assert_eq!(verdicts(1.1, f64::NAN), [Verdict::ControlPasses; 2]);
+    }
+
+    #[test]
+    fn a_bound_says_how_much_of_it_is_used() {
+        let used = |measured: f64, bound: f64| {
+            let beside = Estimate::exact(measured).beside("spoiled", 9.0);
+            Check::new(String::new(), beside, Expected::AtMost(bound)).used
+        };
+        assert_eq!([used(0.3, 1.2), used(-0.4, -0.1), used(-1.0, 2.0)], [Some(0.25), Some(0.25), Some(0.0)]);
+        assert_eq!(study(1.0, 2.0).checks[0].used, None);
     }
 }

@@ -1,28 +1,30 @@
 //! Experiments whose outcome is known, repeated: measured beside expected.
 //!
-//! A [`Study`] asks one question and answers with [`Check`]s and plots. The studies of a method form a
-//! [`Reproduction`], written as `reproduction.json` and `report.html`. A new one is a file of studies
-//! and a line in [`Experiment`].
+//! A [`Study`] asks one question and answers with [`Check`]s and plots. No check is without a [`Control`]: a wrong answer,
+//! measured in the same way, that it must refuse. The studies of a method form a [`Reproduction`], written as
+//! `reproduction.json` and `report.html`. A new one is a file of studies and a line in [`Experiment`].
 
 mod bridges;
 mod cells;
 mod check;
 mod lsbdm;
 mod statistics;
+mod table;
 mod vsdm;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sbridge::rng::Rng;
 use serde::Serialize;
 
-pub use check::{Check, Expected, Study};
+pub use check::{Check, Control, Expected, Study, Verdict};
 use check::{dashed, dots, line};
-use statistics::{Sweep, deviation, mean};
+pub use statistics::Estimate;
+use statistics::{Sweep, mean};
+use table::Tally;
 
-use sbridge_report::{Block, Emphasis, Report, Row, Section, Table};
+use sbridge_report::Report;
 use sbridge_run::folder::{RunFolder, atomic};
 use sbridge_run::{Context, Result, RunError};
 
@@ -132,6 +134,14 @@ pub struct Reproduction {
     pub studies: Vec<Study>,
 }
 
+/// What is written of it.
+#[derive(Serialize)]
+struct Tallied<'a> {
+    #[serde(flatten)]
+    reproduction: &'a Reproduction,
+    tally: Tally,
+}
+
 impl Reproduction {
     /// Nothing answered yet; every stream from `seed`.
     pub fn new(experiment: Experiment, effort: Effort, seed: u64) -> Self {
@@ -184,20 +194,24 @@ impl Reproduction {
         self.studies.iter().flat_map(|study| &study.checks)
     }
 
-    /// Checks that failed.
+    /// Checks that failed, or whose control did not.
     pub fn failed(&self) -> usize {
-        self.checks().filter(|check| !check.passed).count()
+        self.checks().filter(|check| !check.passed()).count()
     }
 
-    /// How many checks passed, in words.
+    /// How many reproductions passed and how many bounds hold, in words.
     pub fn summary(&self) -> String {
-        let count = self.checks().count();
-        format!("{} of {count} checks passed.", count - self.failed())
+        self.tally().to_string()
+    }
+
+    fn tally(&self) -> Tally {
+        Tally::of(self.checks())
     }
 
     fn write(&self, out: &Path) -> Result<()> {
         std::fs::create_dir_all(out).map_err(|e| RunError::disk("create", out, e))?;
-        atomic::write_json(&out.join("reproduction.json"), self)?;
+        let tallied = Tallied { reproduction: self, tally: self.tally() };
+        atomic::write_json(&out.join("reproduction.json"), &tallied)?;
         atomic::write_page(&out.join("report.html"), &self.report())
     }
 
@@ -213,43 +227,7 @@ impl Reproduction {
                 ("time".into(), sbridge_report::human_time(seconds)),
                 ("version".into(), format!("sbridge {}", self.version)),
             ],
-            sections: self.studies.iter().map(section).collect(),
+            sections: self.studies.iter().map(table::section).collect(),
         }
-    }
-}
-
-fn section(study: &Study) -> Section {
-    let row = |check: &Check| Row {
-        label: check.quantity.clone(),
-        cells: vec![
-            check.shown_measured(),
-            check.shown_interval(),
-            check.expected.to_string(),
-            check.verdict().into(),
-        ],
-        emphasis: if check.passed { Emphasis::Baseline } else { Emphasis::Model },
-    };
-    let table = Table {
-        caption: format!("{:.1} s", study.seconds),
-        columns: ["measured", "95 % interval", "expected", "verdict"].map(String::from).to_vec(),
-        rows: study.checks.iter().map(row).collect(),
-        note: study.note.clone(),
-    };
-    let plots = study.plots.iter().cloned().map(Block::Plot);
-    Section {
-        title: study.title.clone(),
-        text: study.text.clone(),
-        blocks: std::iter::once(Block::Table(table)).chain(plots).collect(),
-    }
-}
-
-impl fmt::Display for Study {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:.1} s)", self.title, self.seconds)?;
-        for check in &self.checks {
-            let (measured, expected) = (check.shown_measured(), check.expected.to_string());
-            write!(f, "\n  {:58} {measured:>11}  {expected:28} {}", check.quantity, check.verdict())?;
-        }
-        Ok(())
     }
 }

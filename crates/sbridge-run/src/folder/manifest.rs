@@ -42,6 +42,9 @@ pub struct Manifest {
     pub seconds: Vec<(String, f64)>,
     /// Largest resident memory, in bytes, where the system tells.
     pub peak_memory: Option<u64>,
+    /// What went otherwise than asked for while it learned, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The data of a run, as they were used: what must not change until it is continued.
@@ -86,6 +89,7 @@ impl Manifest {
             status: RunStatus::Running,
             seconds: Vec::new(),
             peak_memory: None,
+            notes: Vec::new(),
         }
     }
 

@@ -72,18 +72,26 @@ pub fn require_weights(values: usize, layers: impl IntoIterator<Item = [usize; 3
     }
 }
 
+/// Black and white of images, once for each value of one.
+const LOW: &str = "scaling/low";
+const HIGH: &str = "scaling/high";
+
 /// Puts `codec` among the arrays of a file.
 pub fn insert(arrays: &mut Weights, codec: &Codec) {
     tensor_file::insert(arrays, "autoencoder", weights_of(&codec.autoencoder));
     for (name, tensor) in [
         ("scaling/offset", &codec.scaling.offset),
         ("scaling/scale", &codec.scaling.scale),
-        ("scaling/low", &codec.scaling.low),
-        ("scaling/high", &codec.scaling.high),
         ("normaliser/mean", &codec.normaliser.mean),
         ("normaliser/scale", &codec.normaliser.scale),
     ] {
         arrays.insert(name.into(), (tensor.dims().to_vec(), to_vec(tensor.clone())));
+    }
+    if let Some((low, high)) = codec.scaling.range {
+        for (name, value) in [(LOW, low), (HIGH, high)] {
+            let shape = codec.scaling.offset.dims();
+            arrays.insert(name.into(), (shape.to_vec(), vec![value as f32; shape[1]]));
+        }
     }
 }
 
@@ -106,13 +114,13 @@ pub fn extract(
     };
     let autoencoder = load_weights(autoencoder, tensor_file::extract(arrays, "autoencoder"))?;
     let (size, dim) = (description.size(), autoencoder.latent_dim());
+    let range = range(arrays, &description.kind, path)?;
     let mut tensor = |name: &str, columns: usize| rows(arrays, name, columns, device, path);
     Ok(Codec {
         scaling: DataScaling {
             offset: tensor("scaling/offset", size)?,
             scale: tensor("scaling/scale", size)?,
-            low: tensor("scaling/low", size)?,
-            high: tensor("scaling/high", size)?,
+            range,
         },
         normaliser: Normaliser {
             mean: tensor("normaliser/mean", dim)?,
@@ -120,6 +128,22 @@ pub fn extract(
         },
         autoencoder: autoencoder.valid(),
     })
+}
+
+/// Takes the range of images out of the arrays of the file at `path`. Vectors once had one, too, which is not heeded.
+fn range(arrays: &mut Weights, kind: &AutoencoderKind, path: &Path) -> Result<Option<(f64, f64)>> {
+    let [low, high] = [LOW, HIGH].map(|name| arrays.remove(name));
+    if let AutoencoderKind::Vector { .. } = kind {
+        return Ok(None);
+    }
+    let one = |found: Option<(Vec<usize>, Vec<f32>)>, name: &str| match found
+        .as_ref()
+        .map(|(_, values)| &values[..])
+    {
+        Some([value, ..]) if value.is_finite() => Ok(f64::from(*value)),
+        _ => Err(RunError::folder(path, format!("lacks {name}; it is damaged"))),
+    };
+    Ok(Some((one(low, LOW)?, one(high, HIGH)?)))
 }
 
 /// Takes the rows called `name` out of the arrays of the file at `path`, onto `device`.

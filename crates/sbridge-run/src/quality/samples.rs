@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Headline, Judgement, RowKind};
 use crate::context::Context;
-use crate::data::{self, require_same_shape};
+use crate::data::{self, random_rows, require_same_shape};
 use crate::error::{Result, RunError};
 use crate::origin::Origin;
 use crate::settings::{DataConfig, Encoder};
 use crate::watch::Progress;
 
 /// Samples compared, at most.
-const MAX_COMPARED: usize = 10_000;
+pub const MAX_COMPARED: usize = 10_000;
 
 /// Reference samples below which the numbers mean nothing.
 pub const MIN_REFERENCE: usize = 20;
@@ -54,6 +54,9 @@ pub struct Evaluation {
     pub excess_share: Option<f64>,
     /// The terms of the error, for runs.
     pub decomposition: Option<Decomposition>,
+    /// What is not as it should be, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// A reference, and where candidates are compared with it.
@@ -64,8 +67,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Of as many of `samples`, rows there are, as of `reference`, `[count, size]`, where what is trained on is `train`,
-    /// of samples of `shape`, with `labels` if there are any.
+    /// Of as many of `samples`, rows there are, as of `reference`, `[count, size]` in random order, where what is trained on is
+    /// `train`, of samples of `shape`, with `labels` if there are any.
     ///
     /// # Errors
     /// [`RunError`] for too few samples, or numerics that went bad.
@@ -87,7 +90,7 @@ impl Comparison {
         self.count
     }
 
-    /// The row of the table for the first of `candidate`, `[count, size]`.
+    /// The row of the table for the first of `candidate`, `[count, size]` in random order.
     ///
     /// # Errors
     /// [`RunError`] for numerics that went bad.
@@ -96,16 +99,34 @@ impl Comparison {
         Ok(Row { label: label.into(), kind, quality })
     }
 
+    /// The same for a candidate that is among the training data, or stems from them: how near it is to these says nothing.
+    ///
+    /// # Errors
+    /// As [`row`](Self::row).
+    pub fn row_of_seen(&self, label: &str, kind: RowKind, candidate: &Tensor<2>) -> Result<Row> {
+        let quality = self.judge.judge_seen(&self.space.embed(&head(candidate, self.count))?)?;
+        Ok(Row { label: label.into(), kind, quality })
+    }
+
     /// The evaluation of these `rows` against `reference`, as the user typed it.
     pub fn evaluation(self, reference: &str, rows: Vec<Row>) -> Evaluation {
         let Self { space, count, .. } = self;
         let feature_space = describe(&space);
         let reference = reference.into();
-        Evaluation { reference, feature_space, count, rows, excess_share: None, decomposition: None }
+        Evaluation {
+            reference,
+            feature_space,
+            count,
+            rows,
+            excess_share: None,
+            decomposition: None,
+            remarks: Vec::new(),
+        }
     }
 }
 
-/// Judges samples from anywhere against a reference; half of the reference plays the training data.
+/// Judges samples from anywhere against a reference, of which a third judges, a third plays the training data, and a third
+/// is the floor.
 ///
 /// # Errors
 /// [`RunError`] for data that cannot be read, shapes that differ, or too few samples.
@@ -114,7 +135,7 @@ pub fn evaluate_samples(samples: &str, reference: &DataConfig, context: &Context
     if let Some(origin) = Origin::of(&[&samples, &reference]) {
         (samples, reference) = (origin.subtracted_from(samples), origin.subtracted_from(reference));
     }
-    for (data, needed) in [(&samples, MIN_REFERENCE), (&reference, 2 * MIN_REFERENCE)] {
+    for (data, needed) in [(&samples, MIN_REFERENCE), (&reference, 3 * MIN_REFERENCE)] {
         if data.len() < needed {
             return Err(RunError::Input(format!(
                 "{} has {} samples, {needed} are needed to evaluate",
@@ -125,22 +146,25 @@ pub fn evaluate_samples(samples: &str, reference: &DataConfig, context: &Context
     }
     let (device, rng) = (context.open_device("cpu")?, Rng::new(0).fork("evaluation"));
     require_same_shape(&samples, &reference)?;
-    let order = rng.fork("halves").permutation(reference.len());
-    let (left, right) = order.split_at(reference.len() / 2);
-    let rows = data::rows(&reference, &device);
-    let (train, unseen) = (select_rows(&rows, left), select_rows(&rows, right));
-    let labels: Option<Vec<u32>> = reference.labels().map(|all| left.iter().map(|&i| all[i]).collect());
+    let order = random_rows(&reference, reference.len(), &mut rng.fork("thirds"));
+    let (judges, rest) = order.split_at(reference.len() / 3);
+    let (floor, seen) = rest.split_at(judges.len());
+    let all = data::rows(&reference, &device);
+    let [judges, floor, train] = [judges, floor, seen].map(|rows| select_rows(&all, rows));
+    let labels: Option<Vec<u32>> = reference.labels().map(|all| seen.iter().map(|&row| all[row]).collect());
     let scaling = data::scaling(&reference, &train, Encoder::Trained, &device);
     let comparison = Comparison::new(
         (&train, labels.as_deref()),
         (reference.shape(), &scaling),
-        (samples.len(), &unseen),
+        (samples.len(), &judges),
         &rng,
         context,
     )?;
+    let chosen = random_rows(&samples, comparison.count(), &mut rng.fork("samples"));
+    let candidate = select_rows(&data::rows(&samples, &device), &chosen);
     let table = vec![
-        comparison.row(samples.source(), RowKind::Model, &data::rows(&samples, &device))?,
-        comparison.row("other half of the reference", RowKind::Floor, &train)?,
+        comparison.row(samples.source(), RowKind::Model, &candidate)?,
+        comparison.row("other third of the reference", RowKind::Floor, &floor)?,
     ];
     Ok(comparison.evaluation(reference.source(), table))
 }
@@ -200,6 +224,16 @@ impl Judgement for Evaluation {
     fn headline(&self) -> Option<Headline> {
         Some(("Fréchet distance", self.rows.first()?.quality.frechet))
     }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+}
+
+/// A Fréchet distance for people, with its standard error where that is known.
+pub fn show_frechet(quality: &Quality) -> String {
+    let error = quality.frechet_error.map_or(String::new(), |error| format!(" ± {error:.2}"));
+    format!("{:.3}{error}", quality.frechet)
 }
 
 /// A ratio of nearest-neighbour distances for people.
@@ -213,14 +247,14 @@ impl fmt::Display for Evaluation {
         writeln!(f)?;
         writeln!(
             f,
-            "{:28} {:>10} {:>10} {:>8} {:>10} {:>10}",
+            "{:30} {:>14} {:>10} {:>8} {:>10} {:>10}",
             "", "Fréchet", "precision", "recall", "sliced W2", "nn ratio"
         )?;
         for Row { label, quality: q, .. } in &self.rows {
             writeln!(
                 f,
-                "{label:28} {:>10.3} {:>10.3} {:>8.3} {:>10.4} {:>10}",
-                q.frechet,
+                "{label:30} {:>14} {:>10.3} {:>8.3} {:>10.4} {:>10}",
+                show_frechet(q),
                 q.precision,
                 q.recall,
                 q.sliced_w2,
@@ -243,6 +277,6 @@ impl fmt::Display for Evaluation {
                 writeln!(f, "the right-hand side is mostly {name}: {:.0} %", 100.0 * share)?;
             }
         }
-        Ok(())
+        self.remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))
     }
 }

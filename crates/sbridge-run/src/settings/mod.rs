@@ -11,13 +11,16 @@ use serde::de::DeserializeOwned;
 use crate::error::Result;
 
 pub use keys::Refusal;
-pub use shared::{AutoencoderConfig, DataConfig, Encoder, OutputConfig};
+pub use shared::{AutoencoderConfig, DataConfig, Encoder, OutputConfig, Shares};
 
 /// The settings of a task.
 pub trait Settings: Clone + Serialize + DeserializeOwned {
     /// Beginnings of keys of which there are several kinds with keys of their own: which there are is known once the
     /// kind is.
     const VARIANTS: &'static [&'static str] = &[];
+
+    /// What settings that came later are in runs that were made without them, key and value: as the program of then behaved.
+    const FORMER: &'static [(&'static str, &'static str)] = &[];
 
     /// The settings of `method` as they are if nobody says anything.
     fn defaults(method: &str) -> Self;
@@ -46,6 +49,24 @@ pub trait Settings: Clone + Serialize + DeserializeOwned {
             &overrides.assignments,
             Self::VARIANTS,
             Self::check,
+        )
+    }
+
+    /// The settings of a run of `method` that keeps `text`, complete as of when it was made.
+    ///
+    /// # Errors
+    /// As [`resolved`](Self::resolved).
+    fn kept(method: &str, text: String) -> Result<Self> {
+        let table = text.parse::<toml::Table>().unwrap_or_default();
+        let is_set = |key: &str| {
+            let mut parts = key.split('.');
+            let top = parts.next().and_then(|name| table.get(name));
+            parts.fold(top, |value, name| value?.get(name)).is_some()
+        };
+        let former = Self::FORMER.iter().filter(|(key, _)| !is_set(key));
+        Self::resolved(
+            method,
+            &Overrides { assignments: former.map(|(key, value)| format!("{key}={value}")).collect(), text },
         )
     }
 

@@ -62,6 +62,34 @@ impl Default for AutoencoderConfig {
     }
 }
 
+/// Shares of a sample that are not trained on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shares {
+    /// What a run is judged by, and by nothing else.
+    pub held_out: f64,
+    /// What stops training, and what `convolve-heldout` starts from.
+    pub validation: f64,
+}
+
+impl Shares {
+    /// # Errors
+    /// [`Refusal`] for a share out of range.
+    pub fn check(&self) -> std::result::Result<(), Refusal> {
+        let parts =
+            [("output.held_out", self.held_out, 0.5, 0.1), ("output.validation", self.validation, 0.4, 0.05)];
+        for (key, share, most, usual) in parts {
+            if !(0.0..=most).contains(&share) {
+                let problem = format!("must be in [0, {most}], got {share} ({usual} is usual)");
+                return Err(Refusal::new(key, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Samples drawn at the end, at most.
+const MAX_SAMPLES: usize = 100_000_000;
+
 /// What a run leaves in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -70,28 +98,36 @@ pub struct OutputConfig {
     pub samples: usize,
     /// Seconds between checkpoints. Default 60.
     pub checkpoint_seconds: u64,
-    /// Share of the target set aside to watch over-fitting. Default 0.05; in [0, 0.5].
+    /// Share of the target that the run is judged by, and that nothing else sees. Default 0.05, in `fit vsdm` 0.1; in
+    /// [0, 0.5].
     pub held_out: f64,
+    /// Share of the target that stops training where there is patience, and that `convolve-heldout` starts from. Default
+    /// 0.05, in `fit vsdm` 0; in [0, 0.4].
+    pub validation: f64,
 }
 
 impl Default for OutputConfig {
     fn default() -> Self {
-        Self { samples: 10_000, checkpoint_seconds: 60, held_out: 0.05 }
+        Self { samples: 10_000, checkpoint_seconds: 60, held_out: 0.05, validation: 0.05 }
     }
 }
 
 impl OutputConfig {
+    /// What is not trained on.
+    pub fn shares(&self) -> Shares {
+        Shares { held_out: self.held_out, validation: self.validation }
+    }
+
     /// # Errors
     /// [`Refusal`] for a value out of range.
     pub fn check(&self) -> std::result::Result<(), Refusal> {
-        let Self { held_out, samples, .. } = *self;
-        if !(0.0..=0.5).contains(&held_out) {
-            let problem = format!("must be in [0, 0.5], got {held_out} (0.05 is the default)");
-            return Err(Refusal::new("output.held_out", problem));
-        }
-        if samples == 0 {
-            return Err(Refusal::new("output.samples", "must be at least 1, got 0 (10000 is the default)"));
-        }
-        Ok(())
+        let Self { samples, .. } = *self;
+        self.shares().check()?;
+        let bound = match samples {
+            0 => "at least 1".into(),
+            1..=MAX_SAMPLES => return Ok(()),
+            _ => format!("at most {MAX_SAMPLES}"),
+        };
+        Err(Refusal::new("output.samples", format!("must be {bound}, got {samples} (10000 is the default)")))
     }
 }

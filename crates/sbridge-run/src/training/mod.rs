@@ -64,6 +64,14 @@ impl<S: Settings> Learning<'_, S> {
         atomic::write(&self.file("config.toml"), self.settings.to_toml().as_bytes())
     }
 
+    /// Says what went otherwise than asked for, and keeps it with the run: its report says so, too.
+    pub fn remark(&mut self, words: &str) {
+        self.context.warn(words);
+        if self.manifest.notes.iter().all(|note| note != words) {
+            self.manifest.notes.push(words.into());
+        }
+    }
+
     /// Adds the seconds since `started` to what `stage` took, and writes them down.
     ///
     /// # Errors

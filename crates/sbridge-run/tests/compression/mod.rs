@@ -96,9 +96,9 @@ impl Task for Compression {
 
     fn learn(run: &mut Learning<'_, CompressionConfig>, data: &Dataset) -> Result<()> {
         let (settings, kind) = (run.settings.autoencoder.clone(), autoencoder_kind(data.shape()));
-        let split = Split::new(data, run.settings.output.held_out, &run.rng("split"), &run.device);
+        let split = Split::new(data, run.settings.output.shares(), &run.rng("split"), &run.device);
         let scaling = data::scaling(data, &split.train, Encoder::Trained, &run.device);
-        let rows = (&split.train, split.held_out.as_ref());
+        let rows = (&split.train, split.validation.as_ref());
         let net = run.train_autoencoder(&kind, &settings, &scaling, rows)?;
         let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &split.train);
         codec::save(&run.file(FILE), &codec, &CodecDescription::new(&kind, &settings))
@@ -110,7 +110,7 @@ impl Task for Compression {
     }
 
     fn judge(run: &Run<Self>, data: &Dataset, _reference: Option<&Dataset>) -> Result<Errors> {
-        let split = Split::new(data, run.settings.output.held_out, &run.rng("split"), &run.device);
+        let split = Split::new(data, run.settings.output.shares(), &run.rng("split"), &run.device);
         let held_out = split.held_out_or_train();
         let error = |guess: Tensor<2>| to_vec_f64((guess - held_out.clone()).powi_scalar(2).mean())[0];
         let mean = split.train.clone().mean_dim(0).repeat_dim(0, held_out.dims()[0]);

@@ -7,7 +7,8 @@
 //!
 //! Both follow from the triangle inequality and the definition of a Lipschitz constant.
 //!
-//! Units: scaled data, normalised codes. W2 is exact on equal samples, and its floor is the W2 of
+//! D is the decoder without the clip to the range of images, which is no part of the map. L_D and L_E are estimates, so the
+//! right-hand sides are, too. Units: scaled data, normalised codes. W2 is exact on equal samples, and its floor is the W2 of
 //! two samples of the same law of that size: a value at its floor means no visible difference.
 
 use std::fmt;
@@ -87,14 +88,18 @@ impl TermName {
                 ("W2(D#π̃_T, p_data)", "end-to-end error of decoded samples, without the Tweedie step")
             }
             Self::EndToEndBound => ("right-hand side", "the bound of the inequality with the terms below"),
-            Self::DecoderLipschitz => ("L_D", "empirical Lipschitz constant of the decoder"),
+            Self::DecoderLipschitz => {
+                ("L_D", "largest Jacobian norm of the decoder at unseen codes, an estimate")
+            }
             Self::StepError => ("W2(π̃_T, π_T)", "step error alone, against a grid twice as fine"),
             Self::LatentError => ("W2(π̃_T, q_v)", "step, score and start error, in latent space"),
             Self::StoppingError => ("W2(q_v, p)", "stopping error, at most √(d* v_end)"),
             Self::Reconstruction => ("R(p_data)", "reconstruction error on the target law"),
             Self::PretrainReconstruction => ("R(p̃)", "reconstruction error on the pre-training law"),
             Self::Shift => ("δ = W2(p_data, p̃)", "shift between pre-training and target law"),
-            Self::EncoderLipschitz => ("L_E", "empirical Lipschitz constant of the encoder"),
+            Self::EncoderLipschitz => {
+                ("L_E", "largest Jacobian norm of the encoder at unseen samples, an estimate")
+            }
             Self::ReconstructionBound => ("R(p̃) + (1 + L_D L_E) δ", "bound on R(p_data) from the shift"),
         }
     }
@@ -182,8 +187,8 @@ impl Decomposition {
     }
 }
 
-/// Measures every term of `model` against unseen `reference` rows; `pretrain` rows are those of the
-/// pre-training law if it differs from the target. Rows are in data units, `[count, size]`.
+/// Measures every term of `model` against unseen `reference` rows; `pretrain` are unseen rows of the pre-training law if it
+/// differs from the target. Both are in random order, since the first of them are taken; data units, `[count, size]`.
 ///
 /// # Errors
 /// As [`LatentModel::sample_codes`].
@@ -209,7 +214,7 @@ pub fn decompose(
     let mut stream = rng.fork("terms");
     let smoothed = unseen_codes.clone() + stream.normal_like(&unseen_codes) * v_end.sqrt();
     let smoothed = halves(&points(&smoothed)?, matched)?;
-    let generated = scaled_points(model, &model.codec.decode(&codes))?;
+    let generated = points(&model.codec.decode_scaled(&codes))?;
 
     let decoder = decoder_lipschitz(&model.codec, &head(&unseen_codes, matched), &mut stream);
     let encoder = encoder_lipschitz(&model.codec, &head(&reference, matched), &mut stream);
@@ -247,10 +252,11 @@ pub fn decompose(
     Ok(Decomposition { terms, matched })
 }
 
-/// R: root mean square distance of `rows`, `[count, size]` in data units, from their reconstruction, in scaled units.
+/// R: root mean square distance of `rows`, `[count, size]` in data units, from what the decoder makes of their codes, in
+/// scaled units.
 pub fn reconstruction_error(model: &LatentModel, rows: &Tensor<2>) -> f64 {
     let scaled = model.codec.scaling.apply(rows.clone());
-    let restored = model.codec.scaling.apply(model.codec.decode(&model.codec.encode(rows)));
+    let restored = model.codec.decode_scaled(&model.codec.encode(rows));
     to_vec_f64((restored - scaled).powi_scalar(2).sum_dim(1).mean())[0].sqrt()
 }
 

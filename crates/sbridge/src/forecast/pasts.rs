@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::history::{History, local_scale};
-use crate::error::{Error, Result};
+use crate::error::{Result, require_count};
+use crate::net::MAX_WIDTH;
 use crate::net::{PastEncoder, ResidualMlp, ResidualMlpSettings};
 use crate::rng::Rng;
 use crate::solver::vsdm::ScoreData;
@@ -31,12 +32,8 @@ impl ForecastNetSettings {
     /// # Errors
     /// [`Error::Setting`] for a size of zero.
     pub fn check(&self) -> Result<()> {
-        for (name, value, usual) in [("width", self.width, "32"), ("summary", self.summary, "64")] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
-            }
-        }
-        Ok(())
+        require_count("width", self.width, 1..=MAX_WIDTH, "32 is usual")?;
+        require_count("summary", self.summary, 1..=MAX_WIDTH, "64 is usual")
     }
 }
 

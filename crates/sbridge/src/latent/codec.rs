@@ -34,9 +34,14 @@ impl Codec {
         self.normaliser.apply(encode(&self.autoencoder, &self.scaling, rows))
     }
 
-    /// Samples in data units from normalised codes, `[count, size]`.
+    /// Samples in data units from normalised codes, images clipped to their range, `[count, size]`.
     pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
         map_rows(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
+    }
+
+    /// The same in the networks' units and without the clip, `[count, size]`.
+    pub fn decode_scaled(&self, codes: &Tensor<2>) -> Tensor<2> {
+        map_rows(codes, |z| self.autoencoder.decode(self.normaliser.undo(z)))
     }
 }
 

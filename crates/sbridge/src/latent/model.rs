@@ -33,7 +33,7 @@ pub struct LatentModel {
     pub ratio: Option<RatioNet>,
     /// Normalised training codes, `[count, dim]`.
     pub codes: Tensor<2>,
-    /// Normalised held-out codes, `[count, dim]`, if some were set aside.
+    /// Normalised codes that were not trained on, `[count, dim]`, if some were set aside to stop training by.
     pub held_out: Option<Tensor<2>>,
     /// ε.
     pub epsilon: f64,

@@ -4,17 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::tensor::{Device, Tensor, TensorData};
 
-/// The affine map x ↦ (x − offset)/scale of each column, and the range of the data.
+/// The affine map x ↦ (x − offset)/scale of each column, and the range of images.
 #[derive(Clone, Debug)]
 pub struct DataScaling {
-    /// All `[1, size]`, in the data's own units.
+    /// Subtracted from each column, `[1, size]`, in the data's own units.
     pub offset: Tensor<2>,
-    /// Divisor of each column; never zero.
+    /// Divisor of each column, `[1, size]`; never zero.
     pub scale: Tensor<2>,
-    /// Smallest value of each column.
-    pub low: Tensor<2>,
-    /// Largest value of each column.
-    pub high: Tensor<2>,
+    /// Black and white of images; vectors have no range to be clipped to.
+    pub range: Option<(f64, f64)>,
 }
 
 impl DataScaling {
@@ -22,7 +20,7 @@ impl DataScaling {
     pub fn of_images(size: usize, low: f64, high: f64, device: &Device) -> Self {
         let row = |value: f64| Tensor::full([1, size], value, device);
         let width = if high > low { high - low } else { 1.0 };
-        Self { offset: row(low), scale: row(width), low: row(low), high: row(high) }
+        Self { offset: row(low), scale: row(width), range: Some((low, high)) }
     }
 
     /// Vectors: every column gets mean 0 and standard deviation 1; a constant column is only shifted.
@@ -31,7 +29,7 @@ impl DataScaling {
     /// `rows: [count, size]`.
     pub fn of_vectors(rows: &Tensor<2>) -> Self {
         let (mean, std) = column_moments(rows);
-        Self { offset: mean, scale: or_one(std), low: rows.clone().min_dim(0), high: rows.clone().max_dim(0) }
+        Self { offset: mean, scale: or_one(std), range: None }
     }
 
     /// Into the units the networks see, `[batch, size]`.
@@ -39,13 +37,13 @@ impl DataScaling {
         (rows - self.offset.clone()) / self.scale.clone()
     }
 
-    /// Back into the data's units, clipped to the data's range, `[batch, size]`.
+    /// Back into the data's units, images clipped to their range, `[batch, size]`.
     pub fn undo(&self, rows: Tensor<2>) -> Tensor<2> {
         let restored = rows * self.scale.clone() + self.offset.clone();
-        let shape = restored.dims();
-        let low = self.low.clone().expand(shape);
-        let high = self.high.clone().expand(shape);
-        restored.max_pair(low).min_pair(high)
+        match self.range {
+            Some((low, high)) => restored.clamp(low, high),
+            None => restored,
+        }
     }
 }
 
@@ -142,10 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_clipped_to_the_range_of_the_data() {
+    fn images_are_clipped_to_their_range_and_vectors_never() {
         let scaling = DataScaling::of_images(2, 0.0, 255.0, &Device::flex());
         let out = scaling.undo(from_rows(&[-0.5, 2.0], 2, &Device::flex()));
         assert_eq!(to_vec(out), [0.0, 255.0]);
+        // Columns 0 and 2 about 1: one standard deviation is 1, three lie beyond all that was seen.
+        let seen = from_rows(&[0.0, 0.0, 2.0, 2.0], 2, &Device::flex());
+        let out = DataScaling::of_vectors(&seen).undo(from_rows(&[3.0, -3.0], 2, &Device::flex()));
+        assert_eq!(to_vec(out), [4.0, -2.0]);
     }
 
     #[test]

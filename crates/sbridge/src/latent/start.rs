@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_count};
 
 /// The law of Z₀.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,8 +40,8 @@ impl StartLaw {
     /// [`Error::Setting`] for a value outside its range.
     pub fn check(&self) -> Result<()> {
         match *self {
-            Self::Mixture { components: 0 } => {
-                Err(Error::setting("components", "at least 1", 0, "10 is a good start"))
+            Self::Mixture { components } => {
+                require_count("components", components, 1..=10_000, "10 is a good start")
             }
             Self::DensityRatio { tau_over_epsilon, .. }
                 if tau_over_epsilon.is_nan() || tau_over_epsilon <= 0.5 =>
@@ -49,11 +49,9 @@ impl StartLaw {
                 let fix = "2 is safe where epsilon is at least the variance of the codes";
                 Err(Error::setting("tau_over_epsilon", "> 0.5", tau_over_epsilon, fix))
             }
-            Self::DensityRatio { draws, .. } if draws < 4 => {
-                Err(Error::setting("draws", "at least 4", draws, "16 is the usual number"))
-            }
-            Self::DensityRatio { steps, .. } if steps < 50 => {
-                Err(Error::setting("steps", "at least 50", steps, "100 to 1000 is usual"))
+            Self::DensityRatio { draws, steps, .. } => {
+                require_count("draws", draws, 4..=10_000, "16 is the usual number")?;
+                require_count("steps", steps, 50..=100_000, "100 to 1000 is usual")
             }
             _ => Ok(()),
         }

@@ -76,10 +76,13 @@ impl Mixture {
         let zero = Tensor::zeros([rows.dims()[0]], (&rows.device(), rows.dtype()));
         let responsibility = self.responsibilities(rows.clone(), zero);
         let mass = responsibility.clone().sum_dim(0) + 1e-8;
-        let weigh = |x: Tensor<2>| responsibility.clone().transpose().matmul(x) / mass.clone().transpose();
-        let means = weigh(rows.clone());
-        let second = weigh(rows.clone().powi_scalar(2));
-        let variances = (second - means.clone().powi_scalar(2)).max_pair(floor.expand(means.dims()));
+        let shares = responsibility.transpose() / mass.clone().transpose();
+        let means = shares.clone().matmul(rows.clone());
+        // About the mean of each component: E x² − (E x)² loses its digits where means are large.
+        let squares = offsets(rows, &means).powi_scalar(2);
+        let weights = shares.transpose().unsqueeze_dim::<3>(2);
+        let variances =
+            (squares * weights).sum_dim(0).squeeze_dim::<2>(0).max_pair(floor.expand(means.dims()));
         let log_weights = (mass / count).log();
         Self { log_weights, means, variances }
     }
@@ -87,7 +90,7 @@ impl Mixture {
     /// γ: probability of each component given `z` under the mixture smoothed by `v`, `[batch, components]`.
     fn responsibilities(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
         let var = self.smoothed_variances(v);
-        let offset = z.unsqueeze_dim::<3>(1) - self.means.clone().unsqueeze_dim::<3>(0);
+        let offset = offsets(&z, &self.means);
         let exponent = (offset.powi_scalar(2) / var.clone() + var.log()) * -0.5;
         let log_joint = exponent.sum_dim(2).squeeze_dim::<2>(2) + self.log_weights.clone();
         activation::softmax(log_joint, 1)
@@ -98,6 +101,11 @@ impl Mixture {
         let [batch] = v.dims();
         self.variances.clone().unsqueeze_dim::<3>(0) + v.reshape([batch, 1, 1])
     }
+}
+
+/// x − μ_k for every row and every component, `[batch, components, dim]`.
+fn offsets(rows: &Tensor<2>, means: &Tensor<2>) -> Tensor<3> {
+    rows.clone().unsqueeze_dim::<3>(1) - means.clone().unsqueeze_dim::<3>(0)
 }
 
 impl Marginal for Mixture {

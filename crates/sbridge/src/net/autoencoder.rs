@@ -6,7 +6,8 @@
 use sbridge_kernels::Activation::{Relu, Sigmoid};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_count};
+use crate::net::MAX_WIDTH;
 use crate::net::layers::{Doubling, Halving, Linear, RECTIFIER_GAIN, from_nhwc, to_nhwc};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
@@ -66,12 +67,8 @@ impl AutoencoderSettings {
             let fix = "set autoencoder.net.latent_dim, or --latent-dim";
             return Err(Error::setting("latent_dim", requirement, self.latent_dim, fix));
         }
-        for (name, value) in [("channels", self.channels), ("hidden", self.hidden)] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, "see [autoencoder.net]"));
-            }
-        }
-        Ok(())
+        require_count("channels", self.channels, 1..=MAX_WIDTH, "see [autoencoder.net]")?;
+        require_count("hidden", self.hidden, 1..=MAX_WIDTH, "see [autoencoder.net]")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, require_count};
 use crate::net::mixture::{MixtureDrift, MixtureSettings};
 use crate::net::mlp::{Mlp, MlpSettings};
 use crate::net::unet::UNet;
@@ -40,9 +40,7 @@ impl DriftNetSettings {
     /// # Errors
     /// [`Error::Setting`] for a size out of range.
     pub fn check(&self) -> Result<()> {
-        if !(1..=1024).contains(&self.unet.width) {
-            return Err(Error::setting("unet.width", "in 1 to 1024", self.unet.width, "32 is usual"));
-        }
+        require_count("unet.width", self.unet.width, 1..=1024, "32 is usual")?;
         if let Some(mixture) = &self.mixture {
             mixture.check()?;
         }

@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::Direction;
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Result, require_count, require_positive};
 use crate::tensor::{Module, Param, Tensor, activation};
 
 /// Size of a mixture.
@@ -35,9 +35,7 @@ impl MixtureSettings {
     /// # Errors
     /// [`Error::Setting`] for a value outside its range.
     pub fn check(&self) -> Result<()> {
-        if !(1..=500).contains(&self.components) {
-            return Err(Error::setting("components", "in 1 to 500", self.components, "20 is a good start"));
-        }
+        require_count("components", self.components, 1..=500, "20 is a good start")?;
         require_positive("initial_variance", self.initial_variance, "0.1 is usual")
     }
 }

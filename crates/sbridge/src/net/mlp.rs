@@ -3,8 +3,9 @@
 use sbridge_kernels::Activation::Silu;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, require_count};
 use crate::net::layers::Linear;
+use crate::net::{MAX_WIDTH, require_weights};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor, column};
 
@@ -18,9 +19,6 @@ pub struct MlpSettings {
     pub layers: usize,
 }
 
-/// Weights of the hidden layers, at most: a gigabyte of them, and as much again for each of their moments.
-const MAX_WEIGHTS: usize = 1 << 28;
-
 impl Default for MlpSettings {
     fn default() -> Self {
         Self { width: 128, layers: 4 }
@@ -31,18 +29,9 @@ impl MlpSettings {
     /// # Errors
     /// [`Error::Setting`] for a size of zero, or more weights than can be held.
     pub fn check(&self) -> Result<()> {
-        for (name, value, usual) in [("width", self.width, "128"), ("layers", self.layers, "4")] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
-            }
-        }
-        let weights = self.width.saturating_mul(self.width).saturating_mul(self.layers);
-        if weights > MAX_WEIGHTS {
-            let requirement = format!("such that width × width × layers is at most {MAX_WEIGHTS}");
-            let fix = format!("with {} layers; 128 is usual", self.layers);
-            return Err(Error::setting("width", requirement, self.width, fix));
-        }
-        Ok(())
+        require_count("width", self.width, 1..=MAX_WIDTH, "128 is usual")?;
+        require_count("layers", self.layers, 1..=1000, "4 is usual")?;
+        require_weights(self.width, self.layers)
     }
 }
 

@@ -14,6 +14,8 @@ mod residual_mlp;
 mod unet;
 mod weights;
 
+use crate::error::{Error, Result};
+
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
 pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
@@ -27,3 +29,18 @@ pub use past_encoder::PastEncoder;
 pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
 pub use unet::UNet;
 pub use weights::{Weights, load_weights, weights_of};
+
+/// Width of a layer, at most.
+pub(crate) const MAX_WIDTH: usize = 1 << 16;
+
+/// Weights of hidden layers, at most: a gigabyte of them, and as much again for each of their moments.
+const MAX_WEIGHTS: usize = 1 << 28;
+
+/// Refuses `layers` of `width` whose weights would not fit into memory.
+fn require_weights(width: usize, layers: usize) -> Result<()> {
+    if width.saturating_mul(width).saturating_mul(layers) <= MAX_WEIGHTS {
+        return Ok(());
+    }
+    let requirement = format!("such that width × width × layers is at most {MAX_WEIGHTS}");
+    Err(Error::setting("width", requirement, width, format!("with {layers} layers; 128 is usual")))
+}

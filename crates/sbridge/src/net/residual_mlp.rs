@@ -5,9 +5,10 @@
 use sbridge_kernels::Activation::{Identity, Relu, Silu};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_count};
 use crate::net::embedding::FourierEmbedding;
 use crate::net::layers::{LayerNorm, Linear, RECTIFIER_GAIN};
+use crate::net::{MAX_WIDTH, require_weights};
 use crate::rng::Rng;
 use crate::tensor::{Device, Module, Tensor};
 
@@ -33,14 +34,14 @@ impl ResidualMlpSettings {
     /// # Errors
     /// [`Error::Setting`] for a size of zero or an odd number of time features.
     pub fn check(&self) -> Result<()> {
-        if self.width == 0 {
-            return Err(Error::setting("width", "at least 1", self.width, "see [bridge.score.net]"));
-        }
+        require_count("width", self.width, 1..=MAX_WIDTH, "128 to 512 is usual")?;
+        require_count("blocks", self.blocks, 0..=1000, "3 or 4 is usual")?;
+        require_count("time_features", self.time_features, 0..=MAX_WIDTH, "64 is usual")?;
         if self.time_features == 0 || self.time_features % 2 == 1 {
             let fix = "features come as sine and cosine";
             return Err(Error::setting("time_features", "even and > 0", self.time_features, fix));
         }
-        Ok(())
+        require_weights(self.width, 2 * self.blocks.max(1))
     }
 }
 

@@ -28,6 +28,19 @@ pub enum NoiseSampling {
     Levels1000,
 }
 
+/// Levels of [`NoiseSampling::Levels1000`].
+const LEVELS: usize = 1000;
+
+impl NoiseSampling {
+    /// The smallest noise variance that is trained at, where a sampler asks for `v_min` at least.
+    pub fn smallest(self, v_min: f64, epsilon: f64) -> f64 {
+        match self {
+            Self::Levels1000 => epsilon / LEVELS as f64,
+            Self::LogUniform | Self::UniformTime | Self::UniformTimeUnweighted => v_min,
+        }
+    }
+}
+
 /// A batch of noise levels, `[batch]` each.
 struct Levels {
     variances: Vec<f64>,
@@ -49,7 +62,7 @@ impl DenoisingScore {
     /// `v_min` to `epsilon`.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless `0 < v_min < epsilon`.
+    /// [`Error::Setting`] unless `0 < v_min < epsilon`, and for levels that all lie above `v_min`.
     pub fn new(
         codes: Tensor<2>,
         held_out: Option<Tensor<2>>,
@@ -60,6 +73,13 @@ impl DenoisingScore {
         if !(v_min > 0.0 && v_min < epsilon && epsilon.is_finite()) {
             let requirement = format!("above 0 and below epsilon = {epsilon}");
             return Err(Error::setting("v_min", requirement, v_min, "check the variance grid"));
+        }
+        let smallest = sampling.smallest(v_min, epsilon);
+        // Steps of a grid are recomputed, and may differ in their last digits.
+        if v_min < smallest * (1.0 - 1e-6) {
+            let requirement = format!("at least {smallest}, the smallest of the {LEVELS} levels trained at");
+            let fix = "raise one_minus_t to 0.001 or lower the steps of a uniform grid, or use log-uniform";
+            return Err(Error::setting("v_min", requirement, v_min, fix));
         }
         Ok(Self { codes, held_out, sampling, v_min, epsilon })
     }
@@ -76,9 +96,9 @@ impl DenoisingScore {
                 rest.into_iter().map(|r| epsilon * r).collect()
             }
             NoiseSampling::Levels1000 => {
-                let first = rng.indices(count.div_ceil(2), 1000);
-                let pairs = first.into_iter().flat_map(|k| [k, 999 - k]);
-                let level = |k: usize| epsilon * (1000 - k) as f64 / 1000.0;
+                let first = rng.indices(count.div_ceil(2), LEVELS);
+                let pairs = first.into_iter().flat_map(|k| [k, LEVELS - 1 - k]);
+                let level = |k: usize| epsilon * (LEVELS - k) as f64 / LEVELS as f64;
                 pairs.take(count).map(level).collect()
             }
         };
@@ -124,7 +144,7 @@ mod tests {
     use crate::tensor::Device;
 
     fn objective(sampling: NoiseSampling, codes: Tensor<2>) -> DenoisingScore {
-        DenoisingScore::new(codes, None, sampling, 1e-3, 4.0).unwrap()
+        DenoisingScore::new(codes, None, sampling, sampling.smallest(1e-3, 4.0), 4.0).unwrap()
     }
 
     /// The smallest denoising loss per dimension any model can have on N(0, s²) codes under
@@ -173,5 +193,12 @@ mod tests {
         let codes = Tensor::zeros([4, 1], &Device::flex());
         let made = DenoisingScore::new(codes, None, NoiseSampling::LogUniform, 5.0, 4.0);
         assert!(made.err().unwrap().to_string().contains("below epsilon = 4"));
+    }
+
+    #[test]
+    fn levels_above_what_a_sampler_asks_for_are_refused() {
+        let codes = Tensor::zeros([4, 1], &Device::flex());
+        let made = DenoisingScore::new(codes, None, NoiseSampling::Levels1000, 4e-4, 4.0);
+        assert!(made.err().unwrap().to_string().contains("at least 0.004, the smallest of the 1000 levels"));
     }
 }

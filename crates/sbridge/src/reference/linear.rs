@@ -8,10 +8,9 @@
 //! with time it is constant between nodes, and kernels are chained: exact, and never a covariance that is none. One
 //! exponential of ∫β D dt would be wrong for such D.
 
-use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef, Side};
 use sbridge_ot::Gaussian;
-use sbridge_ot::matrix::{expm, symmetric_part, trace};
+use sbridge_ot::matrix::{expm, inv_sqrt_pd, symmetric_part, trace};
 
 use crate::error::{Error, Result};
 use crate::reference::Schedule;
@@ -150,18 +149,22 @@ impl Kernel {
         }
     }
 
-    /// The kernel back, in a diffusion with the law `before` at its start and `after` at its end.
+    /// The kernel back, in a diffusion with the law `before` at its start and `after` at its end; its covariance in the form of
+    /// Joseph.                                                                                               \[BJ68\]
     ///
     /// # Errors
     /// [`Error::Transport`] if the covariance of `after` is singular.
     pub fn reversed(&self, before: &Gaussian, after: &Gaussian) -> Result<Self> {
-        // J = P Mᵀ P₊⁻¹, from P₊ Jᵀ = M P.
-        let moved = &self.map * before.cov();
-        let back = after.cov().full_piv_lu().solve(&moved).transpose().to_owned();
+        // J = P Mᵀ P₊⁻¹, with the inverse root of P₊ on either side of the product.
+        let root = inv_sqrt_pd(after.cov())?;
+        let back = before.cov() * self.map.transpose() * &root * &root;
         let returned = product(back.as_ref(), after.mean());
         let shift = before.mean().iter().zip(returned).map(|(m, returned)| m - returned).collect();
-        let covariance = before.cov() - symmetric_part((&back * &moved).as_ref());
-        Ok(Self { map: back, shift, covariance })
+        // (I − JM) P (I − JM)ᵀ + J Σ Jᵀ: a sum of squares, where P − J M P would be a difference that rounds below zero.
+        let left = Mat::<f64>::identity(before.dim(), before.dim()) - &back * &self.map;
+        let covariance =
+            &left * before.cov() * left.transpose() + &back * &self.covariance * back.transpose();
+        Ok(Self { map: back, shift, covariance: symmetric_part(covariance.as_ref()) })
     }
 
     /// The law of the later state if the earlier one has this.

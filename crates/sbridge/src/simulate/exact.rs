@@ -1,23 +1,23 @@
 //! The exact variance of what a sampler makes of a Gaussian on the line.
 //!
-//! With the score of a Gaussian every step is affine in the state and its noise, Z ← gZ + cξ, so the
+//! With a score that is linear in the state every step is affine in the state and its noise, Z ← gZ + cξ, so the
 //! variance follows V ← g²V + c². Gains g and c are read off the sampler itself, from one path that starts
 //! at 1 and hears no noise and one that starts at 0 and hears 1 at every step.
 
-use crate::marginal::Gaussian;
+use crate::marginal::SmoothedScore;
 use crate::simulate::{Denoiser, Noise};
 use crate::tensor::{Device, Tensor, from_rows_f64, to_vec_f64};
 
-/// Variance of the output of `denoiser` for the centred Gaussian `law` on the line, in f64, from a start of
-/// variance `start`.
+/// Variance of the output of `denoiser` on the line, in f64, from a start of variance `start`, with a `score` that is linear
+/// in the state: that of a centred Gaussian.
 ///
 /// # Panics
-/// If `law` is not one-dimensional and in f64.
-pub fn exact_output_variance(denoiser: &Denoiser, law: &Gaussian, start: f64) -> f64 {
+/// If `score` is not one-dimensional and in f64.
+pub fn exact_output_variance(denoiser: &Denoiser, score: &dyn SmoothedScore, start: f64) -> f64 {
     let mut states: Vec<Vec<f64>> = Vec::new();
     let mut observe = |_: f64, z: &Tensor<2>| states.push(to_vec_f64(z.clone()));
     let rows = from_rows_f64(&[1.0, 0.0], 1, &Device::flex());
-    denoiser.run_observed(law, rows, &mut SecondRow, &mut observe);
+    denoiser.run_observed(score, rows, &mut SecondRow, &mut observe);
     states.windows(2).fold(start, |var, pair| {
         let gain = pair[1][0] / pair[0][0];
         let noise = pair[1][1] - gain * pair[0][1];

@@ -8,7 +8,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, Result, require_count, require_positive};
+
+/// Steps of a grid, at most.
+const MAX_GRID: usize = 1_000_000;
 
 /// How the variance decreases over the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,9 +57,7 @@ impl VarGrid {
 
     fn check(self, epsilon: f64, one_minus_t: f64, steps: usize) -> Result<()> {
         require_positive("epsilon", epsilon, "use 2 to 25 times the variance of the codes")?;
-        if steps == 0 {
-            return Err(Error::setting("steps", "at least 1", steps, "100 is a good start"));
-        }
+        require_count("steps", steps, 1..=MAX_GRID, "100 is a good start")?;
         if !(0.0..1.0).contains(&one_minus_t) {
             let fix = "it is the share of epsilon left at the end, for example 1e-4";
             return Err(Error::setting("one_minus_t", "in [0, 1)", one_minus_t, fix));

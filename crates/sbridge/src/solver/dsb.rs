@@ -31,6 +31,7 @@ impl AlternationMethod for Dsb {
             half_bridges: 10,
             steps: 20,
             step_variance: StepVariance::Reference,
+            known_drift: true,
             cache: CacheSettings::default(),
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(2000),

@@ -29,6 +29,11 @@ impl Frame {
         Self { means, scale: if scale > 0.0 { scale } else { 1.0 } }
     }
 
+    /// The same unit about the origin: no mean is taken out, so the frame adds nothing to a drift.
+    pub fn uncentred(source: &[f64], target: &[f64], dim: usize) -> Self {
+        Self { scale: Self::of(source, target, dim).scale, ..Self::identity(dim) }
+    }
+
     /// The frame that changes nothing.
     pub fn identity(dim: usize) -> Self {
         Self { means: [vec![0.0; dim], vec![0.0; dim]], scale: 1.0 }

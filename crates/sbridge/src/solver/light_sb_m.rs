@@ -27,6 +27,7 @@ impl AlternationMethod for LightSbM {
             half_bridges: 2,
             steps: 100,
             step_variance: StepVariance::Matched,
+            known_drift: true,
             cache: CacheSettings::default(),
             net: DriftNetSettings {
                 mixture: Some(MixtureSettings::default()),

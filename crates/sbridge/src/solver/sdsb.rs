@@ -27,6 +27,7 @@ impl AlternationMethod for Sdsb {
             half_bridges: 10,
             steps: 20,
             step_variance: StepVariance::Matched,
+            known_drift: true,
             cache: CacheSettings::default(),
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(2000),

@@ -26,6 +26,7 @@ impl AlternationMethod for Sf2m {
             half_bridges: 2,
             steps: 100,
             step_variance: StepVariance::Matched,
+            known_drift: true,
             cache: CacheSettings::default(),
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(10_000),

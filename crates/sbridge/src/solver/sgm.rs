@@ -26,6 +26,7 @@ impl AlternationMethod for Sgm {
             half_bridges: 1,
             steps: 100,
             step_variance: StepVariance::Matched,
+            known_drift: true,
             cache: CacheSettings::default(),
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(10_000),

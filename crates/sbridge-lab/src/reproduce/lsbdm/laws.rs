@@ -1,6 +1,6 @@
 //! Laws, and samplers with exact scores, that several studies share.
 
-use sbridge::marginal::{Gaussian, Mixture};
+use sbridge::marginal::{Gaussian, Mixture, SmoothedScore};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid, exact_output_variance};
 use sbridge::tensor::{DType, Device, Tensor, from_rows};
@@ -23,11 +23,36 @@ pub(super) fn euler(epsilon: f64, steps: usize) -> Result<Denoiser> {
     Ok(Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?)
 }
 
-/// Variance of what `denoiser` with ε = 1 makes of N(0, `var`) on the line, exactly.
-pub(super) fn output_variance(denoiser: &Denoiser, var: f64) -> f64 {
-    let law = Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex());
-    exact_output_variance(denoiser, &law, var + 1.0)
+/// Variance of what `denoiser` with ε = 1 makes of N(0, `var`) on the line, exactly, by a score that is too weak by a share
+/// `weaker`.
+pub(super) fn output_variance(denoiser: &Denoiser, var: f64, weaker: f64) -> f64 {
+    let score = Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex());
+    exact_output_variance(denoiser, &Weak { score, by: weaker }, var + 1.0)
 }
+
+/// A score spoiled by a stated amount: too weak by a share.
+pub(super) struct Weak<S> {
+    pub(super) score: S,
+    pub(super) by: f64,
+}
+
+impl<S: SmoothedScore> SmoothedScore for Weak<S> {
+    fn dim(&self) -> usize {
+        self.score.dim()
+    }
+
+    fn score(&self, z: Tensor<2>, v: Tensor<1>) -> Tensor<2> {
+        self.score.score(z, v) * (1.0 - self.by)
+    }
+}
+
+/// The control of what is computed exactly.
+pub(super) const SLIGHT: f64 = 0.01;
+pub(super) const SLIGHTLY_WEAK: &str = "score 1 % too weak";
+
+/// The control of what is drawn.
+pub(super) const PLAIN: f64 = 0.3;
+pub(super) const PLAINLY_WEAK: &str = "score 30 % too weak";
 
 /// Codes spread evenly over a cube whose sides have variance one: connected, with a density bounded below.
 pub(super) fn cube(count: usize, dim: usize, rng: &mut Rng) -> Tensor<2> {

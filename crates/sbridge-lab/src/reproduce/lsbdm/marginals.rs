@@ -4,8 +4,8 @@ use sbridge::marginal::{Convolved, Marginal as _};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Tensor, to_vec_f64};
 
-use super::laws::{BUMPS_VAR, euler, two_bumps};
-use crate::reproduce::{Effort, Result, Study, dashed, line};
+use super::laws::{BUMPS_VAR, PLAIN, PLAINLY_WEAK, Weak, euler, two_bumps};
+use crate::reproduce::{Effort, Estimate, Result, Study, dashed, line};
 
 const PATHS: usize = 20_000;
 const STEPS: usize = 500;
@@ -13,18 +13,25 @@ const STEPS: usize = 500;
 /// Variance of simulated paths where the noise left has variance `v`.
 struct Seen {
     v: f64,
-    variance: f64,
+    variance: Estimate,
 }
 
-pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
+/// Variances along paths by the score of two bumps, too weak by a share `weaker`.
+fn simulated(weaker: f64, rng: &Rng) -> Result<Vec<Seen>> {
     let law = two_bumps()?;
     let mut rng = rng.fork("paths");
     let start = Convolved::new(law.clone(), 1.0).sample(PATHS, &mut rng);
     let mut seen = Vec::new();
     let mut observe = |v: f64, z: &Tensor<2>| {
-        seen.push(Seen { v, variance: to_vec_f64(z.clone().powi_scalar(2).mean())[0] });
+        let squares = to_vec_f64(z.clone().powi_scalar(2));
+        seen.push(Seen { v, variance: Estimate::mean(&squares) });
     };
-    euler(1.0, STEPS)?.run_observed(&law, start, &mut rng, &mut observe);
+    euler(1.0, STEPS)?.run_observed(&Weak { score: law, by: weaker }, start, &mut rng, &mut observe);
+    Ok(seen)
+}
+
+pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
+    let (seen, control) = (simulated(0.0, rng)?, simulated(PLAIN, rng)?);
     let mut study = Study::new(
         "Marginals of the bridge",
         format!(
@@ -34,10 +41,11 @@ pub(super) fn study(_effort: Effort, rng: &Rng) -> Result<Study> {
         "Tolerances are 4.5 standard errors of a variance and the bias of the steps.",
     );
     for (v, tolerance) in [(0.75, 0.060), (0.5, 0.048), (0.25, 0.036)] {
-        let measured = seen[((1.0 - v) * STEPS as f64).round() as usize].variance;
-        study.near(format!("variance at t = {}", 1.0 - v), measured, BUMPS_VAR + v, tolerance);
+        let at = |seen: &[Seen]| seen[((1.0 - v) * STEPS as f64).round() as usize].variance;
+        let beside = at(&seen).beside(PLAINLY_WEAK, at(&control));
+        study.near(format!("variance at t = {}", 1.0 - v), beside, BUMPS_VAR + v, tolerance);
     }
-    let simulated = seen.iter().map(|seen| (1.0 - seen.v, seen.variance)).collect();
+    let simulated = seen.iter().map(|seen| (1.0 - seen.v, seen.variance.measured)).collect();
     let exact = seen.iter().map(|seen| (1.0 - seen.v, BUMPS_VAR + seen.v)).collect();
     study.plot(
         "Variance along the bridge",

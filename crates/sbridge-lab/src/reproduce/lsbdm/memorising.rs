@@ -6,7 +6,8 @@ use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::tensor::{Device, from_rows, points};
 use sbridge_ot::nearest_neighbours;
 
-use crate::reproduce::{Effort, Result, Study, dashed, dots, mean};
+use super::laws::{PLAIN, PLAINLY_WEAK, Weak};
+use crate::reproduce::{Effort, Estimate, Result, Study, dashed, dots};
 
 /// d*, and the mean length of a standard normal vector of that dimension.
 const LENGTHS: [(usize, f64); 4] = [(1, 0.797_885), (2, 1.253_314), (3, 1.595_769), (8, 2.741_625)];
@@ -18,17 +19,23 @@ const EPSILON: f64 = 4.0;
 const V_END: f64 = 0.02;
 const STEPS: usize = 400;
 
-/// Distances of `count` outputs to the nearest code.
-fn distances(dim: usize, count: usize, rng: &mut Rng) -> Result<Vec<f64>> {
+/// Distances of `count` outputs to the nearest code, by the score of the codes, too weak by a share `weaker`.
+fn distances(dim: usize, count: usize, weaker: f64, rng: &Rng) -> Result<Vec<f64>> {
+    let mut rng = rng.fork(&format!("dim={dim}"));
     let mut rows = vec![0f32; CODES * dim];
     rows.iter_mut().step_by(dim).enumerate().for_each(|(i, x)| *x = APART * i as f32);
     let codes = from_rows(&rows, dim, &Device::flex());
     let law = Empirical::new(codes.clone());
     let grid = VarGrid::Geometric.variances(EPSILON, V_END / EPSILON, STEPS)?;
     let denoiser = Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?;
-    let start = Convolved::new(law.clone(), EPSILON).sample(count, rng);
-    let end = denoiser.run(&law, start, rng);
+    let start = Convolved::new(law.clone(), EPSILON).sample(count, &mut rng);
+    let end = denoiser.run(&Weak { score: law, by: weaker }, start, &mut rng);
     Ok(nearest_neighbours(&points(&end)?, &points(&codes)?, 1)?.farthest_distances())
+}
+
+fn root_mean_square(values: &[f64]) -> Estimate {
+    let squares = Estimate::mean(&values.iter().map(|x| x * x).collect::<Vec<_>>());
+    squares.mapped(f64::sqrt, 0.5 / squares.measured.sqrt())
 }
 
 pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
@@ -44,16 +51,19 @@ pub(super) fn study(effort: Effort, rng: &Rng) -> Result<Study> {
     );
     let mut measured = Vec::new();
     for (dim, length) in LENGTHS {
-        let found = distances(dim, count, &mut rng.fork(&format!("dim={dim}")))?;
+        let [found, control] = [0.0, PLAIN].map(|weaker| distances(dim, count, weaker, rng));
+        let (found, control) = (found?, control?);
         let (d, n) = (dim as f64, count as f64);
-        let rms = mean(found.iter().map(|x| x * x)).sqrt();
-        let expected = (V_END * d).sqrt();
+        let (rms, expected) = (root_mean_square(&found), (V_END * d).sqrt());
         let allowed = expected * (4.5 / (2.0 * d * n).sqrt() + 0.0075);
-        study.near(format!("RMS distance to the code, d* = {dim}"), rms, expected, allowed);
+        let beside = rms.beside(PLAINLY_WEAK, root_mean_square(&control));
+        study.near(format!("RMS distance to the code, d* = {dim}"), beside, expected, allowed);
         let expected = V_END.sqrt() * length;
         let spread = (d - length * length).sqrt() * V_END.sqrt();
         let allowed = 4.5 * spread / n.sqrt() + 0.0075 * expected;
-        study.near(format!("mean distance to the code, d* = {dim}"), mean(found), expected, allowed);
+        let beside = Estimate::mean(&found).beside(PLAINLY_WEAK, Estimate::mean(&control));
+        study.near(format!("mean distance to the code, d* = {dim}"), beside, expected, allowed);
+        let rms = rms.measured;
         measured.push((d, rms));
     }
     let exact = (1..=8).map(|d| (f64::from(d), (V_END * f64::from(d)).sqrt())).collect();

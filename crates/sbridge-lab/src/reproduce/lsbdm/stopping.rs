@@ -3,17 +3,18 @@
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 
-use super::laws::output_variance;
-use crate::reproduce::{Effort, Result, Study, line};
+use super::laws::{SLIGHT, SLIGHTLY_WEAK, output_variance};
+use crate::reproduce::{Effort, Estimate, Result, Study, line};
+use sbridge_run::RunError;
 
 /// Steps of a second-order method, so that what is left is the stopping error.
 const STEPS: usize = 4000;
 
-/// W2 between N(0, s²) and the output of a sampler that stops at variance `v`.
-fn stopping_error(std: f64, v: f64) -> Result<f64> {
+/// W2 between N(0, s²) and the output of a sampler that stops at variance `v`, by a score too weak by a share `weaker`.
+fn stopping_error(std: f64, v: f64, weaker: f64) -> Result<f64> {
     let grid = VarGrid::Geometric.variances(1.0, v, STEPS)?;
     let denoiser = Denoiser::new(grid, StepRule::OdeHeun, EndRule::Plain)?;
-    Ok(output_variance(&denoiser, std * std).sqrt() - std)
+    Ok(output_variance(&denoiser, std * std, weaker).sqrt() - std)
 }
 
 pub(super) fn study(_effort: Effort, _rng: &Rng) -> Result<Study> {
@@ -26,13 +27,19 @@ pub(super) fn study(_effort: Effort, _rng: &Rng) -> Result<Study> {
     let mut series = Vec::new();
     for std in [1.0_f64, 0.5, 0.0] {
         for v in [0.1_f64, 0.01] {
-            let (measured, expected) = (stopping_error(std, v)?, (std * std + v).sqrt() - std);
-            study.near(format!("W2 left at v = {v}, s = {std}"), measured, expected, 1e-5 * v.sqrt());
+            let left = |weaker| Ok::<_, RunError>(Estimate::exact(stopping_error(std, v, weaker)?));
+            let beside = left(0.0)?.beside(SLIGHTLY_WEAK, left(SLIGHT)?);
+            let expected = (std * std + v).sqrt() - std;
+            study.near(format!("W2 left at v = {v}, s = {std}"), beside, expected, 1e-5 * v.sqrt());
         }
-        let slope = (stopping_error(std, 1e-3)? / stopping_error(std, 1e-4)?).log10();
+        let slope = |weaker| {
+            let ratio = stopping_error(std, 1e-3, weaker)? / stopping_error(std, 1e-4, weaker)?;
+            Ok::<_, RunError>(Estimate::exact(ratio.log10()))
+        };
         let expected = if std == 0.0 { 0.5 } else { 1.0 };
-        study.near(format!("slope in v, s = {std}"), slope, expected, 2e-3);
-        let points = [1e-4, 1e-3, 1e-2, 1e-1].map(|v| Ok((v, stopping_error(std, v)?)));
+        let beside = slope(0.0)?.beside(SLIGHTLY_WEAK, slope(SLIGHT)?);
+        study.near(format!("slope in v, s = {std}"), beside, expected, 2e-3);
+        let points = [1e-4, 1e-3, 1e-2, 1e-1].map(|v| Ok((v, stopping_error(std, v, 0.0)?)));
         series.push(line(format!("s = {std}"), points.into_iter().collect::<Result<_>>()?));
     }
     study.log_plot(

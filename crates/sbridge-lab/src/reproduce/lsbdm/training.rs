@@ -8,7 +8,7 @@ use sbridge::latent::{
     BridgeSettings, Codec, DataScaling, LatentModel, Normalisation, SamplerSettings, StartLaw,
 };
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, ResidualMlpSettings};
-use sbridge::objective::{DenoisingScore, Reconstruction, ReconstructionSettings};
+use sbridge::objective::{DenoisingScore, Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::EndRule;
 use sbridge::tensor::Tensor;
@@ -42,10 +42,21 @@ fn fit_settings(steps: usize) -> FitSettings {
     }
 }
 
-/// Training rows, and as many for early stopping and for the start law.
+/// Rows to learn from, and others that say when to stop and that sampling starts from. What judges is drawn apart from both.
 pub(super) struct Rows {
     pub(super) train: Tensor<2>,
     pub(super) held_out: Tensor<2>,
+}
+
+/// Steps of what stays as it begins: the control of what is learned.
+pub(super) const UNTRAINED_STEPS: usize = 0;
+
+/// `net` after so many steps, or as it is after none.
+fn fitted<O: Objective>(net: O::Model, steps: usize, objective: &mut O, rng: Rng) -> Result<O::Model> {
+    if steps == UNTRAINED_STEPS {
+        return Ok(net);
+    }
+    Ok(run_silently(Trainer::new(net, fit_settings(steps), rng)?, objective)?)
 }
 
 /// Encoder and decoder for `rows`, with codes of `dim` numbers, and the scaling they live in.
@@ -62,8 +73,7 @@ pub(super) fn autoencoder(
     let loss = ReconstructionSettings { kl_weight: 0.0, latent_noise: 0.0 };
     let scaled = |rows: &Tensor<2>| scaling.apply(rows.clone());
     let mut objective = Reconstruction::new(scaled(&rows.train), Some(scaled(&rows.held_out)), loss);
-    let trainer = Trainer::new(net, fit_settings(steps), rng.fork("fit"))?;
-    Ok((run_silently(trainer, &mut objective)?, scaling))
+    Ok((fitted(net, steps, &mut objective, rng.fork("fit"))?, scaling))
 }
 
 /// A whole model of `rows`: encoder and decoder, and a bridge to codes of `dim` numbers.
@@ -88,8 +98,7 @@ fn bridge(
     let net = NoisePredictor::new(dim, settings.parametrisation, &net, &mut rng.fork("init"), &device);
     let mut objective =
         DenoisingScore::new(codes.clone(), Some(held_out.clone()), settings.noise_sampling, v_min, EPSILON)?;
-    let trainer = Trainer::new(net, fit_settings(steps), rng.fork("fit"))?;
-    let predictor = run_silently(trainer, &mut objective)?;
+    let predictor = fitted(net, steps, &mut objective, rng.fork("fit"))?;
     Ok(LatentModel {
         codec,
         predictor,

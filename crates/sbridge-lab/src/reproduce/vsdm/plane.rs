@@ -10,7 +10,7 @@ use sbridge::solver::vsdm::{Initial, StartLaw, Vsdm, VsdmSettings};
 use sbridge::tensor::{DType, Device, Tensor, from_rows_f64, points, to_vec_f64};
 use sbridge_ot::energy_distance;
 
-use crate::reproduce::{Effort, OwnQuestions, Result, Study, mean};
+use crate::reproduce::{Effort, Estimate, OwnQuestions, Result, Study, mean};
 use sbridge_report::digits;
 use sbridge_run::models::variational::Whitening;
 use sbridge_run::tasks::variational::{Candidate, Judge, METHOD};
@@ -76,11 +76,20 @@ enum Model {
     Published,
     /// A score model of whitened data.
     Whitened,
+    /// Our method before its training.
+    Untrained,
 }
 
 impl Model {
-    const ALL: [Self; 6] =
-        [Self::Vsdm, Self::Bridge, Self::OwnSchedule, Self::ShortNoising, Self::Published, Self::Whitened];
+    const ALL: [Self; 7] = [
+        Self::Vsdm,
+        Self::Bridge,
+        Self::OwnSchedule,
+        Self::ShortNoising,
+        Self::Published,
+        Self::Whitened,
+        Self::Untrained,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -90,12 +99,13 @@ impl Model {
             Self::ShortNoising => "score model, β up to 10",
             Self::Published => "score model, β up to 20",
             Self::Whitened => "whitening, score model",
+            Self::Untrained => "untrained, a Gaussian",
         }
     }
 
     /// Whether it is there to compare with: its forward score is zero.
     fn is_baseline(self) -> bool {
-        !matches!(self, Self::Vsdm | Self::Bridge)
+        !matches!(self, Self::Vsdm | Self::Bridge | Self::Untrained)
     }
 
     fn learned(self, rows: &Tensor<2>, own: &VsdmSettings, rng: &Rng) -> Result<Candidate> {
@@ -105,7 +115,7 @@ impl Model {
         };
         let bridge = || VsdmSettings { initial: Initial::Bridge, intervals: 50, ..until(10.0) };
         let (settings, stream, start) = match self {
-            Self::Vsdm => (own.clone(), METHOD, StartLaw::Reached),
+            Self::Vsdm | Self::Untrained => (own.clone(), METHOD, StartLaw::Reached),
             Self::Bridge => (bridge(), "bridge", StartLaw::Reached),
             Self::OwnSchedule => (own.clone(), "score model", StartLaw::Reached),
             Self::ShortNoising => (until(10.0), self.name(), StartLaw::Prior),
@@ -115,8 +125,9 @@ impl Model {
         let whitening = (self == Self::Whitened).then(|| Whitening::of(rows)).transpose()?;
         let rows = whitening.as_ref().map_or_else(|| rows.clone(), |whitening| whitening.apply(rows));
         let begin = if self.is_baseline() { Vsdm::score_model } else { Vsdm::new };
-        let learning = begin(rows, settings, rng.fork(stream));
-        Ok(Candidate { name: self.name(), model: learning?.run()?, start, whitening })
+        let learning = begin(rows, settings, rng.fork(stream))?;
+        let model = if self == Self::Untrained { learning.model().clone() } else { learning.run()? };
+        Ok(Candidate { name: self.name(), model, start, whitening })
     }
 }
 
@@ -168,7 +179,8 @@ fn study(title: &str, law: Law, effort: Effort, rng: &Rng) -> Result<Study> {
     let mut study = Study::new(
         title,
         format!(
-            "{LEARNED} samples, the same network and training for all models, mean over {count} runs. Straightness is the \
+            "{LEARNED} samples to learn from, {COMPARED} others to judge by; the same network and training for all models, which \
+             nothing but its length ends. Means over runs, which n counts. Straightness is the \
              mean of |second differences|/dt² over 99 steps of the flow, in standard deviations of the data. \
              Histograms of {BINS} × {BINS} bins are compared by their root mean squared difference, between {COMPARED} \
              samples and as many of the law.\n\n{}.",
@@ -177,29 +189,54 @@ fn study(title: &str, law: Law, effort: Effort, rng: &Rng) -> Result<Study> {
         "The goal is a straightness a quarter below that of the score model with the published schedule, β up to 20, at \
          equal variance. Straightness is mostly a matter of the schedule: a score model with our own, from where its \
          noising ends, is among the rows, and so is the forward score of a bridge. Histograms: at most those of the \
-         nearest baseline and twice the deviation of chance.",
+         nearest baseline and twice the deviation of chance. Controls are rows that should fail: an untrained network is a \
+         Gaussian, whose histogram is wrong, and which is straight and as wide as the data; so those numbers are held \
+         against whitened data and a noising that is too short.",
     );
-    compare(&models, &mut study);
+    compare(&Runs { runs: &runs, means: &models }, &mut study);
     Ok(study)
 }
 
-/// The checks of our model beside the others.
-fn compare(models: &Models, study: &mut Study) {
-    let (ours, published) = (&models[&Model::Vsdm], &models[&Model::Published]);
-    let (straightness, theirs) = (ours.straightness, published.straightness);
-    let name = Model::Published.name();
-    let quantity = format!("straightness over that of {name}: {straightness:.2} over {theirs:.2}");
-    study.at_most(quantity, straightness / theirs, 0.75);
-    study.near("variance at the end of these paths", ours.travelled, 1.0, 0.1);
-    for (calls, samples) in &ours.samples {
-        study.near(format!("variance, {calls} calls"), samples.variance, 1.0, 0.05);
-        let baselines = models.iter().filter(|(model, _)| model.is_baseline());
-        let (best, nearest) = baselines
-            .map(|(model, found)| (model, found.samples[calls].histogram))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .expect("baselines");
-        let quantity = format!("histogram, {calls} calls; {}: {}", best.name(), digits(nearest));
-        study.at_most(quantity, samples.histogram, nearest + 2.0 * CHANCE);
+/// All models, run by run and on average.
+struct Runs<'a> {
+    runs: &'a [Models],
+    means: &'a Models,
+}
+
+impl Runs<'_> {
+    /// A number of `model`, over runs.
+    fn of(&self, model: Model, value: &dyn Fn(&Found) -> f64) -> Estimate {
+        Estimate::mean(&self.runs.iter().map(|run| value(&run[&model])).collect::<Vec<_>>())
+    }
+
+    /// The histogram of the baseline that comes nearest with so many `calls`, and its name.
+    fn nearest_histogram(&self, calls: usize) -> (&'static str, f64) {
+        let baselines = self.means.iter().filter(|(model, _)| model.is_baseline());
+        let histograms = baselines.map(|(model, found)| (model.name(), found.samples[&calls].histogram));
+        histograms.min_by(|a, b| a.1.total_cmp(&b.1)).expect("baselines")
+    }
+}
+
+/// The checks of our model beside the others. What is untrained is a Gaussian, which is straight and has the right variance:
+/// those two are shown models that fail in them.
+fn compare(models: &Runs<'_>, study: &mut Study) {
+    let ours = |value: &dyn Fn(&Found) -> f64| models.of(Model::Vsdm, value);
+    let beside = |value: &dyn Fn(&Found) -> f64, control: Model| {
+        ours(value).beside(control.name(), models.of(control, value))
+    };
+    let published = models.means[&Model::Published].straightness;
+    let ratio = |found: &Found| found.straightness / published;
+    let quantity = format!("straightness over that of {}: {published:.2}", Model::Published.name());
+    study.at_most(quantity, beside(&ratio, Model::Whitened), 0.75);
+    let travelled = beside(&|found| found.travelled, Model::ShortNoising);
+    study.near("variance at the end of these paths", travelled, 1.0, 0.1);
+    for calls in CALLS {
+        let variance = beside(&|found| found.samples[&calls].variance, Model::ShortNoising);
+        study.near(format!("variance, {calls} calls"), variance, 1.0, 0.05);
+        let (best, nearest) = models.nearest_histogram(calls);
+        let histogram = beside(&|found| found.samples[&calls].histogram, Model::Untrained);
+        let quantity = format!("histogram, {calls} calls; {best}: {}", digits(nearest));
+        study.at_most(quantity, histogram, nearest + 2.0 * CHANCE);
     }
 }
 

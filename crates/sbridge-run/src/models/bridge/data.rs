@@ -53,7 +53,7 @@ impl PairData {
         require_same_shape(&source, &target)?;
         let (rng, device) = (Rng::new(config.seed), context.open_device(&config.device)?);
         let split =
-            |data: &Dataset, name: &str| Split::new(data, config.output.held_out, &rng.fork(name), &device);
+            |data: &Dataset, name: &str| Split::new(data, config.output.shares(), &rng.fork(name), &device);
         let image = match autoencoder_kind(target.shape()) {
             AutoencoderKind::Image { shape } => Some(shape),
             AutoencoderKind::Vector { .. } => None,

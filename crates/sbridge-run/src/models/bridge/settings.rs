@@ -6,7 +6,7 @@ use sbridge::solver::light_sb::LightSbSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, RunError};
-use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings};
+use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings, Shares};
 
 /// The methods that join two data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,15 +152,25 @@ fn not_a_time(source: &str, time: &str) -> RunError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairOutput {
-    /// Share of both sets kept for the evaluation. Default 0.1; in [0, 0.5].
+    /// Share of both sets that the run is judged by, and that nothing else sees. Default 0.1; in [0, 0.5].
     pub held_out: f64,
+    /// Share of both sets that stops the training of an encoder where there is patience, and that half-bridges are watched
+    /// on. Default 0: training samples are watched; in [0, 0.4].
+    pub validation: f64,
     /// Seconds between checkpoints of a network. Default 60.
     pub checkpoint_seconds: u64,
 }
 
 impl Default for PairOutput {
     fn default() -> Self {
-        Self { held_out: 0.1, checkpoint_seconds: 60 }
+        Self { held_out: 0.1, validation: 0.0, checkpoint_seconds: 60 }
+    }
+}
+
+impl PairOutput {
+    /// What is not trained on.
+    pub fn shares(&self) -> Shares {
+        Shares { held_out: self.held_out, validation: self.validation }
     }
 }
 
@@ -218,11 +228,7 @@ impl Settings for PairConfig {
                 format!("must be a finite number >= 0, got {} (0 chooses it from the data)", self.epsilon);
             return Err(Refusal::new("epsilon", problem));
         }
-        if !(0.0..=0.5).contains(&self.output.held_out) {
-            let problem = format!("must be in [0, 0.5], got {} (0.1 is the default)", self.output.held_out);
-            return Err(Refusal::new("output.held_out", problem));
-        }
-        Ok(())
+        self.output.shares().check()
     }
 }
 
@@ -307,15 +313,16 @@ mod tests {
         let light_sb = |text: &str, set: &[&str]| refused(PairMethod::LightSb, text, set);
         assert!(light_sb("\nepsilon = -1", &[]).starts_with("line 2 of the settings: epsilon must be"));
         assert!(light_sb("", &["light_sb.component=3"]).contains("nearest setting is light_sb.components"));
-        assert!(light_sb("", &["light_sb.steps=0"]).contains("light_sb.steps must be in 1 to"));
+        assert!(light_sb("", &["light_sb.steps=0"]).contains("light_sb.steps must be at least 1, got 0"));
         assert!(light_sb("", &["output.held_out=0.7"]).contains("output.held_out must be in [0, 0.5]"));
         assert!(light_sb("", &["networks.steps=10"]).contains("there is no setting networks.steps"));
         let dsbm = |set: &str| refused(PairMethod::Dsbm, "", &[set]);
         assert!(dsbm("light_sb.steps=10").contains("there is no setting light_sb.steps"));
-        assert!(dsbm("networks.steps=1").contains("networks.steps must be in 2 to 1000, got 1"));
+        assert!(dsbm("networks.steps=1").contains("networks.steps must be at least 2, got 1"));
         assert!(dsbm("networks.fit.steps=0").contains("networks.fit.steps must be at least 1"));
         assert!(dsbm("networks.net.mlp.width=0").contains("networks.net.mlp.width must be at least 1"));
         assert!(dsbm("networks.target=\"means\"").contains("networks.target"));
+        assert!(dsbm("networks.known_drift=no").contains("networks.known_drift"));
         assert!(dsbm("autoencoder.fit.steps=5").contains("give --latent"));
         let dsb = refused(PairMethod::Dsb, "", &["networks.step_variance=\"matched\""]);
         assert!(dsb.contains("networks.step_variance must be \"reference\""), "{dsb}");

@@ -90,7 +90,7 @@ const STILL_MOVING: f64 = 0.05;
 /// [`RunError`](crate::RunError) for samples that are not finite.
 pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation> {
     let (rng, bridge) = (run.rng("evaluation"), run.learned.bridge.as_ref());
-    let sides = [&ends.source, &ends.target].map(judges_and_others);
+    let sides = [&ends.source, &ends.target].map(Split::judges_and_others);
     let count = sides.iter().flatten().map(|rows| rows.dims()[0]).min().map_or(0, |n| n.min(MAX_COMPARED));
     let end = |direction| judge_end(&run.learned, direction, (&sides, count), &rng);
     let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
@@ -142,17 +142,6 @@ fn judge_end(
 
 fn held_out() -> String {
     "held-out".into()
-}
-
-/// Samples to judge by, and others to judge them by: those set aside and those trained on, or where none were set aside,
-/// halves of these.
-fn judges_and_others(split: &Split) -> [Tensor<2>; 2] {
-    if let Some(held_out) = &split.held_out {
-        return [held_out.clone(), split.train.clone()];
-    }
-    let [count, _] = split.train.dims();
-    let judges = head(&split.train, count / 2);
-    [judges, split.train.clone().narrow(0, count / 2, count - count / 2)]
 }
 
 /// What is not as it should be, in words, with what to do about it.
@@ -219,7 +208,7 @@ fn still_moving(log: &str) -> Option<String> {
 /// Samples compared after a half-bridge.
 const QUICKLY_COMPARED: usize = 500;
 
-/// How good `bridge` is in one direction, by samples that were set aside: names and numbers.
+/// How good `bridge` is in one direction, by samples that the run is not judged by: names and numbers.
 ///
 /// # Errors
 /// [`RunError`](crate::RunError) for samples that are not finite.
@@ -230,7 +219,7 @@ pub(super) fn quality(
     rng: &Rng,
 ) -> Result<[(&'static str, f64); 2]> {
     let [from, to] = direction.along([&ends.source, &ends.target]);
-    let some = |split: &Split| head(split.held_out_or_train(), QUICKLY_COMPARED);
+    let some = |split: &Split| head(split.watched(), QUICKLY_COMPARED);
     let start = some(from);
     let end = bridge.transport(direction, &start, &mut rng.fork(direction_name(direction)));
     let sliced_w2 = sliced_wasserstein2(&points(&end)?, &points(&some(to))?, &SlicedSettings::default())?;

@@ -1,17 +1,22 @@
 //! A bridge between two data sets, from data to file.
 
+use std::io;
+use std::path::Path;
 use std::time::Instant;
 
 use sbridge::Direction;
+use sbridge::coupling::PlanCount;
 use sbridge::latent::{Codec, Normalisation};
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::Tensor;
+use sbridge_report::digits;
 
 use super::{BRIDGE_FILE, doubts, file, judge};
 use crate::data::{autoencoder_kind, common_scaling};
-use crate::error::Result;
+use crate::error::{Result, RunError};
+use crate::folder::tensorboard::EventWriter;
 use crate::folder::{atomic, metrics};
 use crate::models::bridge::{Ends, PairConfig, PairData, direction_name};
 use crate::models::codec::{self, CodecDescription};
@@ -48,10 +53,10 @@ fn train_codec(run: &mut Learning<'_, PairConfig>, data: &PairData) -> Result<()
     let settings = run.settings.autoencoder.clone();
     let (kind, ends) = (autoencoder_kind(data.target.shape()), [&data.ends.source, &data.ends.target]);
     let train = Tensor::cat(ends.map(|end| end.train.clone()).to_vec(), 0);
-    let held_out: Vec<Tensor<2>> = ends.iter().filter_map(|end| end.held_out.clone()).collect();
-    let held_out = (!held_out.is_empty()).then(|| Tensor::cat(held_out, 0));
+    let validation: Vec<Tensor<2>> = ends.iter().filter_map(|end| end.validation.clone()).collect();
+    let validation = (!validation.is_empty()).then(|| Tensor::cat(validation, 0));
     let scaling = common_scaling([&data.source, &data.target], &train);
-    let net = run.train_autoencoder(&kind, &settings, &scaling, (&train, held_out.as_ref()))?;
+    let net = run.train_autoencoder(&kind, &settings, &scaling, (&train, validation.as_ref()))?;
     // One number, so that distances between codes stay what they are.
     let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &train);
     codec::save(&run.file(CODEC_FILE), &codec, &CodecDescription::new(&kind, &settings))?;
@@ -71,7 +76,7 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
     let (started, rng, context) = (Instant::now(), run.rng(run.method), run.context);
     let _heeding = context.cancel.heed();
     let mut progress: Option<Progress<'_>> = None;
-    let mut log = String::new();
+    let mut log: Vec<(&str, usize, f64)> = Vec::new();
     let mut watch = |direction: Direction, step: usize, loss: f64| {
         let stage = direction_name(direction);
         if step == 1 {
@@ -81,7 +86,7 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
         let shown = progress.get_or_insert_with(|| context.progress(stage, 0, settings.steps));
         shown.loss(step, loss);
         if step.is_multiple_of(metrics::INTERVAL) {
-            log += &metrics::line(stage, step, "loss", loss);
+            log.push((stage, step, loss));
         }
         context.cancel.flow()
     };
@@ -89,8 +94,21 @@ fn fit_potentials(run: &mut Learning<'_, PairConfig>, ends: &Ends, settings: &Li
     let bridge = LightSb::fit(source, target, run.settings.epsilon, settings, &rng, &mut watch)?;
     drop(progress);
     run.manifest.add_seconds("fit", started.elapsed().as_secs_f64());
-    atomic::write(&run.file("metrics.jsonl"), log.as_bytes())?;
+    let lines: String =
+        log.iter().map(|(stage, step, loss)| metrics::line(stage, *step, "loss", *loss)).collect();
+    atomic::write(&run.file("metrics.jsonl"), lines.as_bytes())?;
+    write_events(run.folder.path(), &log)
+        .map_err(|e| RunError::disk("write an event file in", run.folder.path(), e))?;
     file::light_sb::save(&run.file(BRIDGE_FILE), &bridge)
+}
+
+/// The same losses for TensorBoard.
+fn write_events(folder: &Path, log: &[(&str, usize, f64)]) -> io::Result<()> {
+    let mut events = EventWriter::append(folder)?;
+    for (stage, step, loss) in log {
+        events.scalar(&format!("{stage}/loss"), *step as u64, *loss as f32)?;
+    }
+    events.flush()
 }
 
 /// One half-bridge after the other; what there is after each is kept, and the checkpoint on the way to it is not.
@@ -120,6 +138,13 @@ fn fit_networks(
         let learned = (run.method, alternation.learned());
         file::neural::save(&path, learned, &bridge, (ends.image, &settings.net))?;
         run.forget(&name)?;
+    }
+    let PlanCount { made, unconverged } = alternation.plans();
+    if unconverged > 0 {
+        run.remark(&format!(
+            "{unconverged} of {made} entropic plans had not converged and were used as they were: their masses are not those              of the samples (raise --epsilon, which was {})",
+            digits(epsilon)
+        ));
     }
     Ok(())
 }

@@ -162,7 +162,7 @@ fn walk(
     let bridge: Arc<dyn PairBridge> = match route.course {
         Course::Mean => return (mean_state(bridge.as_ref(), direction, elapsed, start), Vec::new()),
         Course::Flow => Arc::new(Flow::new(bridge.clone())),
-        Course::Path => bridge.clone(),
+        Course::Path | Course::MeanOfPaths => bridge.clone(),
     };
     let states = match (route.keeps_paths, route.time) {
         (false, None) => return (bridge.transport(direction, start, rng), Vec::new()),

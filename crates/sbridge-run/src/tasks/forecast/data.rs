@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sbridge::forecast::{History, Origin, Pasts, interpolate_gaps};
+use sbridge::forecast::{Bounds, History, Pasts, step_spread};
+use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{Family, ScoreData as _};
 use sbridge::tensor::Device;
 use sbridge_data::{ElementType, SampleShape, Series};
@@ -16,21 +17,31 @@ use crate::models::variational::{MAX_DIM, WHITENED, Whitening};
 /// Times to learn from, at least.
 const LEAST_STEPS: usize = 50;
 
+/// Times of a past, at least.
+const LEAST_CONTEXT: usize = 2;
+
 /// The longest past that is taken if none is asked for.
 const LONGEST_CONTEXT: usize = 512;
 
 /// Share of the steps, the last ones, that training is watched on.
 const WATCHED: f64 = 0.1;
 
+/// Values drawn at once, at most: a gigabyte.
+pub(super) const MAX_VALUES: usize = 1 << 27;
+
 /// Series with what is learned from and what is kept to judge by.
 pub struct SeriesData {
-    /// As read.
+    /// As read, without those that never move.
     pub series: Series,
     /// Times that are learned from; the windows to judge by come after.
     pub learned: usize,
     /// Times of a past.
     pub context: usize,
-    /// What is learned from, as filled and scaled.
+    /// What no value leaves, if anything.
+    pub(super) bounds: Option<Bounds>,
+    /// Root mean square of the steps of each series, as read.
+    pub(super) spread: Vec<f64>,
+    /// What is learned from, as filled and scaled, and on the whole line where there are bounds.
     pub(super) history: Arc<History>,
     pub(super) learns: Pasts,
     pub(super) watches: Option<Pasts>,
@@ -53,23 +64,9 @@ impl SeriesData {
                  --keep)"
             )));
         }
-        let kept = config.windows.saturating_mul(config.horizon);
-        let learned = series.len().saturating_sub(kept);
-        let context = match config.context {
-            0 => usual_context(&series, config.horizon).min((learned / 4).max(2)),
-            context => context.max(2),
-        };
-        if learned < context.saturating_add(LEAST_STEPS) {
-            return Err(RunError::Input(format!(
-                "{} has {} times; {} windows of {} times are kept to judge by, and pasts of {context} times leave {} to \
-                 learn from, at least {LEAST_STEPS} are needed (lower --horizon, --context or --set windows)",
-                series.source(),
-                series.len(),
-                config.windows,
-                config.horizon,
-                learned.saturating_sub(context),
-            )));
-        }
+        let (learned, context) = parts(&series, config)?;
+        let series = moving(series, learned)?;
+        require_drawable(&series, config)?;
         let device = surroundings.open_device(&config.device)?;
         Self::split(series, (learned, context), config, &device)
     }
@@ -81,24 +78,15 @@ impl SeriesData {
         device: &Device,
     ) -> Result<Self> {
         let dim = series.dim();
-        let values = interpolate_gaps(&series.values()[..learned * dim], dim);
-        require_movement(&series, &values)?;
+        let values = &series.values()[..learned * dim];
+        let spread = step_spread(values, dim);
+        let bounds = config.bounds(spread.clone())?;
+        require_within(&series, bounds.as_ref())?;
+        let on_the_line = bounds.as_ref().map_or_else(|| values.to_vec(), |bounds| bounds.unbounded(values));
         let calendar = (0..learned).flat_map(|row| series.clock().calendar(row)).collect();
-        let history = Arc::new(History::new(dim, values, calendar)?);
-        let known = |row: usize| series.values()[row * dim..][..dim].iter().filter(|x| !x.is_nan()).count();
-        let is_known = |row: usize| 2 * known(row) >= dim;
-        let times: Vec<usize> =
-            (context..learned).filter(|row| is_known(*row) && is_known(row - 1)).collect();
-        if times.len() < LEAST_STEPS {
-            let found = format!(
-                "of {} steps only {} have values for half of the series",
-                learned - context,
-                times.len()
-            );
-            return Err(RunError::Input(format!(
-                "{found}, at least {LEAST_STEPS} are needed (leave out gappy series)"
-            )));
-        }
+        let history =
+            Arc::new(History::new(dim, on_the_line, calendar, &Rng::new(config.seed).fork("gaps"))?);
+        let times = learned_times(&series, context, learned)?;
         let pasts = |times: &[usize]| {
             Pasts::new(history.clone(), context, times.to_vec(), config.past.clone(), device)
         };
@@ -107,7 +95,12 @@ impl SeriesData {
             true => (pasts(&times[..times.len() - watched]), Some(pasts(&times[times.len() - watched..]))),
             false => (pasts(&times), None),
         };
-        Ok(Self { series, learned, context, history, learns, watches })
+        Ok(Self { series, learned, context, bounds, spread, history, learns, watches })
+    }
+
+    /// `values`, rows of all series on the line that the model draws on, within the bounds.
+    pub(super) fn bounded(&self, values: Vec<f64>) -> Vec<f64> {
+        self.bounds.as_ref().map_or_else(|| values.clone(), |bounds| bounds.bounded(&values))
     }
 
     /// What is learned from, in words.
@@ -145,30 +138,143 @@ impl SeriesData {
 /// Three horizons, or a week if that is more and not too long.
 fn usual_context(series: &Series, horizon: usize) -> usize {
     let week = Some(series.clock().rows_of_a_week()).filter(|rows| *rows <= LONGEST_CONTEXT).unwrap_or(1);
-    horizon.saturating_mul(3).max(week).clamp(2, LONGEST_CONTEXT)
+    horizon.saturating_mul(3).max(week).clamp(LEAST_CONTEXT, LONGEST_CONTEXT)
 }
 
-/// Refuses series that never move in what is learned from.
-fn require_movement(series: &Series, values: &[f64]) -> Result<()> {
+/// Times that are learned from, and those of a past.
+fn parts(series: &Series, config: &ForecastConfig) -> Result<(usize, usize)> {
+    let kept = config.windows.saturating_mul(config.horizon);
+    let learned = series.len().saturating_sub(kept);
+    let context = match config.context {
+        0 => usual_context(series, config.horizon)
+            .min(learned / 4)
+            .min(learned.saturating_sub(LEAST_STEPS))
+            .max(LEAST_CONTEXT),
+        context => context.max(LEAST_CONTEXT),
+    };
+    if learned >= context.saturating_add(LEAST_STEPS) {
+        return Ok((learned, context));
+    }
+    let least = if config.context == 0 { LEAST_CONTEXT } else { context };
+    let (len, ForecastConfig { windows, horizon, .. }) = (series.len(), config);
+    let needed = kept.saturating_add(least).saturating_add(LEAST_STEPS);
+    Err(RunError::Input(format!(
+        "{} has {len} times and {needed} are needed: {windows} windows of {horizon} times are kept to judge by, a past has \
+         {least}, and {LEAST_STEPS} are learned from ({})",
+        series.source(),
+        way_out(len, least, config)
+    )))
+}
+
+/// What to lower, and how far.
+fn way_out(len: usize, context: usize, config: &ForecastConfig) -> String {
+    let left = len.saturating_sub(context + LEAST_STEPS);
+    let mut ways = Vec::new();
+    if left >= config.windows {
+        ways.push(format!("--horizon to at most {}", left / config.windows));
+    }
+    if left >= config.horizon && config.windows > 1 {
+        ways.push(format!("--windows to at most {}", left / config.horizon));
+    }
+    let without_past = len.saturating_sub(config.windows.saturating_mul(config.horizon) + LEAST_STEPS);
+    if config.context > LEAST_CONTEXT && without_past >= LEAST_CONTEXT {
+        ways.push(format!("--context to at most {without_past}"));
+    }
+    match ways.is_empty() {
+        false => format!("lower {}", ways.join(", or ")),
+        true => format!(
+            "give more times: with --horizon 1 --windows 1 --context {LEAST_CONTEXT} it takes {}",
+            LEAST_CONTEXT + LEAST_STEPS + 1
+        ),
+    }
+}
+
+/// Refuses more paths than memory holds, before anything is learned.
+fn require_drawable(series: &Series, config: &ForecastConfig) -> Result<()> {
+    let values = [config.windows, config.samples, config.horizon]
+        .into_iter()
+        .fold(series.dim(), usize::saturating_mul);
+    if values <= MAX_VALUES {
+        return Ok(());
+    }
+    Err(RunError::Input(format!(
+        "{} paths of {} windows of {} times of {} series are {values} values, at most {MAX_VALUES} are drawn (lower \
+         --windows, --horizon or --set samples)",
+        config.samples,
+        config.windows,
+        config.horizon,
+        series.dim()
+    )))
+}
+
+/// The series without those that never move in what is learned from, which is noted.
+fn moving(series: Series, learned: usize) -> Result<Series> {
     let dim = series.dim();
-    let is_still = |j: &usize| values.iter().skip(*j).step_by(dim).all(|x| *x == values[*j] || x.is_nan());
-    match (0..dim).find(is_still) {
-        None => Ok(()),
-        Some(j) => Err(RunError::Input(format!(
-            "series '{}' of {} is {} at all times that are learned from (leave it out with --keep)",
+    let spread = step_spread(&series.values()[..learned * dim], dim);
+    let still: Vec<usize> = (0..dim).filter(|j| spread[*j] == 0.0).collect();
+    if still.is_empty() {
+        return Ok(series);
+    }
+    let why = |j: usize| {
+        let name = &series.names()[j];
+        let known = (0..learned).map(|row| series.values()[row * dim + j]).find(|x| !x.is_nan());
+        let last = series.clock().label(learned - 1);
+        match known {
+            Some(value) => {
+                format!("series '{name}' is {value} at all times until {last}, which are learned from")
+            }
+            None => format!("series '{name}' has no values until {last}, which are learned from"),
+        }
+    };
+    if still.len() == dim {
+        let none = if dim == 1 { String::new() } else { format!("none of {dim} series moves, ") };
+        return Err(RunError::Input(format!(
+            "{}: {none}{}: there is nothing to learn (give series that move)",
+            series.source(),
+            why(still[0])
+        )));
+    }
+    let moves: Vec<usize> = (0..dim).filter(|j| !still.contains(j)).collect();
+    let notes =
+        still.iter().map(|j| format!("{}: left out, as there is nothing to learn", why(*j))).collect();
+    Ok(series.only(&moves, notes))
+}
+
+/// Refuses values beyond the bounds.
+fn require_within(series: &Series, bounds: Option<&Bounds>) -> Result<()> {
+    let Some(bounds) = bounds else { return Ok(()) };
+    let out = series.values().iter().position(|x| !x.is_nan() && !bounds.hold(*x));
+    out.map_or(Ok(()), |at| {
+        let (row, j) = (at / series.dim(), at % series.dim());
+        Err(RunError::Input(format!(
+            "series '{}' of {} is {} at {}, beyond --at-least or --at-most (change the bound, or leave the series out with \
+             --drop)",
             series.names()[j],
             series.source(),
-            values[j]
-        ))),
-    }
+            series.values()[at],
+            series.clock().label(row)
+        )))
+    })
 }
 
-/// Where a forecast from row `row` of `series` on starts, for `horizon` times.
-pub(super) fn origin(series: &Series, row: usize, context: usize, horizon: usize) -> Origin {
+/// Times whose steps are learned: those with all series known before and after, or with half of them where those are few.
+fn learned_times(series: &Series, context: usize, learned: usize) -> Result<Vec<usize>> {
     let dim = series.dim();
-    let whole = interpolate_gaps(&series.values()[..row * dim], dim);
-    Origin {
-        past: whole[(row - context) * dim..].to_vec(),
-        calendar: (row..row + horizon).map(|row| series.clock().calendar(row).to_vec()).collect(),
+    let known = |row: usize| series.values()[row * dim..][..dim].iter().filter(|x| !x.is_nan()).count();
+    let with = |least: usize| -> Vec<usize> {
+        (context..learned).filter(|row| known(*row) >= least && known(row - 1) >= least).collect()
+    };
+    let (whole, half) = (with(dim), with(dim.div_ceil(2)));
+    if whole.len() >= LEAST_STEPS.max(half.len() / 2) {
+        return Ok(whole);
     }
+    if half.len() >= LEAST_STEPS {
+        return Ok(half);
+    }
+    Err(RunError::Input(format!(
+        "of {} steps only {} have values for half of the series, at least {LEAST_STEPS} are needed (leave out gappy series \
+         with --drop)",
+        learned - context,
+        half.len()
+    )))
 }

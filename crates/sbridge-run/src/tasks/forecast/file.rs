@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sbridge::forecast::{ForecastNet, ForecastNetSettings};
+use sbridge::forecast::{Bounds, ForecastNet, ForecastNetSettings};
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{Learned, VariationalModel};
 use sbridge::tensor::Device;
-use sbridge_data::CALENDAR;
+use sbridge_data::{CALENDAR, Step};
 use serde::{Deserialize, Serialize};
 
 use super::{ForecastConfig, SeriesData};
@@ -25,8 +25,14 @@ pub struct PastDescription {
     net: ForecastNetSettings,
     /// Names of the series.
     pub(super) names: Vec<String>,
-    /// Root mean square of their steps.
+    /// Root mean square of their steps, on the line that the model draws on.
     pub(super) spread: Vec<f64>,
+    /// The step in time; not known of runs of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) step: Option<Step>,
+    /// What no value leaves, and the transform to the line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bounds: Option<Bounds>,
 }
 
 /// What the network of `config` is made from for `data`.
@@ -37,6 +43,8 @@ pub(super) fn described(data: &SeriesData, config: &ForecastConfig) -> PastDescr
         net: config.past.clone(),
         names: data.series.names().to_vec(),
         spread: data.history.spread().to_vec(),
+        step: Some(data.series.clock().step().clone()),
+        bounds: data.bounds.clone(),
     }
 }
 
@@ -57,6 +65,8 @@ pub fn load(
             let has_context = (2..=MAX_CONTEXT).contains(&past.context);
             if past.spread.len() != dim
                 || past.names.len() != dim
+                || past.bounds.as_ref().is_some_and(|bounds| bounds.dim() != dim)
+                || past.step.as_ref().is_some_and(|step| !step.leads_on())
                 || past.features != CALENDAR
                 || !has_context
             {

@@ -1,37 +1,40 @@
 //! Forecast series in time, with paths that show how sure it is.
 
+mod cost;
 mod data;
 pub mod file;
 mod judge;
 mod naive;
+mod newer;
+mod origin;
 mod page;
+mod remarks;
+mod scoring;
 mod settings;
 
 pub use data::SeriesData;
 pub use judge::{Backtest, Row, scores_without_a_folder};
 pub use settings::{ForecastConfig, SeriesConfig};
 
-use sbridge::forecast::{self, Pasts};
+use sbridge::forecast::{self, Bounds, Pasts};
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{ScoreData as _, Vsdm};
 use sbridge::tensor::Device;
-use sbridge_data::{Dataset, Series};
+use sbridge_data::{Dataset, Step};
 
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::RunFolder;
 use crate::folder::manifest::Records;
 use crate::forecasts::Predicted;
-use crate::models::variational::{self, Models, cost, models};
-use crate::task::{Forecast, Forecaster, Page, Run, SavedRun, Task};
+use crate::models::variational::{self, Models, models};
+use crate::task::{Ahead, Forecast, Forecaster, Page, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
-use data::origin;
+use data::MAX_VALUES;
+use scoring::Drawing;
 
 /// The one method, and the name of its model.
 pub const METHOD: &str = "forecast";
-
-/// Values drawn at once, at most: a gigabyte.
-const MAX_VALUES: usize = 1 << 27;
 
 /// A forecast.
 pub struct Forecasting {
@@ -39,6 +42,10 @@ pub struct Forecasting {
     pub forecaster: forecast::Forecaster,
     /// Names of the series.
     pub names: Vec<String>,
+    /// The step in time; not known of runs of older programs.
+    pub step: Option<Step>,
+    /// What no draw leaves.
+    pub bounds: Option<Bounds>,
 }
 
 impl Task for Forecasting {
@@ -62,14 +69,14 @@ impl Task for Forecasting {
 
     fn prepare(settings: &mut ForecastConfig, data: &SeriesData, context: &Context) -> Result<()> {
         data.series.notes().iter().for_each(|note| context.note(note));
+        origin::endings(&data.series).iter().for_each(|note| context.note(note));
+        origin::stillness(&data.series).iter().for_each(|note| context.note(note));
         context.info(&data.described(settings));
         Ok(())
     }
 
-    fn cost(settings: &ForecastConfig, data: &SeriesData, _context: &Context) -> Result<Option<Cost>> {
-        let bytes = 4 * data.series.values().len() * size_of::<f64>();
-        let models = models(METHOD, settings.baselines).len();
-        cost::cost(data.learns.clone(), &settings.vsdm, models, bytes).map(Some)
+    fn cost(settings: &ForecastConfig, data: &SeriesData, context: &Context) -> Result<Option<Cost>> {
+        cost::cost(settings, data, context).map(Some)
     }
 
     /// The model of the run; and beside it, if they are asked for, score models of the steps and of whitened steps.
@@ -140,50 +147,41 @@ impl Forecasting {
         Ok(Self {
             forecaster: forecast::Forecaster { model, spread: past.spread, context: past.context },
             names: past.names,
+            step: past.step,
+            bounds: past.bounds,
         })
-    }
-
-    fn require_learned(&self, series: &Series) -> Result<()> {
-        let context = self.forecaster.context;
-        if series.names() != self.names {
-            return Err(RunError::Input(format!(
-                "{} holds the series {}, the forecast is of {}",
-                series.source(),
-                series.names().join(", "),
-                self.names.join(", ")
-            )));
-        }
-        if series.len() < context {
-            let found = format!("{} has {} times", series.source(), series.len());
-            return Err(RunError::Input(format!("{found}, and a forecast looks at the last {context}")));
-        }
-        Ok(())
     }
 }
 
 impl Forecast for Forecasting {
-    fn forecast(run: &Run<Self>, input: Option<&str>, samples: usize, seed: u64) -> Result<Predicted> {
-        if samples == 0 {
-            return Err(RunError::Input("--samples must be at least 1, got 0".into()));
+    fn forecast(run: &Run<Self>, ahead: &Ahead<'_>) -> Result<Predicted> {
+        let horizon = ahead.horizon.unwrap_or(run.settings.horizon);
+        for (name, value) in [("--samples", ahead.samples), ("--horizon", horizon)] {
+            if value == 0 {
+                return Err(RunError::Input(format!("{name} must be at least 1, got 0")));
+            }
         }
-        let source = input.unwrap_or(&run.settings.series.source);
-        let series = run.context.sources.series(source, &run.settings.series.layout()?)?;
-        run.learned.require_learned(&series)?;
-        series.notes().iter().for_each(|note| run.context.note(note));
-        let horizon = run.settings.horizon;
-        let values = samples.saturating_mul(horizon).saturating_mul(series.dim());
+        let (samples, learned) = (ahead.samples, &run.learned);
+        let values = samples.saturating_mul(horizon).saturating_mul(learned.names.len());
         if values > MAX_VALUES {
-            let found =
-                format!("{samples} paths of {horizon} times of {} series are {values} values", series.dim());
+            let found = format!(
+                "{samples} paths of {horizon} times of {} series are {values} values",
+                learned.names.len()
+            );
             return Err(RunError::Input(format!(
-                "{found}, at most {MAX_VALUES} are drawn (lower --samples)"
+                "{found}, at most {MAX_VALUES} are drawn (lower --samples or --horizon)"
             )));
         }
-        let forecaster = &run.learned.forecaster;
-        let from = origin(&series, series.len(), forecaster.context, horizon);
-        let rng = Rng::new(seed).fork("predict");
-        let values = forecaster.sample(&[from], samples, &run.settings.sampler, &rng)?;
+        let series = newer::read(run, ahead.input)?;
+        let forecaster = &learned.forecaster;
+        let sizes = [forecaster.context, horizon];
+        let origins = origin::origins(&series, &[series.len()], sizes, learned.bounds.as_ref())?;
+        let drawing = Drawing::new(&run.context, METHOD, samples * origins[0].calendar.len());
+        let rng = Rng::new(ahead.seed).fork("predict");
+        let values = forecaster
+            .sample_watched(&origins, samples, &run.settings.sampler, &rng, &|rows| drawing.went_on(rows))?;
         require_finite(&values, horizon * series.dim())?;
+        let values = learned.bounds.as_ref().map_or_else(|| values.clone(), |bounds| bounds.bounded(&values));
         let times = (0..horizon).map(|k| series.clock().label(series.len() + k)).collect();
         Ok(Predicted { times, names: series.names().to_vec(), samples, values })
     }

@@ -5,6 +5,9 @@ use faer::linalg::solvers::Solve;
 use sbridge::rng::Rng;
 use sbridge_ot::matrix::sqrt_psd;
 
+/// Share of a direction that rounding makes.
+const ROUNDING: f64 = 1e-10;
+
 /// Draws of the next `horizon` vectors after a past: `[draws][horizon × dim]`.
 pub(super) type Paths = Vec<Vec<f64>>;
 
@@ -37,7 +40,8 @@ impl Autoregression {
         Some(Self { dim, constant: vec![0.0; dim], matrix: Mat::zeros(dim, dim), root })
     }
 
-    /// That of the steps of `values`, `[times, dim]`; nothing if there are too few for its coefficients.
+    /// That of the steps of `values`, `[times, dim]`; nothing if there are too few for its coefficients, or a series follows
+    /// from the others, so that there are many.
     pub(super) fn fit(values: &[f64], dim: usize) -> Option<Self> {
         let steps = steps(values, dim);
         let count = steps.nrows().checked_sub(1)?;
@@ -47,6 +51,9 @@ impl Autoregression {
         let inputs = Mat::from_fn(count, dim + 1, |i, j| if j == dim { 1.0 } else { steps[(i, j)] });
         let outputs = Mat::from_fn(count, dim, |i, j| steps[(i + 1, j)]);
         let normal = inputs.transpose() * &inputs;
+        if is_singular(&normal) {
+            return None;
+        }
         let solved = normal.full_piv_lu().solve(inputs.transpose() * &outputs);
         let left = outputs - &inputs * &solved;
         Some(Self {
@@ -83,6 +90,14 @@ impl Autoregression {
         };
         (0..draws).map(path).collect()
     }
+}
+
+/// Whether a matrix of second moments has, in units of its diagonal, no more of some direction than rounding makes.
+fn is_singular(moments: &Mat<f64>) -> bool {
+    let size = |i: usize| moments[(i, i)].sqrt();
+    let scaled = Mat::from_fn(moments.nrows(), moments.ncols(), |i, j| moments[(i, j)] / (size(i) * size(j)));
+    let values = scaled.self_adjoint_eigenvalues(faer::Side::Lower);
+    values.is_ok_and(|values| values.into_iter().any(|value| !value.is_finite() || value < ROUNDING))
 }
 
 /// Differences of neighbours, `[times − 1, dim]`.
@@ -128,5 +143,7 @@ mod tests {
             assert!((found.root[(i, j)] - truth.root[(i, j)]).abs() < 0.025);
         }
         assert!(Autoregression::fit(&path[..20], 2).is_none());
+        let mirrored: Vec<f64> = path.chunks_exact(2).flat_map(|row| [row[0], -row[0]]).collect();
+        assert!(Autoregression::fit(&mirrored, 2).is_none(), "one series follows from the other");
     }
 }

@@ -44,12 +44,22 @@ pub(super) fn page(run: &Run<Forecasting>, data: &SeriesData, backtest: &Backtes
 
 fn summary(backtest: &Backtest) -> String {
     let model = &backtest.rows[0];
+    let (name, score): (_, fn(&Candidate) -> Option<f64>) = match model.crps_sum {
+        Some(_) => ("CRPS-sum", |row| row.crps_sum),
+        None => ("CRPS", |row| row.crps),
+    };
     let naive = backtest.rows[1..].iter().filter(|row| row.kind == RowKind::Baseline);
-    let best = naive.min_by(|a, b| a.crps_sum.total_cmp(&b.crps_sum));
-    let beside = best.map_or(String::new(), |row| {
-        format!("; the best of the others, {}: {}", row.name, digits(row.crps_sum))
+    let scored = naive.filter_map(|row| Some((&row.name, score(row)?)));
+    let best = scored.min_by(|a, b| a.1.total_cmp(&b.1));
+    let beside = best.map_or(String::new(), |(name, score)| {
+        format!("; the best of the others, {name}: {}", digits(score))
     });
-    format!("CRPS-sum {}{beside}.", digits(model.crps_sum))
+    format!("{name} {}{beside}.", shown(score(model)))
+}
+
+/// A score, or a dash where there is none.
+fn shown(score: Option<f64>) -> String {
+    score.map_or("–".into(), digits)
 }
 
 fn facts(data: &SeriesData, backtest: &Backtest) -> Vec<(String, String)> {
@@ -97,7 +107,7 @@ fn fan(data: &SeriesData, windows: &[(usize, &Paths)], horizon: usize, j: usize)
         let outcome = |k: usize| Outcome::new(paths.iter().map(|path| path[k * dim + j]).collect(), 0.0);
         let outcomes = (0..horizon).map(outcome).collect::<sbridge_ot::Result<Vec<_>>>()?;
         let level = |q: f64| {
-            outcomes.iter().enumerate().map(|(k, outcome)| (at(row + k), outcome.quantile(q))).collect()
+            outcomes.iter().enumerate().map(|(k, outcome)| (at(row + k), outcome.level(q))).collect()
         };
         series.extend([0.05, 0.95].map(|q| line("90 %", SeriesStyle::Dashed, level(q))));
         series.extend([0.25, 0.75].map(|q| line("50 %", SeriesStyle::Line, level(q))));
@@ -115,16 +125,12 @@ fn fan(data: &SeriesData, windows: &[(usize, &Paths)], horizon: usize, j: usize)
 
 fn scores(backtest: &Backtest) -> Section {
     let row = |candidate: &Candidate| {
-        let mut cells = vec![
-            digits(candidate.crps_sum),
-            digits(candidate.crps),
-            candidate.energy.map_or("–".into(), digits),
-        ];
+        let mut cells = vec![shown(candidate.crps_sum), shown(candidate.crps), shown(candidate.energy)];
         let share = |k: usize| {
             candidate.coverage.map_or("–".into(), |shares| format!("{:.0} %", 100.0 * shares[k]))
         };
         cells.extend((0..3).map(share));
-        cells.extend(candidate.windows.iter().map(|score| digits(*score)));
+        cells.extend(candidate.windows.iter().map(|score| shown(*score)));
         Row { label: candidate.name.clone(), cells, emphasis: Emphasis::from(candidate.kind) }
     };
     let mut columns: Vec<String> =
@@ -134,7 +140,8 @@ fn scores(backtest: &Backtest) -> Section {
         title: "Scores".into(),
         text: "CRPS-sum is the mean quantile loss of the sum of all series over the mean size of the sum; CRPS the same of \
                single series, averaged. The energy score judges all series at once, each in units of its steps. Less is \
-               better. Shares are those of values within intervals of so many of the draws."
+               better; a dash stands where there is nothing to divide by. Shares are those of values within intervals that hold so \
+               much of a law, between draws by rank (n + 1)q."
             .into(),
         blocks: vec![Block::Table(Table {
             caption: format!(
@@ -177,7 +184,7 @@ fn calibration(backtest: &Backtest) -> Section {
 fn series_section(data: &SeriesData, backtest: &Backtest) -> Section {
     let row = |j: usize| Row {
         label: data.series.names()[j].clone(),
-        cells: backtest.rows.iter().map(|row| digits(row.series[j])).collect(),
+        cells: backtest.rows.iter().map(|row| shown(row.series[j])).collect(),
         emphasis: Emphasis::Baseline,
     };
     Section {

@@ -1,11 +1,11 @@
 //! The settings of a forecast.
 
 use sbridge::fit::FitSettings;
-use sbridge::forecast::ForecastNetSettings;
+use sbridge::forecast::{Bounds, ForecastNetSettings};
 use sbridge::net::ResidualMlpSettings;
 use sbridge::reference::Schedule;
 use sbridge::solver::vsdm::{FlowSettings, VsdmSettings};
-use sbridge_data::{SeriesLayout, Step};
+use sbridge_data::{DateOrder, SeriesLayout, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, RunError};
@@ -30,6 +30,10 @@ pub struct ForecastConfig {
     pub samples: usize,
     /// Whether score models of the same network and training are fitted beside it, to compare. Default false.
     pub baselines: bool,
+    /// What no value of any series is below, and no draw. Default -inf, no bound.
+    pub at_least: f64,
+    /// What no value of any series is above, and no draw. Default inf, no bound.
+    pub at_most: f64,
     /// Seconds between checkpoints. Default 60.
     pub checkpoint_seconds: u64,
     /// What to forecast.
@@ -57,8 +61,16 @@ pub struct SeriesConfig {
     pub value: String,
     /// Series to keep; all if empty.
     pub keep: Vec<String>,
+    /// Series, or columns of words, to leave out.
+    pub drop: Vec<String>,
     /// The step in time: H, 15min, D, B, W, M, Q or Y; seen in the file if empty.
     pub every: String,
+    /// Words and numbers that stand for a missing value, besides the usual.
+    pub missing: Vec<String>,
+    /// The order of day, month and year: day-first, month-first or year-first; seen in the file if empty.
+    pub dates: String,
+    /// Where the clock of the times stands, as Europe/Berlin; as their offsets say if empty.
+    pub zone: String,
 }
 
 impl Default for ForecastConfig {
@@ -71,6 +83,8 @@ impl Default for ForecastConfig {
             windows: 5,
             samples: 100,
             baselines: false,
+            at_least: f64::NEG_INFINITY,
+            at_most: f64::INFINITY,
             checkpoint_seconds: 60,
             series: SeriesConfig::default(),
             past: ForecastNetSettings::default(),
@@ -104,18 +118,41 @@ impl SeriesConfig {
     pub fn layout(&self) -> Result<SeriesLayout> {
         let given = |name: &String| (!name.is_empty()).then(|| name.clone());
         let every = given(&self.every).map(|name| {
-            Step::of_name(&name).ok_or_else(|| {
-                let problem = format!("series.every must be H, 15min, D, B, W, M, Q or Y, got {name:?}");
-                RunError::Config(problem)
-            })
+            Step::named(&name).map_err(|problem| RunError::Config(format!("series.every {problem}")))
         });
+        let dates = given(&self.dates).map(|name| {
+            let problem =
+                || format!("series.dates must be day-first, month-first or year-first, got {name:?}");
+            DateOrder::of_name(&name).ok_or_else(|| RunError::Config(problem()))
+        });
+        if !self.keep.is_empty() && !self.drop.is_empty() {
+            return Err(RunError::Config(
+                "series.keep and series.drop exclude each other (leave one out)".into(),
+            ));
+        }
         Ok(SeriesLayout {
             time: given(&self.time),
             series: given(&self.series),
             value: given(&self.value),
             keep: self.keep.clone(),
+            drop: self.drop.clone(),
             every: every.transpose()?,
+            missing: self.missing.clone(),
+            dates: dates.transpose()?,
+            zone: given(&self.zone),
         })
+    }
+}
+
+impl ForecastConfig {
+    /// The bounds of series whose steps have this `spread`; none if none are set.
+    ///
+    /// # Errors
+    /// As [`Bounds::new`].
+    pub(super) fn bounds(&self, spread: Vec<f64>) -> sbridge::Result<Option<Bounds>> {
+        let at_least = Some(self.at_least).filter(|bound| *bound != f64::NEG_INFINITY);
+        let at_most = Some(self.at_most).filter(|bound| *bound != f64::INFINITY);
+        Bounds::new(at_least, at_most, spread)
     }
 }
 
@@ -132,6 +169,14 @@ impl Settings for ForecastConfig {
     fn check(&self) -> std::result::Result<(), Refusal> {
         self.past.check().map_err(|error| Refusal::in_section("past", &error))?;
         check_learned(&self.vsdm, &self.sampler)?;
+        self.bounds(Vec::new()).map_err(|error| {
+            let key = if self.at_least.is_finite() || self.at_least == f64::NEG_INFINITY {
+                "at_most"
+            } else {
+                "at_least"
+            };
+            Refusal::new(key, error.to_string().trim_start_matches(&format!("{key} ")).to_owned())
+        })?;
         let counts = [
             ("horizon", self.horizon, 1, "give --horizon"),
             ("windows", self.windows, 1, "5 is the default"),
@@ -166,6 +211,11 @@ mod tests {
         assert!(refused("vsdm.zeta=-1").contains("vsdm.zeta must be a finite number > 0, got -1"));
         assert!(refused("vsdm.schedule.beta_min=0").contains("vsdm.schedule.beta_min"));
         assert!(refused("samples=1").contains("samples must be at least 2"));
+        assert!(refused("at_least=nan").contains("at_least must be a finite number"));
+        let crossed = of("horizon = 5", &["at_least=2", "at_most=1"]).unwrap_err().to_string();
+        assert!(crossed.contains("at_most must be more than at_least, 2, got 1"), "{crossed}");
+        let minutes = SeriesConfig { every: "15m".into(), ..SeriesConfig::default() }.layout();
+        assert!(minutes.unwrap_err().to_string().contains("write 15min or 15M"));
         assert!(refused("horizn=1").contains("nearest setting is horizon"));
         let layout = SeriesConfig { every: "soon".into(), ..SeriesConfig::default() }.layout();
         assert!(layout.unwrap_err().to_string().contains("got \"soon\""));

@@ -8,89 +8,123 @@ use sbridge_data::Dataset;
 
 use super::page::write_neighbours;
 use super::{Latent, LatentData};
-use crate::data::{self, Split, require_same_shape};
-use crate::error::{Result, RunError};
+use crate::data::{self, Split, random_rows, require_same_shape};
+use crate::error::Result;
 use crate::quality::RowKind;
-use crate::quality::samples::{Comparison, Evaluation, MIN_REFERENCE, Row};
+use crate::quality::samples::{Comparison, Evaluation, MAX_COMPARED, Row};
 use crate::task::Run;
 
-/// Judges the samples of `run` by `reference`, or by the samples that were set aside.
+/// Judges the samples of `run` by `reference`, or by the samples that were held out, or where there are none, by half of
+/// those trained on.
 ///
 /// # Errors
-/// [`RunError`] if there are none, they do not fit, or numerics went bad.
+/// [`RunError`](crate::RunError) if they do not fit, or numerics went bad.
 pub(super) fn judge(run: &Run<Latent>, data: &LatentData, reference: Option<&Dataset>) -> Result<Evaluation> {
     let samples = sbridge_data::load(&run.file("samples.npy").to_string_lossy())?;
     reference.map_or(Ok(()), |reference| require_same_shape(&samples, reference))?;
-    let split = Split::new(&data.target, run.settings.output.held_out, &run.rng("target"), &run.device);
-    let (rows, name) = match reference {
-        Some(reference) => (data::rows(reference, &run.device), reference.source()),
-        None => (set_aside(&split)?, "samples set aside"),
-    };
-    let labels: Option<Vec<u32>> =
-        data.target.labels().map(|all| split.train_rows.iter().map(|&i| all[i]).collect());
+    let rng = run.rng("evaluation");
+    let split = Split::new(&data.target, run.settings.output.shares(), &run.rng("target"), &run.device);
+    let (rows, seen, name) = judging_rows(&split, reference, &mut rng.fork("reference"), run);
     let generated = data::rows(&samples, &run.device);
     drop(samples);
-    let rng = run.rng("evaluation");
+    let seen_rows = &split.train_rows[split.train_rows.len() - seen.dims()[0]..];
+    let labels: Option<Vec<u32>> =
+        data.target.labels().map(|all| seen_rows.iter().map(|&row| all[row]).collect());
     let comparison = Comparison::new(
-        (&split.train, labels.as_deref()),
+        (&seen, labels.as_deref()),
         (run.shape(), &run.learned.model.codec.scaling),
         (generated.dims()[0], &rows),
         &rng,
         &run.context,
     )?;
-    let Table { rows: table, excess_share } =
-        table(run, &comparison, (&generated, &rows, &split.train), &mut rng.fork("baselines"))?;
+    // Unseen rows that are not those judged by.
+    let unseen = match reference {
+        Some(_) => split.held_out.as_ref().or(split.validation.as_ref()),
+        None => split.validation.as_ref(),
+    };
+    let table = table(run, &comparison, (&generated, unseen, &seen), &mut rng.fork("baselines"))?;
     write_neighbours(run, &generated, &split.train)?;
-    let pretrain = data.pretrain.as_ref().map(|data| data::rows(data, &run.device));
+    let pretrain = data.pretrain.as_ref().map(|pretrain| {
+        let shares = run.settings.output.shares();
+        let own = Split::new(pretrain, shares, &run.rng("pretrain"), &run.device);
+        own.held_out_or_train().clone()
+    });
     let (model, sampler) = (&run.learned.model, &run.settings.sampler);
     let terms = decompose(model, sampler, &rows, pretrain.as_ref(), &rng.fork("decomposition"))?;
-    let evaluation = comparison.evaluation(name, table);
-    Ok(Evaluation { excess_share: Some(excess_share), decomposition: Some(terms), ..evaluation })
+    let excess = excess_share(&table);
+    let evaluation = comparison.evaluation(&name, table);
+    Ok(Evaluation {
+        excess_share: excess.as_ref().ok().copied(),
+        decomposition: Some(terms),
+        remarks: excess.err().into_iter().collect(),
+        ..evaluation
+    })
 }
 
-/// What candidates were found to be.
-struct Table {
-    rows: Vec<Row>,
-    /// The Fréchet distance of the model as a share of that of Gaussian codes, each beyond what encoding alone costs.
-    excess_share: f64,
+/// Rows to judge by, in random order; rows that were trained on; and what the former are, in words.
+fn judging_rows(
+    split: &Split,
+    reference: Option<&Dataset>,
+    rng: &mut Rng,
+    run: &Run<Latent>,
+) -> (Tensor<2>, Tensor<2>, String) {
+    if let Some(reference) = reference {
+        let chosen = random_rows(reference, MAX_COMPARED, rng);
+        let rows = select_rows(&data::rows(reference, &run.device), &chosen);
+        return (rows, split.train.clone(), reference.source().into());
+    }
+    let name = if split.held_out.is_some() { "samples held out" } else { "half of the training samples" };
+    let [rows, seen] = split.judges_and_others();
+    (rows, seen, name.into())
 }
+
+/// Where rows stand in the table.
+const MODEL: usize = 0;
+const RESTORED: usize = 2;
+const GAUSSIAN: usize = 3;
 
 /// The model beside floors and baselines, one candidate at a time, so that only one is held in memory.
 fn table(
     run: &Run<Latent>,
     comparison: &Comparison,
-    (generated, reference, train): (&Tensor<2>, &Tensor<2>, &Tensor<2>),
+    (generated, unseen, seen): (&Tensor<2>, Option<&Tensor<2>>, &Tensor<2>),
     rng: &mut Rng,
-) -> Result<Table> {
+) -> Result<Vec<Row>> {
     let (model, count) = (&run.learned.model, comparison.count());
     let moments = sbridge_ot::Gaussian::fit(&points(&model.codes)?)?;
     let gaussian = Gaussian::new(&moments, model.codes.dtype(), &model.codes.device())?;
     let v_end = run.settings.sampler.v_min(model.epsilon)?;
     let memorising = Convolved::new(Empirical::new(model.codes.clone()), v_end);
-    let seen = train.dims()[0];
-    let real = select_rows(train, &rng.permutation(seen)[..count.min(seen)]);
+    let trained = seen.dims()[0];
+    let real = select_rows(seen, &rng.permutation(trained)[..count.min(trained)]);
     let restored = |rows: &Tensor<2>| model.codec.decode(&model.codec.encode(rows));
-    let row = |label, kind, candidate: &Tensor<2>| comparison.row(label, kind, candidate);
-    let generated = row("model", RowKind::Model, generated)?;
-    let real = row("training data", RowKind::Floor, &real)?;
-    let restored = row("decode(encode(reference))", RowKind::Floor, &restored(&head(reference, count)))?;
+    let floor = |label, rows: &Tensor<2>| comparison.row_of_seen(label, RowKind::Floor, rows);
+    let restored = match unseen.filter(|rows| rows.dims()[0] >= count) {
+        Some(rows) => {
+            comparison.row("decode(encode(unseen data))", RowKind::Floor, &restored(&head(rows, count)))?
+        }
+        None => floor("decode(encode(training data))", &restored(&real))?,
+    };
     let decoded =
         |label, codes: Tensor<2>| comparison.row(label, RowKind::Baseline, &model.codec.decode(&codes));
-    let gaussian = decoded("Gaussian codes, decoded", gaussian.sample(count, rng))?;
-    let memorised = decoded("memorising sampler", memorising.sample(count, rng))?;
-    let excess = |row: &Row| row.quality.frechet - restored.quality.frechet;
-    let excess_share = excess(&generated) / excess(&gaussian);
-    Ok(Table { rows: vec![generated, real, restored, gaussian, memorised], excess_share })
+    Ok(vec![
+        comparison.row("model", RowKind::Model, generated)?,
+        floor("training data", &real)?,
+        restored,
+        decoded("Gaussian codes, decoded", gaussian.sample(count, rng))?,
+        decoded("memorising sampler", memorising.sample(count, rng))?,
+    ])
 }
 
-/// The samples a run set aside, if they are enough to judge by.
-fn set_aside(split: &Split) -> Result<Tensor<2>> {
-    let count = split.held_out.as_ref().map_or(0, |rows| rows.dims()[0]);
-    match &split.held_out {
-        Some(rows) if count >= MIN_REFERENCE => Ok(rows.clone()),
-        _ => Err(RunError::Input(format!(
-            "only {count} samples were set aside, {MIN_REFERENCE} are needed to evaluate \
-             (give --reference DATA)"
-        ))),
+/// The Fréchet distance of the model as a share of that of Gaussian codes, each beyond what encoding alone costs; or why
+/// there is none.
+fn excess_share(table: &[Row]) -> std::result::Result<f64, String> {
+    let [model, restored, gaussian] = [MODEL, RESTORED, GAUSSIAN].map(|row| table[row].quality.frechet);
+    if gaussian > restored {
+        return Ok((model - restored) / (gaussian - restored));
     }
+    Err(format!(
+        "Gaussian codes, decoded, lie no further from the reference than what encoding alone costs (Fréchet distance \
+         {gaussian:.3} against {restored:.3}), so the model cannot be measured between the two"
+    ))
 }

@@ -24,8 +24,8 @@ const RATIO: Stage<'static> = Stage { name: "ratio", learning_rate: "bridge.rati
 /// # Errors
 /// [`RunError`](crate::RunError) if training is interrupted, diverges, or cannot be saved.
 pub(super) fn learn(run: &mut Learning<'_, LatentConfig>, data: &LatentData) -> Result<()> {
-    let held_out = run.settings.output.held_out;
-    let split = Split::new(&data.target, held_out, &run.rng("target"), &run.device);
+    let shares = run.settings.output.shares();
+    let split = Split::new(&data.target, shares, &run.rng("target"), &run.device);
     let encoder = run.settings.autoencoder.encoder;
     let kind = autoencoder_kind(data.target.shape());
     let of_target = data::scaling(&data.target, &split.train, encoder, &run.device);
@@ -33,11 +33,10 @@ pub(super) fn learn(run: &mut Learning<'_, LatentConfig>, data: &LatentData) -> 
         (_, Encoder::Identity) => (Autoencoder::identity(data.target.shape().size()), of_target),
         (None, Encoder::Trained) => (autoencoder(run, &kind, &split, &of_target)?, of_target),
         (Some(pretrain), Encoder::Trained) => {
-            let own = Split::new(pretrain, held_out, &run.rng("pretrain"), &run.device);
+            let own = Split::new(pretrain, shares, &run.rng("pretrain"), &run.device);
             // The networks see the units they were trained in; samples keep the target's range.
-            let DataScaling { low, high, .. } = of_target;
             let of_pretrain = data::scaling(pretrain, &own.train, encoder, &run.device);
-            let scaling = DataScaling { low, high, ..of_pretrain };
+            let scaling = DataScaling { range: of_target.range, ..of_pretrain };
             (autoencoder(run, &kind, &own, &scaling)?, scaling)
         }
     };
@@ -53,7 +52,7 @@ fn autoencoder(
     scaling: &DataScaling,
 ) -> Result<Autoencoder> {
     let settings = run.settings.autoencoder.clone();
-    run.train_autoencoder(kind, &settings, scaling, (&split.train, split.held_out.as_ref()))
+    run.train_autoencoder(kind, &settings, scaling, (&split.train, split.validation.as_ref()))
 }
 
 /// Stage B: codes of the target, and the score of their smoothed law.
@@ -65,7 +64,7 @@ fn bridge(
 ) -> Result<LatentModel> {
     let settings = run.settings.bridge.score.clone();
     let (codec, codes) = Codec::measured(autoencoder, scaling, settings.normalisation, &split.train);
-    let held_out = split.held_out.as_ref().map(|rows| codec.encode(rows));
+    let held_out = split.validation.as_ref().map(|rows| codec.encode(rows));
     let epsilon = settings.epsilon;
     let v_min = run.settings.sampler.v_min(epsilon)?;
     let mut objective =

@@ -65,8 +65,7 @@ impl Task for Latent {
     }
 
     fn prepare(settings: &mut LatentConfig, data: &LatentData, context: &Context) -> Result<()> {
-        data.doubt(settings).iter().for_each(|doubt| context.warn(doubt));
-        Ok(())
+        data.prepare(settings, context)
     }
 
     fn cost(settings: &LatentConfig, data: &LatentData, context: &Context) -> Result<Option<Cost>> {
@@ -120,16 +119,6 @@ impl Generate for Latent {
     }
 
     fn range(run: &Run<Self>) -> Option<(f64, f64)> {
-        Some(run.learned.range())
-    }
-}
-
-impl Latent {
-    /// Range of the data that were learned from.
-    pub fn range(&self) -> (f64, f64) {
-        let scaling = &self.model.codec.scaling;
-        let low = scaling.low.clone().min().into_scalar::<f32>();
-        let high = scaling.high.clone().max().into_scalar::<f32>();
-        (f64::from(low), f64::from(high))
+        run.learned.model.codec.scaling.range
     }
 }

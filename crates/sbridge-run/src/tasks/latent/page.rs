@@ -9,8 +9,9 @@ use sbridge_data::Dataset;
 use sbridge_report::{Block, Emphasis, Picture, Plane, Plot, Row, Section, Series, SeriesStyle, Table};
 
 use super::{Latent, LatentData};
+use crate::data::random_rows;
 use crate::error::Result;
-use crate::quality::samples::{Evaluation, show_ratio};
+use crate::quality::samples::{Evaluation, show_frechet, show_ratio};
 use crate::samples::unit_range;
 use crate::task::{Page, Run};
 
@@ -103,9 +104,11 @@ fn samples_section(run: &Run<Latent>, data: &LatentData) -> Result<Section> {
 /// Generated and training vectors along the first two columns.
 fn scatter(run: &Run<Latent>, target: &Dataset) -> Result<Plot> {
     let generated = sbridge_data::load(&run.file("samples.npy").to_string_lossy())?;
-    let series = |name: &str, data: &Dataset| {
+    let mut rng = run.rng("scatter");
+    let mut series = |name: &str, data: &Dataset| {
         let second = usize::from(data.shape().size() > 1);
-        let points = data.rows().take(SCATTER).map(|r| (f64::from(r[0]), f64::from(r[second])));
+        let shown = random_rows(data, SCATTER, &mut rng).into_iter().map(|row| data.row(row));
+        let points = shown.map(|row| (f64::from(row[0]), f64::from(row[second])));
         Series { name: name.into(), style: SeriesStyle::Points, points: points.collect() }
     };
     Ok(Plot {
@@ -122,14 +125,12 @@ fn scatter(run: &Run<Latent>, target: &Dataset) -> Result<Plot> {
 /// # Errors
 /// [`RunError`](crate::RunError) if the disk refuses.
 pub(super) fn write_neighbours(run: &Run<Latent>, samples: &Tensor<2>, train: &Tensor<2>) -> Result<()> {
-    if !run.shape().is_image() {
-        return Ok(());
-    }
+    let Some(range) = run.learned.model.codec.scaling.range else { return Ok(()) };
     let shown = samples.clone().narrow(0, 0, STRIP.min(samples.dims()[0]));
     let nearest = select_rows(train, &nearest_rows(&shown, train)?);
     let columns = shown.dims()[0];
     let both = to_vec(Tensor::cat(vec![shown, nearest], 0));
-    let values = unit_range(&both, run.learned.range());
+    let values = unit_range(&both, range);
     Ok(sbridge_data::write_png_grid(run.file("neighbours.png"), &values, run.shape(), columns, 2)?)
 }
 
@@ -157,7 +158,7 @@ fn quality_section(evaluation: &Evaluation) -> Section {
     let rows = evaluation.rows.iter().map(|row| Row {
         label: row.label.clone(),
         cells: vec![
-            format!("{:.3}", row.quality.frechet),
+            show_frechet(&row.quality),
             format!("{:.3}", row.quality.precision),
             format!("{:.3}", row.quality.recall),
             format!("{:.4}", row.quality.sliced_w2),
@@ -202,7 +203,7 @@ fn error_section(decomposition: &Decomposition) -> Section {
         rows: rows.collect(),
         note: format!(
             "Exact W2 of {} points on each side. The floor is W2 between two samples of one law of \
-             that size; L_D is a lower bound of the true constant, so the right-hand side is an estimate.",
+             that size; L_D is estimated at the points compared, so the right-hand side is an estimate.",
             decomposition.matched
         ),
     };

@@ -73,6 +73,7 @@ impl Default for BridgeConfig {
 
 impl Settings for LatentConfig {
     const VARIANTS: &'static [&'static str] = &["sampler.start.", "sampler.grid."];
+    const FORMER: &'static [(&'static str, &'static str)] = &[("output.validation", "0.0")];
 
     fn defaults(_method: &str) -> Self {
         Self::default()

@@ -123,7 +123,7 @@ impl<L: Leg> Carry for Snapshots<L> {
     fn carry(run: &Run<Self>, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
         let chain = match route.course {
             Course::Flow => run.learned.chain().along_flow(),
-            Course::Path | Course::Mean => run.learned.chain(),
+            Course::Path | Course::Mean | Course::MeanOfPaths => run.learned.chain(),
         };
         let [start, end] = route.direction.along(chain.ends());
         let (from, to) = (route.from.unwrap_or(start), route.time.unwrap_or(end));

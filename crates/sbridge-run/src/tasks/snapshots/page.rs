@@ -1,7 +1,7 @@
 //! The report of a chain.
 
 use sbridge::Direction;
-use sbridge::tensor::{Tensor, head, points, to_vec_f64};
+use sbridge::tensor::{Tensor, head, points, select_rows, to_vec_f64};
 use sbridge_report::{Block, Plane, Row, Section, Table, digits};
 
 use super::data::rows;
@@ -44,8 +44,14 @@ fn summary(evaluation: &ChainEvaluation) -> String {
 
 fn paths_section<L: Leg>(run: &Run<Snapshots<L>>) -> Result<Section> {
     let snapshots = run.learned.data.knots.iter().chain(&run.learned.data.held_out);
+    let mut drawn = run.rng("scatter");
+    let mut some = |rows: Tensor<2>| {
+        let mut order = drawn.permutation(rows.dims()[0]);
+        order.truncate(SCATTER);
+        select_rows(&rows, &order)
+    };
     let clouds = snapshots
-        .map(|snapshot| Ok((snapshot.time, head(&rows(snapshot, &run.context, &run.device)?, SCATTER))))
+        .map(|snapshot| Ok((snapshot.time, some(rows(snapshot, &run.context, &run.device)?))))
         .collect::<Result<Vec<(f64, Tensor<2>)>>>()?;
     let all = Tensor::cat(clouds.iter().map(|(_, rows)| rows.clone()).collect(), 0);
     let plane = Plane::of(&points(&all)?)?;

@@ -37,7 +37,7 @@ impl VariationalData {
             )));
         }
         let (rng, device) = (Rng::new(config.seed).fork("target"), context.open_device(&config.device)?);
-        let split = Split::new(&target, config.output.held_out, &rng, &device);
+        let split = Split::new(&target, config.output.shares(), &rng, &device);
         let left = split.train.dims()[0];
         let least = match config.vsdm.family {
             Family::Diagonal => MIN_SAMPLES,

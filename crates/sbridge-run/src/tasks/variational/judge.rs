@@ -3,13 +3,15 @@
 
 use std::fmt;
 
+use faer::Mat;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use sbridge::rng::Rng;
 use sbridge::solver::vsdm::{MAX_DIM, ProbabilityFlow, StartLaw, VariationalModel};
 use sbridge::tensor::{Tensor, from_rows_f64, head, points, to_vec_f64};
-use sbridge::{Bridge as _, Direction, eval};
+use sbridge::{Direction, eval};
 use sbridge_ot::Gaussian;
+use sbridge_ot::matrix::symmetric_eigen;
 use serde::{Deserialize, Serialize};
 
 use super::{METHOD, Variational, VariationalData};
@@ -40,9 +42,9 @@ pub struct Row {
     pub kind: RowKind,
     /// Calls of the network for a sample, if there is one.
     pub calls: Option<usize>,
-    /// Total variance over that of the samples set aside.
+    /// Total variance over that of the samples judged by.
     pub variance: f64,
-    /// From the samples set aside.
+    /// From the samples judged by.
     pub distances: Distances,
 }
 
@@ -55,16 +57,17 @@ pub struct Travel {
     pub straightness: f64,
     /// Mean squared velocity.
     pub kinetic: f64,
-    /// Total variance of where they end over that of the samples set aside. Shrunken samples look straight.
+    /// Total variance of where they end over that of the samples judged by. Shrunken samples look straight.
     pub variance: f64,
 }
 
-/// How likely the samples set aside are.
+/// How likely samples held out are, with a little noise: the least that the backward process of any candidate leaves, in
+/// each principal direction of the data. All candidates are judged by the same rows, in the units of the data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Likelihood {
     /// Name for people.
     pub name: String,
-    /// Mean of ln p, in nats, of so many samples noised as the backward process leaves them.
+    /// Mean of ln p, in nats.
     pub mean: f64,
     /// Its standard error.
     pub error: f64,
@@ -77,13 +80,16 @@ pub struct Likelihood {
 pub struct VariationalEvaluation {
     /// Samples compared.
     pub count: usize,
+    /// What kind of samples it is judged by: `held-out`, or `training`, halves of them, where none were held out.
+    #[serde(default = "held_out")]
+    pub judged_by: String,
     /// KL of the law the forward process ends in from the prior.
     pub mismatch: f64,
     /// The candidates.
     pub rows: Vec<Row>,
     /// How they travel.
     pub travels: Vec<Travel>,
-    /// How likely the samples set aside are, for few coordinates.
+    /// How likely the samples judged by are, for few coordinates.
     pub likelihoods: Vec<Likelihood>,
     /// Which baselines do as well, in words.
     pub remarks: Vec<String>,
@@ -101,35 +107,38 @@ pub struct Candidate {
     pub whitening: Option<Whitening>,
 }
 
-/// Judges the model of `run` by the samples that were set aside.
+/// Judges the model of `run` by the samples that were held out, or by half of those trained on where none were.
 ///
 /// # Errors
 /// [`RunError`](crate::RunError) for numerics that went bad, or baselines that were not learned.
 pub(super) fn judge(run: &Run<Variational>, data: &VariationalData) -> Result<VariationalEvaluation> {
     let rng = run.rng("evaluation");
-    let truth = head(data.split.held_out_or_train(), MAX_COMPARED);
+    let [truth, others] = data.split.judges_and_others();
+    let truth = head(&truth, MAX_COMPARED);
     let judge = Judge::new(&truth, &rng)?;
-    let (mut rows, mut travels, mut likelihoods) = (Vec::new(), Vec::new(), Vec::new());
-    for candidate in candidates(run, data)? {
+    let (mut rows, mut travels) = (Vec::new(), Vec::new());
+    let candidates = candidates(run, data)?;
+    for candidate in &candidates {
         for calls in CALLS {
-            rows.push(judge.candidate(&candidate, calls)?);
+            rows.push(judge.candidate(candidate, calls)?);
         }
-        travels.push(judge.travel(&candidate)?);
-        likelihoods.extend(judge.likelihood(&candidate)?);
+        travels.push(judge.travel(candidate)?);
     }
-    let count = truth.dims()[0];
+    let count = truth.dims()[0].min(others.dims()[0]);
     let same = Gaussian::fit(&points(&data.split.train)?)?;
-    // A Gaussian on a plane has no density.
-    if let (false, Ok(densities)) = (likelihoods.is_empty(), same.log_density(&points(&truth)?)) {
-        likelihoods.push(Likelihood::of(MATCHED, same.dim(), &densities));
-    }
+    let likelihoods = judge.likelihoods(&candidates, &same)?;
     let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("gaussian").seed());
     let drawn = same.sample(count, &mut stream)?;
     let drawn = from_rows_f64(drawn.as_slice(), drawn.dim(), &truth.device()).cast(truth.dtype());
-    rows.push(judge.row("training data", RowKind::Floor, None, &head(&data.split.train, count))?);
+    rows.push(judge.row("training data", RowKind::Floor, None, &head(&others, count))?);
     rows.push(judge.row(MATCHED, RowKind::Baseline, None, &drawn)?);
     let (remarks, mismatch) = (remarks(&rows), run.learned.model.mismatch()?);
-    Ok(VariationalEvaluation { count, mismatch, rows, travels, likelihoods, remarks })
+    let judged_by = if data.split.held_out.is_some() { held_out() } else { "training".into() };
+    Ok(VariationalEvaluation { count, judged_by, mismatch, rows, travels, likelihoods, remarks })
+}
+
+fn held_out() -> String {
+    "held-out".into()
 }
 
 /// The Gaussian that knows mean and covariance, and no more.
@@ -206,7 +215,7 @@ impl<'a> Judge<'a> {
         Ok(Row { name: name.into(), kind, calls, variance: self.variance_ratio(samples), distances })
     }
 
-    /// Total variance over that of the samples set aside.
+    /// Total variance over that of the samples judged by.
     pub fn variance_ratio(&self, samples: &Tensor<2>) -> f64 {
         variances(samples).iter().sum::<f64>() / variances(self.truth).iter().sum::<f64>()
     }
@@ -228,19 +237,26 @@ impl<'a> Judge<'a> {
         Ok(undone(&samples))
     }
 
-    /// Nothing for many coordinates.
-    fn likelihood(&self, candidate: &Candidate) -> Result<Option<Likelihood>> {
-        let Candidate { name, model, start, whitening } = candidate;
-        if model.dim() > MAX_DIM {
-            return Ok(None);
+    /// How likely the truth with a common noise is to `candidates`, and to `same`, the Gaussian of its moments, with that
+    /// noise; nothing for many coordinates.
+    fn likelihoods(&self, candidates: &[Candidate], same: &Gaussian) -> Result<Vec<Likelihood>> {
+        if same.dim() > MAX_DIM {
+            return Ok(Vec::new());
         }
-        let (seen, stretched) = match whitening {
-            None => (self.truth.clone(), 0.0),
-            Some(whitening) => (whitening.apply(self.truth), whitening.log_volume),
+        let noises = candidates.iter().map(Candidate::noise_left).collect::<Result<Vec<_>>>()?;
+        let noise = Gaussian::new(vec![0.0; same.dim()], least_noise(&noises, same)?)?;
+        let mut stream = ChaCha8Rng::seed_from_u64(self.rng.fork("noise").seed());
+        let drawn = noise.sample(self.truth.dims()[0], &mut stream)?;
+        let drawn =
+            from_rows_f64(drawn.as_slice(), drawn.dim(), &self.truth.device()).cast(self.truth.dtype());
+        let noised = self.truth.clone() + drawn;
+        let of = |candidate: &Candidate| {
+            Ok(Likelihood::of(candidate.name, same.dim(), &candidate.log_density(&noised)?))
         };
-        let densities = model.log_density(&seen, *start, LIKELIHOOD_STEPS)?;
-        let densities: Vec<f64> = densities.into_iter().map(|one| one + stretched).collect();
-        Ok(Some(Likelihood::of(name, model.dim(), &densities)))
+        let mut likelihoods = candidates.iter().map(of).collect::<Result<Vec<_>>>()?;
+        let same = Gaussian::new(same.mean().to_vec(), same.cov() + noise.cov())?;
+        likelihoods.push(Likelihood::of(MATCHED, same.dim(), &same.log_density(&points(&noised)?)?));
+        Ok(likelihoods)
     }
 
     /// How samples of `candidate` travel.
@@ -265,6 +281,36 @@ impl<'a> Judge<'a> {
             variance: self.variance_ratio(&end),
         })
     }
+}
+
+impl Candidate {
+    /// The noise that it leaves, in the units of the data, `[dim, dim]`.
+    fn noise_left(&self) -> Result<Mat<f64>> {
+        let noise = self.model.noise_left()?;
+        Ok(self
+            .whitening
+            .as_ref()
+            .map_or_else(|| noise.clone(), |whitening| whitening.undo_covariance(&noise)))
+    }
+
+    /// ln of the density of data with that noise, at `rows` in the units of the data.
+    fn log_density(&self, rows: &Tensor<2>) -> Result<Vec<f64>> {
+        let of = |rows: &Tensor<2>| self.model.log_density_of_noised(rows, self.start, LIKELIHOOD_STEPS);
+        let Some(whitening) = &self.whitening else { return Ok(of(rows)?) };
+        let whitened = of(&whitening.apply(rows))?;
+        Ok(whitened.into_iter().map(|one| one + whitening.log_volume).collect())
+    }
+}
+
+/// The noise with the least of the variances of `noises` in each principal direction of `law`. More of it would blur what
+/// one candidate tells apart; less would ask of all what none leaves clean.
+fn least_noise(noises: &[Mat<f64>], law: &Gaussian) -> Result<Mat<f64>> {
+    let (_, axes) = symmetric_eigen("the covariance of the data", law.cov())?;
+    let dim = law.dim();
+    let along = |noise: &Mat<f64>, k: usize| (axes.col(k).transpose() * noise) * axes.col(k);
+    let least: Vec<f64> =
+        (0..dim).map(|k| noises.iter().map(|noise| along(noise, k)).fold(f64::INFINITY, f64::min)).collect();
+    Ok(Mat::from_fn(dim, dim, |i, j| (0..dim).map(|k| axes[(i, k)] * least[k] * axes[(j, k)]).sum()))
 }
 
 impl Likelihood {
@@ -295,7 +341,14 @@ impl Judgement for VariationalEvaluation {
 
 impl fmt::Display for VariationalEvaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} samples beside as many held out", self.count)?;
+        match self.judged_by == held_out() {
+            true => writeln!(f, "{} samples beside as many held out", self.count)?,
+            false => writeln!(
+                f,
+                "{} samples beside half of those trained on, since none were held out",
+                self.count
+            )?,
+        }
         let head = ["calls", "variance", "W1", "W2", "sliced W2", "energy"];
         write!(f, "{:28}", "")?;
         head.iter().try_for_each(|name| write!(f, " {name:>10}"))?;
@@ -314,7 +367,7 @@ impl fmt::Display for VariationalEvaluation {
             write!(
                 f,
                 "\n\n{:28} {:>12} {:>12} {:>10}",
-                "log-likelihood, held out", "nats", "± error", "bits/dim"
+                "log-likelihood, noised", "nats", "± error", "bits/dim"
             )?;
         }
         for Likelihood { name, mean, error, bits } in &self.likelihoods {

@@ -94,11 +94,11 @@ fn quality_section(evaluation: &VariationalEvaluation) -> Section {
     };
     Section {
         title: "Quality".into(),
-        text: "Distances of samples from those set aside. Calls are calls of the network for a sample; variance is the \
-               total variance over that of the samples set aside."
+        text: "Distances of samples from those judged by. Calls are calls of the network for a sample; variance is the \
+               total variance over that of the samples judged by."
             .into(),
         blocks: vec![Block::Table(Table {
-            caption: format!("{} samples", evaluation.count),
+            caption: format!("{} samples, {} ones beside them", evaluation.count, evaluation.judged_by),
             columns: ["calls", "variance", "W1", "W2", "sliced W2", "energy distance"].map(String::from).to_vec(),
             rows: evaluation.rows.iter().map(row).collect(),
             note: "Nothing is closer than training data but by chance.".into(),
@@ -138,10 +138,12 @@ fn likelihood_table(likelihoods: &[Likelihood]) -> Block {
         emphasis: if one.name == METHOD { Emphasis::Model } else { Emphasis::Baseline },
     };
     Block::Table(Table {
-        caption: "Log-likelihood of the samples set aside".into(),
+        caption: "Log-likelihood of the samples judged by, with a little noise".into(),
         columns: ["nats", "± standard error", "bits for each coordinate"].map(String::from).to_vec(),
         rows: likelihoods.iter().map(row).collect(),
-        note: "Along the probability flow, with exact divergences, where the backward process ends. More nats are better.".into(),
+        note: "Along the probability flow, with exact divergences. Every row at the same samples, in the units of the data, with \
+               the least noise that a backward process leaves in each principal direction. More nats are better."
+            .into(),
     })
 }
 

@@ -35,7 +35,7 @@ impl Default for VariationalConfig {
             target: DataConfig::default(),
             vsdm: VsdmSettings::default(),
             sampler: FlowSettings::default(),
-            output: OutputConfig { held_out: 0.1, ..OutputConfig::default() },
+            output: OutputConfig { held_out: 0.1, validation: 0.0, ..OutputConfig::default() },
         }
     }
 }

@@ -11,8 +11,9 @@
 //! | [`LightSbM`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
 //! | [`Sgm`] | end of a Brownian bridge | the reference | 1 |
 //!
-//! What a network learns is what the drift has beyond that between Gaussians of the same covariances, which is known in
-//! closed form: straight from pixels, and beside mixtures, it learns all of it.
+//! What a network learns is what the drift has beyond that between Gaussians of the same moments, which is known in closed
+//! form: straight from pixels, beside mixtures, and without `known_drift` it learns all of it. Between Gaussians an untrained
+//! network is right where the drift is known, so what a method finds there is measured without.
 //!
 //! The first half-bridge goes backward. [`Alternation`] holds what there is between two of them and nothing else, so
 //! a run can stop and go on there; inside a half-bridge it is an ordinary training run.
@@ -34,7 +35,7 @@ pub use settings::{AlternationSettings, CacheSettings, StartingPairs, StepVarian
 use std::sync::Arc;
 
 use crate::bridge::Direction;
-use crate::coupling::{Coupling, Entropic, Independent, Simulated};
+use crate::coupling::{Coupling, Entropic, Independent, PlanCount, PlanCounter, Simulated};
 use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
@@ -77,6 +78,7 @@ pub struct Alternation {
     /// In units of the frame.
     bridge: NeuralBridge,
     learned: usize,
+    plans: Arc<PlanCounter>,
     rng: Rng,
 }
 
@@ -99,7 +101,8 @@ impl Alternation {
             let fix = "source and target must live in the same space";
             return Err(Error::shape("dimension of the target", dim, target.dims()[1], fix));
         }
-        let frame = Frame::of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
+        let frame_of = if settings.known_drift { Frame::of } else { Frame::uncentred };
+        let frame = frame_of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
         let end =
             |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
         let ends = [end(0.0, source), end(1.0, target)];
@@ -108,7 +111,7 @@ impl Alternation {
         // Its ε is a square, as in the files of earlier runs.
         let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
-        Ok(Self { settings, ends, image, frame, bridge, learned: 0, rng })
+        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans: Arc::default(), rng })
     }
 
     /// The half-bridge to learn next, if one is left.
@@ -119,6 +122,11 @@ impl Alternation {
     /// Half-bridges learned.
     pub fn learned(&self) -> usize {
         self.learned
+    }
+
+    /// Entropic plans made for starting pairs so far.
+    pub fn plans(&self) -> PlanCount {
+        self.plans.count()
     }
 
     /// The bridge as far as it is learned, in data units.
@@ -137,7 +145,8 @@ impl Alternation {
     /// The drift of `direction` between Gaussians of the same covariances, where it is taken out of what is learned.
     fn gaussian_drift(&self, direction: Direction) -> Result<Option<GaussianDrift>> {
         let dim = self.ends[0].dims()[1];
-        if self.settings.net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
+        let AlternationSettings { known_drift, net, .. } = &self.settings;
+        if !known_drift || net.mixture.is_some() || self.image.is_some() || dim > MAX_AXES {
             return Ok(None);
         }
         let epsilon = self.bridge.reference.epsilon();
@@ -242,8 +251,8 @@ impl Alternation {
         Ok(match self.settings.start {
             StartingPairs::Independent if is_first => (Box::new(Independent { source, target }), count, 1),
             StartingPairs::Entropic if is_first => {
-                let coupling =
-                    Entropic::new(source, target, self.bridge.reference.epsilon(), &self.rng.fork("plans"))?;
+                let epsilon = self.bridge.reference.epsilon();
+                let coupling = Entropic::new(source, target, epsilon, self.plans.clone())?;
                 (Box::new(coupling), count, self.settings.uses_of_plans(count).max(uses))
             }
             _ => {

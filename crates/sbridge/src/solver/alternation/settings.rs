@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_count};
 use crate::fit::FitSettings;
 use crate::net::DriftNetSettings;
 use crate::solver::alternation::AlternationMethod;
@@ -22,12 +22,21 @@ pub struct AlternationSettings {
     pub steps: usize,
     /// The noise of a step.
     pub step_variance: StepVariance,
+    /// Whether networks add to the drift between Gaussians of the same moments, which is known in closed form; the default.
+    /// Without, they learn the whole drift and no mean is taken out, which shows what they find by themselves.
+    #[serde(default = "known")]
+    pub known_drift: bool,
     /// What is simulated ahead.
     pub cache: CacheSettings,
     /// Size of the networks.
     pub net: DriftNetSettings,
     /// Training of a half-bridge.
     pub fit: FitSettings,
+}
+
+/// As in settings of earlier runs, which do not say.
+fn known() -> bool {
+    true
 }
 
 /// What a drift is regressed on.
@@ -115,19 +124,15 @@ impl AlternationSettings {
     /// # Errors
     /// [`Error::Setting`] for a value outside its range, or values that do not go together.
     pub fn check(&self) -> Result<()> {
-        for (name, value, usual) in [
-            ("half_bridges", self.half_bridges, "20"),
-            ("cache.rows", self.cache.rows, "10000"),
-            ("cache.megabytes", self.cache.megabytes, "256"),
-            ("cache.uses", self.cache.uses, "4"),
+        for (name, value, most, usual) in [
+            ("half_bridges", self.half_bridges, 10_000, "20 is usual"),
+            ("cache.rows", self.cache.rows, 1 << 30, "10000 is usual"),
+            ("cache.megabytes", self.cache.megabytes, 1 << 20, "256 is usual"),
+            ("cache.uses", self.cache.uses, 1_000_000, "4 is usual"),
         ] {
-            if value == 0 {
-                return Err(Error::setting(name, "at least 1", value, format!("{usual} is usual")));
-            }
+            require_count(name, value, 1..=most, usual)?;
         }
-        if !(2..=1000).contains(&self.steps) {
-            return Err(Error::setting("steps", "in 2 to 1000", self.steps, "20 to 100 is usual"));
-        }
+        require_count("steps", self.steps, 2..=1000, "20 to 100 is usual")?;
         self.target.method().check(self)?;
         if self.fit.patience > 0 {
             let fix =

@@ -78,16 +78,6 @@ impl LightSb {
         let (mean, covariance) = self.potential(direction).conditional_moments(&self.frame.apply(from, x));
         (self.frame.undo(to, &mean), covariance * faer::Scale(self.frame.scale.powi(2)))
     }
-
-    /// Drift at one time for all rows.
-    fn drift_at(&self, direction: Direction, t: f64, x: &Tensor<2>) -> Tensor<2> {
-        let inside = self.frame.apply(t, &to_vec_f64(x.clone()));
-        let elapsed = (t - direction.ends()[0]).abs();
-        let drift = self.potential(direction).drift(elapsed, &inside);
-        let shift = self.frame.velocity(direction);
-        let moved = drift.iter().zip(shift.iter().cycle()).map(|(v, shift)| v * self.frame.scale + shift);
-        rows_like(x, moved.collect())
-    }
 }
 
 /// Row-major `values` with shape, type and device of `like`.
@@ -101,12 +91,19 @@ impl Bridge for LightSb {
     }
 
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
-        let times = to_vec_f64(t);
-        if times.windows(2).all(|pair| pair[0] == pair[1]) {
-            return self.drift_at(direction, times[0], &x);
+        let (times, states) = (to_vec_f64(t), to_vec_f64(x.clone()));
+        let mut rest = &states[..];
+        let mut inside = Vec::with_capacity(states.len());
+        for of_one_time in times.chunk_by(|a, b| a == b) {
+            let (rows, later) = rest.split_at(of_one_time.len() * self.dim());
+            inside.extend(self.frame.apply(of_one_time[0], rows));
+            rest = later;
         }
-        let rows = x.split(1, 0).into_iter().zip(times);
-        Tensor::cat(rows.map(|(row, t)| self.drift_at(direction, t, &row)).collect(), 0)
+        let elapsed: Vec<f64> = times.iter().map(|t| (t - direction.ends()[0]).abs()).collect();
+        let drift = self.potential(direction).drift_at(&elapsed, &inside);
+        let shift = self.frame.velocity(direction);
+        let moved = drift.iter().zip(shift.iter().cycle()).map(|(v, shift)| v * self.frame.scale + shift);
+        rows_like(&x, moved.collect())
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {

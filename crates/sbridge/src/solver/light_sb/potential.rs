@@ -172,12 +172,17 @@ impl LightPotential {
     /// # Shapes
     /// `t` in [0, 1]; `x: [batch, dim]`, row-major, as the result.
     pub fn drift(&self, t: f64, x: &[f64]) -> Vec<f64> {
-        let bases = self.bases.get_or_init(|| self.components.iter().map(Basis::of).collect());
-        let blocks = x.par_chunks(BLOCK * self.dim()).map(|x| self.block_drift(bases, t, x));
-        blocks.collect::<Vec<_>>().concat()
+        self.drift_at(&vec![t; x.len() / self.dim()], x)
     }
 
-    fn block_drift(&self, bases: &[Basis], t: f64, x: &[f64]) -> Vec<f64> {
+    /// The same with a time for every row, `t: [batch]`.
+    pub fn drift_at(&self, t: &[f64], x: &[f64]) -> Vec<f64> {
+        let bases = self.bases.get_or_init(|| self.components.iter().map(Basis::of).collect());
+        let blocks = t.par_chunks(BLOCK).zip(x.par_chunks(BLOCK * self.dim()));
+        blocks.map(|(t, x)| self.block_drift(bases, t, x)).collect::<Vec<_>>().concat()
+    }
+
+    fn block_drift(&self, bases: &[Basis], t: &[f64], x: &[f64]) -> Vec<f64> {
         let dim = self.dim();
         let rows = x.len() / dim;
         let states = MatRef::from_column_major_slice(x, dim, rows);
@@ -216,15 +221,24 @@ impl Basis {
         }
     }
 
-    /// For every state at time t: the logarithm of this component's weight, and its drift.
-    fn drifts(&self, epsilon: f64, t: f64, states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    /// For every state at its time: the logarithm of this component's weight, and its drift.
+    fn drifts(&self, epsilon: f64, t: &[f64], states: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
         let (dim, rows) = states.shape();
         let turned = times(self.vectors.transpose(), states);
-        let b: Vec<f64> = self.values.iter().map(|s| 1.0 - t + t * s).collect();
-        let constant: f64 = b.iter().map(|b| -0.5 * b.ln()).sum();
-        let mut ln_weights = vec![self.ln_weight + constant; rows];
+        let at = |t: f64| -> (Vec<f64>, f64) {
+            let b: Vec<f64> = self.values.iter().map(|s| 1.0 - t + t * s).collect();
+            let constant = b.iter().map(|b| -0.5 * b.ln()).sum();
+            (b, constant)
+        };
+        let (mut last, (mut b, mut constant)) = (t[0], at(t[0]));
+        let mut ln_weights = vec![self.ln_weight; rows];
         let mut drifts = Mat::<f64>::zeros(dim, rows);
-        for (i, ln_weight) in ln_weights.iter_mut().enumerate() {
+        for (i, (ln_weight, &t)) in ln_weights.iter_mut().zip(t).enumerate() {
+            // Most often all times are one.
+            if t != last {
+                (last, (b, constant)) = (t, at(t));
+            }
+            *ln_weight += constant;
             for j in 0..dim {
                 let (s, r, x) = (self.values[j], self.centre[j], turned[(j, i)]);
                 let pull = (s - 1.0) * x + r;

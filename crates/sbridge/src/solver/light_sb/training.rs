@@ -13,7 +13,7 @@ use sbridge_ot::matrix::times;
 use serde::{Deserialize, Serialize};
 
 use super::potential::{Component, LightPotential, softmax};
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, MAX_STEPS, Result, require_count, require_positive};
 use crate::fit::MAX_BATCH_SIZE;
 use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
@@ -45,12 +45,10 @@ impl LightSbSettings {
     pub fn check(&self) -> Result<()> {
         for (name, value, most, usual) in [
             ("components", self.components, 500, "10 is a good start"),
-            ("steps", self.steps, 1_000_000_000, "4000 is usual"),
+            ("steps", self.steps, MAX_STEPS, "4000 is usual"),
             ("batch_size", self.batch_size, MAX_BATCH_SIZE, "256 is usual"),
         ] {
-            if !(1..=most).contains(&value) {
-                return Err(Error::setting(name, format!("in 1 to {most}"), value, usual));
-            }
+            require_count(name, value, 1..=most, usual)?;
         }
         require_positive("learning_rate", self.learning_rate, "1e-3 to 1e-2 is usual")
     }

@@ -11,7 +11,7 @@ use crate::reference::{Kernel, LinearDrift, Schedule};
 use crate::rng::Rng;
 use crate::solver::vsdm::parts::{RowMap, joined};
 use crate::solver::vsdm::{FlowSettings, Frame, Part, ProbabilityFlow};
-use crate::tensor::{Device, Module, Tensor, TensorData, to_vec_f64};
+use crate::tensor::{Device, Module, Tensor, TensorData, select_rows, to_vec_f64};
 
 /// From data at t = 0 to a Gaussian at t = 1, and back.
 #[derive(Clone, Debug)]
@@ -159,11 +159,18 @@ impl Bridge for VariationalModel {
 
     fn drift(&self, direction: Direction, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         let times = to_vec_f64(t);
-        if times.windows(2).all(|pair| pair[0] == pair[1]) {
+        // Laws and matrices are found once for each time.
+        let mut order: Vec<usize> = (0..times.len()).collect();
+        order.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
+        let groups: Vec<&[usize]> = order.chunk_by(|a, b| times[*a] == times[*b]).collect();
+        if let [_] = groups[..] {
             return self.drift_at(direction, times[0], x);
         }
-        let rows = x.split(1, 0).into_iter().zip(times);
-        Tensor::cat(rows.map(|(row, t)| self.drift_at(direction, t, row)).collect(), 0)
+        let of_group = |rows: &[usize]| self.drift_at(direction, times[rows[0]], select_rows(&x, rows));
+        let drifts = Tensor::cat(groups.into_iter().map(of_group).collect(), 0);
+        let mut places = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, row)| places[*row] = place);
+        select_rows(&drifts, &places)
     }
 
     fn diffusion(&self, t: Tensor<1>) -> Tensor<1> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, require_positive};
+use crate::error::{Error, MAX_STEPS, Result, require_count, require_positive};
 use crate::fit::FitSettings;
 use crate::net::ResidualMlpSettings;
 use crate::reference::Schedule;
@@ -127,17 +127,15 @@ impl Default for FlowSettings {
 
 impl FlowSettings {
     /// # Errors
-    /// [`Error::Setting`] for no steps.
+    /// [`Error::Setting`] for no steps, or more than anybody needs.
     pub fn check(&self) -> Result<()> {
-        match self.steps {
-            0 => Err(Error::setting("steps", "at least 1", 0, "10 is the default")),
-            _ => Ok(()),
-        }
+        require_count("steps", self.steps, 1..=MAX_NODES, "10 is the default")
     }
 }
 
-/// Parts of the clock, at most: matrices are kept for each.
+/// Parts of the clock, and nodes, at most: matrices are kept for each.
 const MAX_INTERVALS: usize = 1000;
+const MAX_NODES: usize = 100_000;
 
 impl VsdmSettings {
     /// # Errors
@@ -159,22 +157,11 @@ impl VsdmSettings {
             let fix = "50 is usual; one fits initial = \"matched\"";
             return Err(Error::setting("intervals", "at least 2 for a bridge", self.intervals, fix));
         }
-        if self.intervals > MAX_INTERVALS {
-            let requirement = format!("at most {MAX_INTERVALS}");
-            return Err(Error::setting("intervals", requirement, self.intervals, "50 is usual"));
-        }
-        let counts = [
-            ("nodes", self.nodes, 2),
-            ("intervals", self.intervals, 1),
-            ("stages", self.stages, 1),
-            ("paths", self.paths, 2),
-        ];
-        match counts.into_iter().find(|(_, value, least)| value < least) {
-            None => Ok(()),
-            Some((name, value, least)) => {
-                Err(Error::setting(name, format!("at least {least}"), value, "see the defaults"))
-            }
-        }
+        require_count("nodes", self.nodes, 2..=MAX_NODES, "100 is the default")?;
+        require_count("intervals", self.intervals, 1..=MAX_INTERVALS, "50 is usual for a bridge")?;
+        require_count("stages", self.stages, 1..=10_000, "5 is the default")?;
+        require_count("paths", self.paths, 2..=10_000_000, "3000 is the default")?;
+        require_count("cooldown_steps", self.cooldown_steps, 0..=MAX_STEPS, "5000 is the default")
     }
 
     /// Share of the way that step `k` of the forward score goes.

@@ -1,6 +1,7 @@
 //! Solvers on the entropic transport benchmark, where the plan is known exactly.
 
-use std::fmt;
+mod table;
+
 use std::time::Instant;
 
 use faer::Mat;
@@ -12,14 +13,13 @@ use sbridge::{Bridge, Direction, PairBridge, StepNoise};
 pub use sbridge_ot::Potential;
 use sbridge_ot::matrix::symmetric_eigen;
 use sbridge_ot::{EntropicBenchmark, Gaussian, OtError, Points, bures_wasserstein_uvp};
-use serde::Serialize;
 
-use sbridge_report::digits;
 use sbridge_run::models::bridge::{PairConfig, PairMethod};
 use sbridge_run::settings::Settings as _;
 use sbridge_run::{Context, Overrides, Result, RunError};
 
 use crate::problem::{Problem, stream};
+pub use table::{Cell, EotTable, Score};
 
 /// Ends drawn without regard to each other.
 const INDEPENDENT: &str = "independent";
@@ -51,34 +51,6 @@ const PATHS: usize = 500;
 
 /// Steps along the exact drift.
 const EXACT_STEPS: usize = 200;
-
-/// What a solver, or something to compare it with, made of an instance. Percentages; nothing where it makes no sense.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Score {
-    /// What.
-    pub name: String,
-    /// cBW-UVP: conditional moments beside those of the plan.
-    pub conditional: f64,
-    /// BW-UVP: moments of what arrives beside those of the target.
-    pub target: Option<f64>,
-    /// KL of the exact paths from the model's, from their drifts.
-    pub path_kl: Option<f64>,
-    /// cBW-UVP that the noise of its last step alone would cost.
-    pub last_step: Option<f64>,
-    /// Seconds of the fit.
-    pub seconds: Option<f64>,
-}
-
-/// One instance of the benchmark.
-#[derive(Clone, Debug, Serialize)]
-pub struct Cell {
-    /// Dimension.
-    pub dim: usize,
-    /// ε.
-    pub epsilon: f64,
-    /// Solvers first, then what to compare them with.
-    pub scores: Vec<Score>,
-}
 
 /// What solvers are given, and how they are compared.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +146,10 @@ struct Judge<'a> {
     /// The law of the target as its samples show it.
     whole: Gaussian,
     x: Points,
+    /// Those of them at which plans are compared by draws.
+    drawn_at: Points,
+    /// cBW-UVP there of draws from the plan itself.
+    floor: f64,
 }
 
 impl<'a> Judge<'a> {
@@ -185,7 +161,19 @@ impl<'a> Judge<'a> {
         let target = benchmark.sample_target(&benchmark.sample_source(samples, &mut stream)?, &mut stream)?;
         let x = benchmark.sample_source(points, &mut stream)?;
         let whole = Gaussian::fit(&target)?;
-        Ok(Self { benchmark, rng: rng.clone(), source: rows(&source), target: rows(&target), whole, x })
+        let drawn_at = first(&x, x.len() * DRAWN_IN_FULL / benchmark.dim().max(DRAWN_IN_FULL))?;
+        let (source, target, rng) = (rows(&source), rows(&target), rng.clone());
+        let judge = Self { benchmark, rng, source, target, whole, x, drawn_at, floor: 0.0 };
+        Ok(Self { floor: judge.floor_at(&judge.drawn_at)?, ..judge })
+    }
+
+    /// cBW-UVP at the points `x` of draws from the plan itself.
+    fn floor_at(&self, x: &Points) -> Result<f64> {
+        self.benchmark.conditional_uvp(x, self.variance(), |k, x| {
+            let same = Points::new(x.repeat(DRAWS), x.len())?;
+            let drawn = self.benchmark.sample_target(&same, &mut stream(&self.rng, &format!("floor {k}")))?;
+            Ok::<_, RunError>(Gaussian::fit(&drawn)?)
+        })
     }
 
     fn variance(&self) -> f64 {
@@ -199,7 +187,7 @@ impl<'a> Judge<'a> {
         if let Some(settings) = &config.light_sb {
             let fitted = problem.mixtures(settings, &rng)?;
             let seconds = Some(started.elapsed().as_secs_f64());
-            // The plan's moments are known, so no draws blur them.
+            // The plan's moments are known, so no draws blur them: the floor is 0.
             let conditional = self.benchmark.conditional_uvp(&self.x, self.variance(), |_, x| {
                 let (mean, covariance) = fitted.conditional_moments(Direction::Forward, x);
                 Gaussian::new(mean, covariance)
@@ -210,13 +198,8 @@ impl<'a> Judge<'a> {
         let settings = config.networks.clone().expect("a method has settings of one kind");
         let fitted = problem.networks(settings, rng)?;
         let seconds = Some(started.elapsed().as_secs_f64());
-        let conditional = self.conditional_by_draws(&fitted, &self.drawn_at()?)?;
-        Ok(Score { seconds, ..self.score(name, &fitted, conditional)? })
-    }
-
-    /// The points at which plans are compared by draws.
-    fn drawn_at(&self) -> Result<Points> {
-        first(&self.x, self.x.len() * DRAWN_IN_FULL / self.benchmark.dim().max(DRAWN_IN_FULL))
+        let conditional = self.conditional_by_draws(&fitted, &self.drawn_at)?;
+        Ok(Score { seconds, floor: self.floor, ..self.score(name, &fitted, conditional)? })
     }
 
     /// cBW-UVP of draws from `bridge` at the points `x`.
@@ -237,7 +220,14 @@ impl<'a> Judge<'a> {
         let path_kl = Some(self.path_kl(bridge)?);
         let noise = bridge.step_noise(Direction::Forward);
         let last_step = Some(self.cost_of_noise(noise.mean_variance(noise.steps() - 1))?);
-        Ok(Score { name: name.into(), conditional, target: Some(target), path_kl, last_step, seconds: None })
+        Ok(Score {
+            name: name.into(),
+            conditional,
+            target: Some(target),
+            path_kl,
+            last_step,
+            ..Score::default()
+        })
     }
 
     /// cBW-UVP of the plan's own conditional law at the middle of the source, with `variance` more in every direction:
@@ -270,13 +260,6 @@ impl<'a> Judge<'a> {
 
     /// What no solver beats, and what every solver should.
     fn comparisons(&self) -> Result<Vec<Score>> {
-        let at = self.drawn_at()?;
-        let floor = self.benchmark.conditional_uvp(&at, self.variance(), |k, x| {
-            let same = Points::new(x.repeat(DRAWS), x.len())?;
-            Gaussian::fit(
-                &self.benchmark.sample_target(&same, &mut stream(&self.rng, &format!("floor {k}")))?,
-            )
-        })?;
         let of = |model: &Gaussian| {
             self.benchmark.conditional_uvp(&self.x, self.variance(), |_, _| Ok::<_, OtError>(model.clone()))
         };
@@ -284,10 +267,11 @@ impl<'a> Judge<'a> {
         let constant = Gaussian::new(self.whole.mean().to_vec(), Mat::zeros(dim, dim))?;
         let plain = |name: &str, conditional| Score { name: name.into(), conditional, ..Score::default() };
         let exact = Exact(self.benchmark);
-        let walked = self.conditional_by_draws(&exact, &first(&at, at.len().div_ceil(SHARE_WALKED))?)?;
+        let few = first(&self.drawn_at, self.drawn_at.len().div_ceil(SHARE_WALKED))?;
+        let walked = self.score("exact drift", &exact, self.conditional_by_draws(&exact, &few)?)?;
         Ok(vec![
-            self.score("exact drift", &exact, walked)?,
-            plain("exact sampler", floor),
+            Score { floor: self.floor_at(&few)?, ..walked },
+            Score { floor: self.floor, ..plain("exact sampler", self.floor) },
             plain(INDEPENDENT, of(&self.whole)?),
             plain("constant map", of(&constant)?),
         ])
@@ -343,58 +327,5 @@ impl PairBridge for Exact<'_> {
 
     fn step_noise(&self, _direction: Direction) -> StepNoise {
         StepNoise::of_reference(self.reference().as_ref(), EXACT_STEPS)
-    }
-}
-
-/// What the columns are.
-const HEADER: &str =
-    "cBW-UVP: conditional moments of the plan beside the exact ones, percent of the target's variance
-BW-UVP: moments of what arrives beside the target's; path KL: from drifts on exact paths";
-
-/// The table of all cells.
-#[derive(Debug, Serialize)]
-pub struct EotTable(pub Vec<Cell>);
-
-impl fmt::Display for EotTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}")?;
-        let shown = |x: Option<f64>, digits: usize| x.map_or("–".into(), |x| format!("{x:.digits$}"));
-        for cell in &self.0 {
-            writeln!(f, "\nd = {}, ε = {}", cell.dim, cell.epsilon)?;
-            write!(f, "{:16} {:>10} {:>10} {:>10} {:>8}", "", "cBW-UVP", "BW-UVP", "path KL", "seconds")?;
-            for Score { name, conditional, target, path_kl, seconds, .. } in &cell.scores {
-                let [target, path_kl] = [target, path_kl].map(|x| shown(*x, 4));
-                let seconds = shown(*seconds, 1);
-                write!(f, "\n{name:16} {conditional:>10.4} {target:>10} {path_kl:>10} {seconds:>8}")?;
-            }
-            writeln!(f)?;
-            for score in cell.no_better_than_independent() {
-                let Score { name, .. } = score;
-                writeln!(f, "note: {name} is no better than the independent coupling: {}", score.reason())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Cell {
-    /// Solvers whose plan is no nearer than that of no coupling at all.
-    fn no_better_than_independent(&self) -> Vec<&Score> {
-        let independent = self.scores.iter().find(|score| score.name == INDEPENDENT);
-        let bound = independent.map_or(f64::MAX, |score| score.conditional);
-        let solved = self.scores.iter().filter(|score| score.seconds.is_some());
-        solved.filter(|score| score.conditional >= bound).collect()
-    }
-}
-
-impl Score {
-    /// Why it is no better, as far as the numbers say.
-    fn reason(&self) -> String {
-        match self.last_step {
-            Some(cost) if cost > 0.5 * self.conditional => {
-                format!("the noise of its last step alone costs {} % (more networks.steps)", digits(cost))
-            }
-            _ => "too little training (more half_bridges, fit.steps or samples)".into(),
-        }
     }
 }
