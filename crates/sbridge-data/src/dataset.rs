@@ -293,7 +293,7 @@ impl Dataset {
             }
             false => (
                 self.first_gap.clone().unwrap_or(place),
-                "remove such rows, or fill them in; `sbridge inspect` describes the rest",
+                "remove such rows or columns, or fill them in; `sbridge inspect` describes the rest",
             ),
         };
         Err(DataError::NonFinite {

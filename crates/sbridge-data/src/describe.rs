@@ -158,6 +158,7 @@ impl fmt::Display for SeriesInspection {
         line(f, "kind", "series in time")?;
         let second = self.second.as_deref().map(|second| format!(", {second}, …")).unwrap_or_default();
         line(f, "times", format_args!("{}, from {}{second} to {}", self.times, self.first, self.last))?;
+        line(f, "step", &self.step)?;
         line(f, "series", self.series.len())?;
         for one in self.series.iter().take(LISTED) {
             let OneSeries { name, missing, longest_gap, min, max, mean, std } = one;

@@ -82,6 +82,7 @@ impl Column {
         let distance = (low - mark).max(mark - high);
         (data.len() >= ENOUGH_ROWS && high > low && distance > FAR * (high - low)).then(|| {
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+            let mark = if mark.abs() < 1e10 { mark.to_string() } else { format!("{mark:e}") };
             format!(
                 "{mark} stands {times} in column {}, whose other values lie between {low} and {high}: if it marks a missing \
                  value, take out those rows",

@@ -15,7 +15,7 @@ struct Foreign {
     fix: &'static str,
 }
 
-const FORMATS: [Foreign; 24] = [
+const FORMATS: [Foreign; 29] = [
     Foreign {
         endings: &["zst", "zstd"],
         magic: b"\x28\xb5\x2f\xfd",
@@ -160,6 +160,36 @@ const FORMATS: [Foreign; 24] = [
         magic: b"",
         what: "a TensorFlow file",
         fix: "save its arrays with numpy.save",
+    },
+    Foreign {
+        endings: &[],
+        magic: b"[{",
+        what: "JSON, which is read for series only (`sbridge forecast`)",
+        fix: "save it as a table: pandas.read_json('FILE').to_csv('x.csv', index=False), with lines=True for JSON lines",
+    },
+    Foreign {
+        endings: &[],
+        magic: b"{\"",
+        what: "JSON, which is read for series only (`sbridge forecast`)",
+        fix: "save it as a table: pandas.read_json('FILE').to_csv('x.csv', index=False), with lines=True for JSON lines",
+    },
+    Foreign {
+        endings: &[],
+        magic: b"<!DOCTYPE",
+        what: "HTML, as a failed download leaves it",
+        fix: "download the file itself",
+    },
+    Foreign {
+        endings: &[],
+        magic: b"<html",
+        what: "HTML, as a failed download leaves it",
+        fix: "download the file itself",
+    },
+    Foreign {
+        endings: &[],
+        magic: b"<?xml",
+        what: "XML",
+        fix: "save it as a table: pandas.read_xml('FILE').to_csv('x.csv', index=False)",
     },
 ];
 

@@ -258,7 +258,7 @@ impl Table {
             self.notes.push("numbers have decimal commas".to_owned());
         }
         if self.grouped > 0 {
-            let sign = if comma { "a point" } else { "a comma, a blank or the like" };
+            let sign = if comma { "a point, a blank or the like" } else { "a comma, a blank or the like" };
             self.notes
                 .push(format!("{} numbers have {sign} between thousands: read without it", self.grouped));
         }
@@ -295,9 +295,11 @@ impl Column {
     fn take_in(&mut self, text: &str, cell: Cell, line: u64) {
         let is_whole = is_whole(text);
         if self.is_three_digit && !is_whole {
-            self.is_three_digit =
-                matches!(Cell::read(text, DecimalMark::Comma), Cell::Grouped(_) | Cell::Missing);
-            self.first_point.get_or_insert(line);
+            match Cell::read(text, DecimalMark::Comma) {
+                Cell::Grouped(_) => drop(self.first_point.get_or_insert(line)),
+                Cell::Missing => {}
+                _ => self.is_three_digit = false,
+            }
         }
         self.has_whole |= is_whole;
         self.is_whole &= is_whole;

@@ -159,6 +159,7 @@ fn first_gap(table: &Table, used: &[usize], bytes: &[u8], reading: &Reading) -> 
     let text = cell_at(bytes, line, column, reading)?;
     let is_infinite = super::cell::is_infinite(&text);
     let what = match (text.is_empty(), is_infinite) {
+        _ if table.columns[column].is_empty => "the whole column is empty".to_owned(),
         (true, _) => "the cell is empty".to_owned(),
         (_, true) => format!("'{text}' is infinite"),
         (_, false) => format!("'{text}' marks a missing value"),

@@ -35,8 +35,11 @@ impl Separator {
     /// Where no separator is consistent, the one most frequent in the first line, so that the ragged line is found and named
     /// later.
     pub(super) fn of(lines: &[&str]) -> Self {
-        let consistent: Vec<Self> =
-            CANDIDATES.into_iter().filter(|candidate| candidate.cuts_alike(lines)).collect();
+        // Words are parted by blanks too: those are separators between numbers only.
+        let fits = |candidate: &Self| {
+            candidate.cuts_alike(lines) && (*candidate != Self::Blanks || candidate.finds_numbers(lines))
+        };
+        let consistent: Vec<Self> = CANDIDATES.into_iter().filter(fits).collect();
         let numeric = consistent.iter().find(|candidate| candidate.leaves_numbers(lines));
         numeric.or(consistent.first()).copied().unwrap_or_else(|| Self::most_frequent(lines))
     }
@@ -67,13 +70,28 @@ impl Separator {
 
     /// Whether the lines below the first that has several cells hold nothing but numbers, as far as is looked.
     fn leaves_numbers(self, lines: &[&str]) -> bool {
+        let below = self.below_names(lines);
+        !below.is_empty() && below.iter().all(|line| self.is_numeric(line))
+    }
+
+    /// Whether one of these lines at least holds nothing but numbers.
+    fn finds_numbers(self, lines: &[&str]) -> bool {
+        self.below_names(lines).iter().any(|line| self.is_numeric(line))
+    }
+
+    /// The lines below a title and the first that has several cells; that alone if there are no others.
+    fn below_names<'a, 'b>(self, lines: &'a [&'b str]) -> &'a [&'b str] {
         let titles = lines.iter().take_while(|line| self.cells(line).nth(1).is_none()).count();
-        let below = if lines.len() > titles + 1 { &lines[titles + 1..] } else { &lines[titles..] };
+        if lines.len() > titles + 1 { &lines[titles + 1..] } else { &lines[titles..] }
+    }
+
+    /// Whether a line holds nothing but numbers, as far as is looked.
+    fn is_numeric(self, line: &str) -> bool {
         let is_number = |cell: &str| {
             let reads = |mark| Cell::read(cell.trim_matches('"'), mark).value().is_some();
             reads(DecimalMark::Point) || reads(DecimalMark::Comma)
         };
-        !below.is_empty() && below.iter().all(|line| self.cells(line).take(FIRST_CELLS).all(is_number))
+        self.cells(line).take(FIRST_CELLS).all(is_number)
     }
 
     /// The cells of a line as they stand there, quotes included.
@@ -110,6 +128,7 @@ mod tests {
         assert_eq!(of("\"a;b\",c\n1,2\n"), Separator::Byte(b','));
         assert_eq!(of("1\n2\n"), Separator::Byte(b','));
         assert_eq!(of("A,B,C\n1,4,7,\n2,5,8,\n"), Separator::Byte(b','));
+        assert_eq!(of("a,b\n1,2\n3,4\nSource: me\n"), Separator::Byte(b','));
     }
 
     #[test]

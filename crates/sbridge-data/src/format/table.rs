@@ -1,6 +1,6 @@
 //! Text to rows of cells: encoding, separator, comments, titles, and what carries nothing.
 //!
-//! Comments begin with `#`; the last one above the table may hold the names of its columns, as `numpy.savetxt` writes them. A
+//! Comments begin with `#` or `%`; the last one above the table may hold the names of its columns, as `numpy.savetxt` writes them. A
 //! title, blank rows and empty cells beyond the columns are left out. Of all that there is a note.
 //!
 //! Lines and columns are counted from 1 in every message, as editors count them.
@@ -13,6 +13,9 @@ use crate::reading::Reading;
 
 /// The most columns of a table: what a cell costs beside its number must stay bounded.
 const MAX_COLUMNS: usize = 1 << 20;
+
+/// What comments begin with: in Python and R, in MATLAB and TeX.
+const COMMENT: [char; 2] = ['#', '%'];
 
 /// Lines that are looked at to see how a table is laid out.
 const FIRST_LINES: usize = 20;
@@ -262,7 +265,7 @@ fn physical_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Whether a line is a comment, and not a row that begins with a mark such as `#N/A`.
 fn is_comment(line: &str) -> bool {
     let cell = line.split([',', ';', '\t', '|']).next().unwrap_or(line).trim();
-    cell.starts_with('#')
+    cell.starts_with(COMMENT)
         && !is_missing(cell)
         && !is_missing(line.split_whitespace().next().unwrap_or_default())
 }
@@ -288,7 +291,7 @@ fn names_in(comment: &str, row: &str, separator: Separator) -> Option<Vec<String
     if !separator.cells(row).any(|cell| value(cell).is_some_and(|value| !value.is_nan())) {
         return None;
     }
-    let text = comment.trim_start_matches('#').trim();
+    let text = comment.trim().trim_start_matches(COMMENT).trim();
     let width = separator.cells(row).count();
     let others = [b',', b'\t', b';'].map(Separator::Byte);
     let mut cuts = [separator].into_iter().chain(others).chain([Separator::Blanks]);
