@@ -84,7 +84,8 @@ fn one_bridge_goes_through_all_snapshots_and_near_the_one_held_out() {
     };
     refused(&["--time", "6"], "--time 6 lies outside the snapshots, from 1 to 5");
     refused(&["--time", "4.8", "--mean"], "--mean goes as far as the next snapshot, from 1 not to 4.8");
-    refused(&["--mean", "--draws", "3"], "cannot be used with");
+    carry(&["--input", first, "--time", "4", "--mean", "--draws", "3"]).assert().success();
+    refused(&["--mean", "--flow"], "cannot be used with");
     refused(&["--from", "2"], "--from 2 is not the time of a snapshot of the bridge");
     fs::remove_file(run.join("report.html")).unwrap();
     sbridge().arg("report").arg(&run).assert().success();

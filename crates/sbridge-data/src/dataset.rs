@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use crate::doubts;
 use crate::layout::Contents;
 use crate::values::Values;
 use crate::{DataError, ElementType, Result, SampleShape, SourceKind};
@@ -78,10 +77,10 @@ impl Dataset {
         }
     }
 
-    /// The same with the doubts that its numbers raise.
+    /// The same with more doubts.
     #[must_use]
-    pub(crate) fn doubted(mut self) -> Self {
-        self.doubts.extend(doubts::of(&self));
+    pub(crate) fn doubted(mut self, doubts: Vec<String>) -> Self {
+        self.doubts.extend(doubts);
         self
     }
 

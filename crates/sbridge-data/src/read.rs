@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use crate::dataset::Dataset;
+use crate::doubts;
 use crate::file::read_file;
 use crate::format::{csv, folder, idx, npy, npz, part};
 use crate::kind::SourceKind;
@@ -59,5 +60,7 @@ fn read_one_file(path: &Path, key: Option<&str>, reading: &Reading) -> Result<Da
         SourceKind::Csv => csv::read(&file.bytes, key, reading)?,
         _ => idx::read_with_labels(&file.bytes, path, reading)?,
     };
-    Ok(Dataset::assemble(contents, reading.source, kind, file.sha256).doubted())
+    let data = Dataset::assemble(contents, reading.source, kind, file.sha256);
+    let raised = doubts::of(&data);
+    Ok(data.doubted(raised))
 }

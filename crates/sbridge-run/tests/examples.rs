@@ -40,7 +40,7 @@ fn a_bridge_is_watched_stopped_continued_used_and_judged() {
 fn samples_are_generated_from_a_run_that_was_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let text = printed("generate", &folder.path().join("run"));
-    assert_has(&text, &["Fréchet", "decode(encode(reference))"]);
+    assert_has(&text, &["Fréchet", "decode(encode(unseen data))"]);
     assert_eq!(text.lines().filter(|line| line.starts_with('[')).count(), 5);
 }
 

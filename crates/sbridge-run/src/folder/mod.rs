@@ -109,7 +109,7 @@ impl RunFolder {
         let manifest = self.manifest()?;
         if ![FORMAT, FORMAT_WITH_ORIGIN].contains(&manifest.format) {
             let problem = format!(
-                "is a run of format {}, this program reads format {FORMAT} (use sbridge {})",
+                "is a run of format {}, this program reads formats {FORMAT} and {FORMAT_WITH_ORIGIN} (use sbridge {})",
                 manifest.format, manifest.version
             );
             return Err(RunError::folder(path, problem));

@@ -13,9 +13,13 @@ use crate::data::{MIN_SAMPLES, Split, autoencoder_kind, require_same_shape};
 use crate::epsilon::{self, AUTO_SHARE, auto_epsilon};
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{DataRecord, Records};
+use crate::settings::Shares;
 
 /// Held-out samples below which the numbers mean nothing.
 pub const MIN_COMPARED: usize = 10;
+
+/// Held-out samples below which a word is said about errors.
+const FEW_TO_JUDGE_BY: usize = 30;
 
 /// Two data sets.
 pub struct PairData {
@@ -53,7 +57,7 @@ impl PairData {
         require_same_shape(&source, &target)?;
         let (rng, device) = (Rng::new(config.seed), context.open_device(&config.device)?);
         let split =
-            |data: &Dataset, name: &str| Split::new(data, config.output.shares(), &rng.fork(name), &device);
+            |data: &Dataset, name: &str| Split::new(data, shares_of(data, config), &rng.fork(name), &device);
         let image = match autoencoder_kind(target.shape()) {
             AutoencoderKind::Image { shape } => Some(shape),
             AutoencoderKind::Vector { .. } => None,
@@ -68,11 +72,44 @@ impl PairData {
         Ok(Self { source, target, ends })
     }
 
+    /// What small sets lose, in words.
+    pub fn doubts(&self) -> Vec<String> {
+        let of = |(data, split): (&Dataset, &Split)| {
+            let (source, count) = (data.source(), data.len());
+            match split.held_out.as_ref().map(|rows| rows.dims()[0]) {
+                None => Some(format!(
+                    "of {source} no samples are held out, so the bridge is judged by halves of those it was trained on"
+                )),
+                Some(aside) if aside < FEW_TO_JUDGE_BY => Some(format!(
+                    "{count} samples of {source}: {aside} are held out to judge by, so its numbers come with wide errors"
+                )),
+                Some(_) => None,
+            }
+        };
+        [(&self.source, &self.ends.source), (&self.target, &self.ends.target)]
+            .into_iter()
+            .filter_map(of)
+            .collect()
+    }
+
     /// What must not change until the run is continued.
     pub fn records(&self) -> Records {
         let [source, target] = [&self.source, &self.target].map(DataRecord::of);
         Records { source: Some(source), ..Records::of(target) }
     }
+}
+
+/// What of `data` is not trained on: as `config` says, but where that leaves too few to judge by, as many as it takes, or if
+/// there are not so many, none, so that halves of the training samples are compared.
+fn shares_of(data: &Dataset, config: &PairConfig) -> Shares {
+    let shares = config.output.shares();
+    let [held_out, validation, _] = shares.counts(data.len());
+    if held_out == 0 || held_out >= MIN_COMPARED {
+        return shares;
+    }
+    let is_enough = data.len() >= validation + MIN_COMPARED + MIN_SAMPLES;
+    let held_out = if is_enough { MIN_COMPARED as f64 / data.len() as f64 } else { 0.0 };
+    Shares { held_out, ..shares }
 }
 
 /// Refuses a set of too few samples to train on and to judge by.
@@ -87,11 +124,7 @@ fn require_enough(set: &Dataset, split: &Split) -> Result<()> {
              (bring more data{or})"
         ));
     }
-    match split.held_out.as_ref().map(|rows| rows.dims()[0]) {
-        Some(aside) if aside < MIN_COMPARED => input(format!(
-            "only {aside} samples of {source} can be set aside to judge by, {MIN_COMPARED} are needed (raise \
-             output.held_out, or set it to 0 to judge by training samples)"
-        )),
+    match split.held_out {
         None if left < 2 * MIN_COMPARED => input(format!(
             "samples of {source}: {left}; halves of them are compared, so {} are needed (bring more data)",
             2 * MIN_COMPARED

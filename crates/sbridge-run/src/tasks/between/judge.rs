@@ -105,7 +105,11 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = BridgeEvaluation {
         epsilon,
-        judged_by: if ends.target.held_out.is_some() { held_out() } else { "training".into() },
+        judged_by: if [&ends.source, &ends.target].iter().all(|end| end.held_out.is_some()) {
+            held_out()
+        } else {
+            "training".into()
+        },
         ends: vec![forward, backward],
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,

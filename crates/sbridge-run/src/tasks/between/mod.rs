@@ -65,6 +65,7 @@ impl Task for Between {
     }
 
     fn prepare(settings: &mut PairConfig, data: &PairData, context: &Context) -> Result<()> {
+        data.doubts().iter().for_each(|doubt| context.warn(doubt));
         if !settings.is_latent() {
             settings.epsilon = data.ends.epsilon(settings, context)?;
         } else if settings.epsilon > 0.0 {
