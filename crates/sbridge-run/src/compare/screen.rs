@@ -70,7 +70,8 @@ fn write_entropic(f: &mut fmt::Formatter<'_>, found: &Entropic, cost_spread: f64
 }
 
 fn line(f: &mut fmt::Formatter<'_>, name: &str, value: f64, note: &str) -> fmt::Result {
-    let size = value.abs();
+    // A difference of equal numbers may be a negative zero.
+    let (value, size) = (value + 0.0, value.abs());
     let is_plain = size == 0.0 || (1e-3..1e7).contains(&size);
     let shown = if is_plain { format!("{value:.6}") } else { format!("{value:.6e}") };
     writeln!(f, "{name:22} {shown:<12} {note}")
