@@ -75,9 +75,14 @@ impl LatentData {
         }
         let [held_out, validation, left] = self.counts(config);
         if left < MIN_SAMPLES {
+            let or = if held_out + validation == 0 {
+                ""
+            } else {
+                ", or lower output.held_out or output.validation"
+            };
             return Err(RunError::Input(format!(
                 "{} has {left} training samples, with {held_out} held out and {validation} for validation; at least \
-                 {MIN_SAMPLES} are needed (bring more data, or lower output.held_out or output.validation)",
+                 {MIN_SAMPLES} are needed (bring more data{or})",
                 self.target.source()
             )));
         }
