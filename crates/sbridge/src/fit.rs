@@ -45,11 +45,11 @@ pub struct FitSettings {
 /// Samples in a step, at most.
 pub(crate) const MAX_BATCH_SIZE: usize = 1 << 20;
 
-/// Part batches whose gradients are computed side by side, at most, and rows that a part is worth: each writes a gradient
-/// of all weights. Decided by the batch alone, so that results do not depend on the machine; kernels run on one thread each,
-/// so this is what uses many cores.
+/// Part batches whose gradients are computed side by side, at most, and rows that a part is worth: each reads all weights
+/// and writes a gradient of all, and with 64 rows a network of two million weights takes 39 % longer on two cores, with 128
+/// a tenth. Decided by the batch alone, so that results do not depend on the machine.
 const MAX_PARTS: usize = 8;
-const ROWS_OF_PART: usize = 64;
+const ROWS_OF_PART: usize = 256;
 
 /// Parts of a batch of so many rows: two at least, to use two cores.
 fn parts_of(batch_size: usize) -> usize {
