@@ -30,7 +30,7 @@ impl Default for ForecastNetSettings {
 
 impl ForecastNetSettings {
     /// # Errors
-    /// [`Error::Setting`] for a size of zero.
+    /// [`Error::Setting`](crate::Error::Setting) for a size of zero.
     pub fn check(&self) -> Result<()> {
         require_count("width", self.width, 1..=MAX_WIDTH, "32 is usual")?;
         require_count("summary", self.summary, 1..=MAX_WIDTH, "64 is usual")

@@ -38,7 +38,7 @@ impl Default for UNetSettings {
 
 impl DriftNetSettings {
     /// # Errors
-    /// [`Error::Setting`] for a size out of range.
+    /// [`Error::Setting`](crate::Error::Setting) for a size out of range.
     pub fn check(&self) -> Result<()> {
         require_count("unet.width", self.unet.width, 1..=1024, "32 is usual")?;
         if let Some(mixture) = &self.mixture {

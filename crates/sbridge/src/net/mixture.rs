@@ -33,7 +33,7 @@ impl Default for MixtureSettings {
 
 impl MixtureSettings {
     /// # Errors
-    /// [`Error::Setting`] for a value outside its range.
+    /// [`Error::Setting`](crate::Error::Setting) for a value outside its range.
     pub fn check(&self) -> Result<()> {
         require_count("components", self.components, 1..=500, "20 is a good start")?;
         require_positive("initial_variance", self.initial_variance, "0.1 is usual")

@@ -27,7 +27,7 @@ impl Default for MlpSettings {
 
 impl MlpSettings {
     /// # Errors
-    /// [`Error::Setting`] for a size of zero, or more weights than can be held.
+    /// [`Error::Setting`](crate::Error::Setting) for a size of zero, or more weights than can be held.
     pub fn check(&self) -> Result<()> {
         require_count("width", self.width, 1..=MAX_WIDTH, "128 is usual")?;
         require_count("layers", self.layers, 1..=1000, "4 is usual")?;
