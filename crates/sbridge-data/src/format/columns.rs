@@ -95,13 +95,9 @@ pub(crate) fn parse(
     let text = utf8(bytes, reading)?;
     let read = |mark| Table::read(text, mark, &label_column, part, reading);
     let table = read(DecimalMark::Point)?;
-    match table.evidence.decimal_mark() {
-        Some(DecimalMark::Point) => Ok(table),
-        Some(DecimalMark::Comma) => read(DecimalMark::Comma),
-        None => Err(reading.malformed(
-            "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
-            "write them without separators between thousands, and with decimal points",
-        )),
+    match table.evidence.decided(reading)? {
+        DecimalMark::Point => Ok(table),
+        DecimalMark::Comma => read(DecimalMark::Comma),
     }
 }
 

@@ -157,15 +157,11 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::date::seconds_of;
     use super::*;
 
     fn stamp(text: &str) -> i64 {
-        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .unwrap()
-            .and_hms_opt(0, 0, 0)
-            .unwrap()
-            .and_utc()
-            .timestamp()
+        seconds_of(text.parse().unwrap()).unwrap()
     }
 
     #[test]

@@ -161,12 +161,7 @@ impl<'a> Columns<'a> {
     pub(super) fn learn_decimal_mark(&mut self, columns: &[usize], notes: &mut Vec<String>) -> Result<()> {
         let mut evidence = Evidence::default();
         columns.iter().for_each(|j| self.cells(*j).for_each(|cell| evidence.add(cell)));
-        self.mark = evidence.decimal_mark().ok_or_else(|| {
-            self.reading.malformed(
-                "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
-                "write them without separators between thousands, and with decimal points",
-            )
-        })?;
+        self.mark = evidence.decided(self.reading)?;
         if self.mark == DecimalMark::Comma {
             notes.push("numbers have decimal commas".into());
         }

@@ -2,8 +2,7 @@
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
+use super::step::{DAY, HOUR};
 
 /// A time as written. In which order its numbers stand is known of some only.
 #[derive(Clone, Debug, PartialEq)]

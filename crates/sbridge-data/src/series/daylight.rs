@@ -2,9 +2,8 @@
 
 use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 
+use super::step::HOUR;
 use super::zone::date;
-
-const HOUR: i64 = 3600;
 
 /// What to do about an hour that comes twice.
 pub(super) const WHERE: &str =

@@ -131,11 +131,12 @@ fn distinct(values: impl Iterator<Item = i64>) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::date::seconds_of;
+    use super::super::step::HOUR;
     use super::super::zone::Zone;
     use super::*;
 
     const MONDAY: i64 = 4 * DAY;
-    const HOUR: i64 = 3600;
 
     fn fit(stamps: &[i64]) -> Option<Clock> {
         fitted(stamps, Scale::Wall(Zone::Unsaid))
@@ -218,14 +219,7 @@ mod tests {
         let tuesdays: Vec<i64> = (0..20).map(|k| MONDAY + DAY + k * 7 * DAY).collect();
         assert_eq!(step(&tuesdays), Some(Step::Seconds(7 * DAY)));
         let of = |texts: &[&str]| {
-            let at = |text: &&str| {
-                chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                    .unwrap()
-                    .and_hms_opt(0, 0, 0)
-                    .unwrap()
-                    .and_utc()
-                    .timestamp()
-            };
+            let at = |text: &&str| seconds_of(text.parse().unwrap()).unwrap();
             fit(&texts.iter().map(at).collect::<Vec<i64>>())
                 .map(|clock| (clock.step().clone(), clock.label(texts.len())))
         };

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::frequency::Frequency;
 use super::week::Week;
 
-pub(super) const DAY: i64 = 86_400;
+pub(super) const HOUR: i64 = 3600;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 /// What lies between one row and the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 pub mod distances;
 pub mod samples;
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use sbridge_report::Emphasis;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,33 @@ pub trait Judgement: Display + Serialize + DeserializeOwned {
 
 /// The name of a number, and the number.
 pub type Headline = (&'static str, f64);
+
+/// What kind of samples a run is judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JudgedBy {
+    /// Samples that nothing else has seen.
+    #[default]
+    HeldOut,
+    /// Halves of those trained on, one beside the other, where none were held out.
+    Training,
+}
+
+impl JudgedBy {
+    /// Held-out samples, if there are any.
+    pub fn of(has_held_out: bool) -> Self {
+        if has_held_out { Self::HeldOut } else { Self::Training }
+    }
+}
+
+impl Display for JudgedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::HeldOut => "held-out",
+            Self::Training => "training",
+        })
+    }
+}
 
 /// What a row of a table stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

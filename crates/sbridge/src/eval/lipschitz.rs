@@ -10,7 +10,7 @@ use crate::latent::{Codec, Normaliser};
 use crate::rng::Rng;
 use crate::tensor::{Module as _, Tensor, row_blocks, to_vec_f64};
 
-/// Sweeps of the power iteration: singular values below 0.8 of the largest weigh less than a hundredth after these.
+/// Sweeps of the power iteration: a singular value of 0.8 of the largest weighs 0.8²⁰, a hundredth, after these.
 const SWEEPS: usize = 10;
 
 /// Half the length over which a difference is taken, in units where points have a spread of about one for each

@@ -1,6 +1,8 @@
 //! Whether the fractions of a table begin with a point or with a comma.
 
 use super::number;
+use crate::Result;
+use crate::reading::Reading;
 
 /// What stands before the fraction of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +60,22 @@ impl Evidence {
         self.has_comma |= has_comma && (point || comma);
     }
 
-    /// The decimal mark of the table; none where commas may be either.
+    /// The decimal mark of the table.
     ///
-    /// Where both have been seen, it is the point, and the cells with decimal commas will be named.
-    pub(crate) fn decimal_mark(&self) -> Option<DecimalMark> {
+    /// # Errors
+    /// [`DataError::Malformed`](crate::DataError::Malformed) where commas may be either.
+    pub(crate) fn decided(&self, reading: &Reading) -> Result<DecimalMark> {
+        self.decimal_mark().ok_or_else(|| {
+            reading.malformed(
+                "numbers such as 1,000 may have thousands or a decimal comma, and no cell tells which",
+                "write them without separators between thousands, and with decimal points",
+            )
+        })
+    }
+
+    /// None where commas may be either. Where both have been seen, it is the point, and the cells with decimal commas will be
+    /// named.
+    fn decimal_mark(&self) -> Option<DecimalMark> {
         match (self.for_point, self.for_comma, self.has_comma) {
             (false, true, _) => Some(DecimalMark::Comma),
             (false, false, true) => None,

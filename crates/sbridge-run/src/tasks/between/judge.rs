@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::folder::metrics;
 use crate::models::bridge::{Ends, PairMethod, direction_name};
 use crate::quality::distances::Distances;
-use crate::quality::{Headline, Judgement, RowKind};
+use crate::quality::{Headline, JudgedBy, Judgement, RowKind};
 use crate::task::Run;
 
 /// Samples compared on each side, at most; exact distances grow with the cube.
@@ -60,9 +60,9 @@ impl End {
 pub struct BridgeEvaluation {
     /// ε in data units.
     pub epsilon: f64,
-    /// What kind of samples it is judged by: `held-out`, or `training` where none were set aside.
-    #[serde(default = "held_out")]
-    pub judged_by: String,
+    /// What kind of samples it is judged by.
+    #[serde(default)]
+    pub judged_by: JudgedBy,
     /// Both ends.
     pub ends: Vec<End>,
     /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes.
@@ -105,11 +105,7 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = BridgeEvaluation {
         epsilon,
-        judged_by: if [&ends.source, &ends.target].iter().all(|end| end.held_out.is_some()) {
-            held_out()
-        } else {
-            "training".into()
-        },
+        judged_by: JudgedBy::of([&ends.source, &ends.target].iter().all(|end| end.held_out.is_some())),
         ends: vec![forward, backward],
         coupling_cost: half_mean_square(&(moved - start.clone())),
         entropic_cost: plan.transport_cost,
@@ -147,10 +143,6 @@ fn judge_end(
         restored: learned.codec.is_some().then(restored).transpose()?,
     };
     Ok((end, [codes, moved]))
-}
-
-fn held_out() -> String {
-    "held-out".into()
 }
 
 /// What is not as it should be, in words, with what to do about it.

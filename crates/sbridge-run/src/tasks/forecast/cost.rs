@@ -54,13 +54,8 @@ fn drawing(settings: &ForecastConfig, data: &SeriesData) -> Result<f64> {
     let started = Instant::now();
     forecaster.sample(&[origin], count, &settings.sampler, &Rng::new(0))?;
     let of_a_time = started.elapsed().as_secs_f64() / tried as f64;
-    let rounds = paths.div_ceil(BLOCK).div_ceil(rayon_threads());
+    let rounds = paths.div_ceil(BLOCK).div_ceil(rayon::current_num_threads());
     Ok(of_a_time * (rounds * settings.horizon) as f64)
-}
-
-/// Blocks that are drawn at once.
-fn rayon_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Seconds of judging naive forecasts, which are of many paths, by the energy score of one time.

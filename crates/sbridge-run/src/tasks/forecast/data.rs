@@ -84,7 +84,8 @@ impl SeriesData {
         let values = &series.values()[..learned * dim];
         let spread = step_spread(values, dim);
         let bounds = config.bounds(spread.clone())?;
-        require_within(&series, bounds.as_ref())?;
+        let which = "--at-least or --at-most (change the bound, or leave the series out with --drop)";
+        require_within(&series, bounds.as_ref(), which)?;
         let on_the_line = bounds.as_ref().map_or_else(|| values.to_vec(), |bounds| bounds.unbounded(values));
         let calendar = (0..learned).flat_map(|row| series.clock().calendar(row)).collect();
         let history =
@@ -243,19 +244,17 @@ fn moving(series: Series, learned: usize) -> Result<Series> {
     Ok(series.only(&moves, notes))
 }
 
-/// Refuses values beyond the bounds.
-fn require_within(series: &Series, bounds: Option<&Bounds>) -> Result<()> {
+/// Refuses values beyond `bounds`; `which` says which these are, and what to do.
+pub(super) fn require_within(series: &Series, bounds: Option<&Bounds>, which: &str) -> Result<()> {
     let Some(bounds) = bounds else { return Ok(()) };
     let out = series.values().iter().position(|x| !x.is_nan() && !bounds.hold(*x));
     out.map_or(Ok(()), |at| {
-        let (row, j) = (at / series.dim(), at % series.dim());
         Err(RunError::Input(format!(
-            "series '{}' of {} is {} at {}, beyond --at-least or --at-most (change the bound, or leave the series out with \
-             --drop)",
-            series.names()[j],
+            "series '{}' of {} is {} at {}, beyond {which}",
+            series.names()[at % series.dim()],
             series.source(),
             series.values()[at],
-            series.clock().label(row)
+            series.clock().label(at / series.dim())
         )))
     })
 }

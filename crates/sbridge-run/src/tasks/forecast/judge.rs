@@ -98,8 +98,8 @@ pub fn scores_without_a_folder(config: &ForecastConfig) -> Result<Vec<Row>> {
 impl Judgement for Backtest {
     fn headline(&self) -> Option<Headline> {
         let model = self.rows.first()?;
-        let sum = model.crps_sum.map(|score| ("CRPS-sum", score));
-        sum.or(model.crps.map(|score| ("CRPS", score)))
+        let (name, score) = model.headline();
+        Some((name, score(model)?))
     }
 
     fn remarks(&self) -> &[String] {

@@ -2,6 +2,7 @@
 
 use sbridge_data::{Series, SeriesLayout, Step};
 
+use super::data::require_within;
 use super::{Forecasting, origin};
 use crate::error::{Result, RunError};
 use crate::task::Run;
@@ -20,7 +21,9 @@ pub(super) fn read(run: &Run<Forecasting>, input: Option<&str>) -> Result<Series
         SeriesLayout { keep: learned.names.clone(), drop: Vec::new(), ..run.settings.series.layout()? };
     let series = on_the_step(run, source, &layout)?;
     let series = by_name(series, &learned.names)?;
-    require_within(run, &series)?;
+    let which =
+        "the bounds that the forecast was made with (correct the value, or fit again with other bounds)";
+    require_within(&series, learned.bounds.as_ref(), which)?;
     series.notes().iter().for_each(|note| run.context.note(note));
     origin::endings(&series).iter().for_each(|note| run.context.note(note));
     let context = learned.forecaster.context;
@@ -80,19 +83,4 @@ fn by_name(series: Series, names: &[String]) -> Result<Series> {
     };
     let columns = names.iter().map(place).collect::<Result<Vec<usize>>>()?;
     Ok(series.only(&columns, Vec::new()))
-}
-
-fn require_within(run: &Run<Forecasting>, series: &Series) -> Result<()> {
-    let Some(bounds) = &run.learned.bounds else { return Ok(()) };
-    let out = series.values().iter().position(|x| !x.is_nan() && !bounds.hold(*x));
-    out.map_or(Ok(()), |at| {
-        Err(RunError::Input(format!(
-            "series '{}' of {} is {} at {}, beyond the bounds that the forecast was made with (correct the value, or fit \
-             again with other bounds)",
-            series.names()[at % series.dim()],
-            series.source(),
-            series.values()[at],
-            series.clock().label(at / series.dim())
-        )))
-    })
 }

@@ -52,11 +52,15 @@ pub(super) fn starts(
     Ok(Starts { origins, paths: 1, standing })
 }
 
+/// The last of the first `rows` rows in which series `j` is known.
+fn last_known(series: &Series, rows: usize, j: usize) -> Option<usize> {
+    (0..rows).rev().find(|row| !series.values()[row * series.dim() + j].is_nan())
+}
+
 /// Says which series ended, and when.
 fn ended(series: &Series, row: usize, gap: usize) -> RunError {
-    let dim = series.dim();
-    let last = |j: usize| (0..row).rev().find(|k| !series.values()[k * dim + j].is_nan());
-    let j = (0..dim).min_by_key(|j| last(*j).unwrap_or(usize::MAX)).unwrap_or(0);
+    let last = |j: usize| last_known(series, row, j);
+    let j = (0..series.dim()).min_by_key(|j| last(*j).unwrap_or(usize::MAX)).unwrap_or(0);
     let at = last(j).map_or(String::new(), |row| series.clock().label(row));
     RunError::Input(format!(
         "series '{}' of {} ends at {at}, {gap} times before a forecast starts, at most {LONGEST_GAP} are bridged (leave it out \
@@ -69,8 +73,8 @@ fn ended(series: &Series, row: usize, gap: usize) -> RunError {
 /// Says which series end before the others, if any does.
 pub(super) fn endings(series: &Series) -> Vec<String> {
     let (dim, len) = (series.dim(), series.len());
-    let last = |j: usize| (0..len).rev().find(|k| !series.values()[k * dim + j].is_nan());
-    let ended = (0..dim).filter_map(|j| last(j).filter(|last| last + 1 < len).map(|last| (j, last)));
+    let ended = (0..dim)
+        .filter_map(|j| last_known(series, len, j).filter(|last| last + 1 < len).map(|last| (j, last)));
     let said = |(j, last): (usize, usize)| {
         format!(
             "series '{}' ends at {}, {} times before the end: forecasts go on from there, and are as wide as that makes \

@@ -45,10 +45,7 @@ pub(super) fn page(run: &Run<Forecasting>, data: &SeriesData, backtest: &Backtes
 
 fn summary(backtest: &Backtest) -> String {
     let model = &backtest.rows[0];
-    let (name, score): (_, fn(&Candidate) -> Option<f64>) = match model.crps_sum {
-        Some(_) => ("CRPS-sum", |row| row.crps_sum),
-        None => ("CRPS", |row| row.crps),
-    };
+    let (name, score) = model.headline();
     let naive = backtest.rows[1..].iter().filter(|row| row.kind == RowKind::Baseline);
     let scored = naive.filter_map(|row| Some((&row.name, score(row)?)));
     let best = scored.min_by(|a, b| a.1.total_cmp(&b.1));

@@ -20,10 +20,7 @@ pub(super) fn remarks(rows: &[Row], judge: &Judge<'_>, drawn: &[Paths]) -> Vec<S
 }
 
 fn beaten(rows: &[Row]) -> Vec<String> {
-    let (name, score): (_, fn(&Row) -> Option<f64>) = match rows[0].crps_sum {
-        Some(_) => ("CRPS-sum", |row| row.crps_sum),
-        None => ("CRPS", |row| row.crps),
-    };
+    let (name, score) = rows[0].headline();
     let Some(model) = score(&rows[0]) else { return Vec::new() };
     let others = rows[1..].iter().filter_map(|row| Some((&row.name, score(row)?)));
     let no_worse = others.filter(|(_, theirs)| *theirs <= model);

@@ -62,6 +62,19 @@ pub struct Row {
     pub coverage: Option<[f64; 3]>,
 }
 
+/// How a row is scored.
+pub(super) type Score = fn(&Row) -> Option<f64>;
+
+impl Row {
+    /// The score that rows are compared with this one by, and its name: CRPS-sum, or where this one has none, CRPS.
+    pub(super) fn headline(&self) -> (&'static str, Score) {
+        match self.crps_sum {
+            Some(_) => ("CRPS-sum", |row| row.crps_sum),
+            None => ("CRPS", |row| row.crps),
+        }
+    }
+}
+
 /// Row of the first time of window `k`.
 pub(super) fn first_row(config: &ForecastConfig, data: &SeriesData, k: usize) -> usize {
     data.learned + k * config.horizon

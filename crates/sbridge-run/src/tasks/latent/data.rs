@@ -171,13 +171,15 @@ impl LatentData {
 /// Keeps the sampler from noise levels below those trained at, with a word.
 fn end_where_training_ends(config: &mut LatentConfig, context: &Context) -> Result<()> {
     let score = &config.bridge.score;
-    let trained = score.noise_sampling.smallest(0.0, score.epsilon) / score.epsilon;
-    if config.sampler.v_min(score.epsilon)? < trained * score.epsilon * (1.0 - 1e-6) {
-        let before = std::mem::replace(&mut config.sampler.one_minus_t, trained);
+    let asked = config.sampler.v_min(score.epsilon)?;
+    let least = score.noise_sampling.smallest(asked, score.epsilon);
+    // A grid recomputed in f64 may differ from it in the last digits.
+    if asked < least * (1.0 - 1e-6) {
+        let share = least / score.epsilon;
+        let before = std::mem::replace(&mut config.sampler.one_minus_t, share);
         context.warn(&format!(
-            "sampler.one_minus_t raised from {before} to {trained}: {} of epsilon is the least noise that \
-             bridge.score.noise_sampling trains at",
-            trained
+            "sampler.one_minus_t raised from {before} to {share}: {share} of epsilon is the least noise that \
+             bridge.score.noise_sampling trains at"
         ));
     }
     Ok(())

@@ -18,7 +18,7 @@ use super::{METHOD, Variational, VariationalData};
 use crate::error::Result;
 use crate::models::variational::{SCORE_MODEL, WHITENED, Whitening, file};
 use crate::quality::distances::Distances;
-use crate::quality::{Headline, Judgement, RowKind};
+use crate::quality::{Headline, JudgedBy, Judgement, RowKind};
 use crate::task::Run;
 
 /// Samples compared, at most; exact distances grow with the cube.
@@ -80,9 +80,9 @@ pub struct Likelihood {
 pub struct VariationalEvaluation {
     /// Samples compared.
     pub count: usize,
-    /// What kind of samples it is judged by: `held-out`, or `training`, halves of them, where none were held out.
-    #[serde(default = "held_out")]
-    pub judged_by: String,
+    /// What kind of samples it is judged by.
+    #[serde(default)]
+    pub judged_by: JudgedBy,
     /// KL of the law the forward process ends in from the prior.
     pub mismatch: f64,
     /// The candidates.
@@ -114,7 +114,8 @@ pub struct Candidate {
 pub(super) fn judge(run: &Run<Variational>, data: &VariationalData) -> Result<VariationalEvaluation> {
     let rng = run.rng("evaluation");
     let [truth, others] = data.split.judges_and_others();
-    let truth = head(&truth, MAX_COMPARED);
+    let count = truth.dims()[0].min(others.dims()[0]).min(MAX_COMPARED);
+    let truth = head(&truth, count);
     let judge = Judge::new(&truth, &rng)?;
     let (mut rows, mut travels) = (Vec::new(), Vec::new());
     let candidates = candidates(run, data)?;
@@ -124,7 +125,6 @@ pub(super) fn judge(run: &Run<Variational>, data: &VariationalData) -> Result<Va
         }
         travels.push(judge.travel(candidate)?);
     }
-    let count = truth.dims()[0].min(others.dims()[0]);
     let same = Gaussian::fit(&points(&data.split.train)?)?;
     let likelihoods = judge.likelihoods(&candidates, &same)?;
     let mut stream = ChaCha8Rng::seed_from_u64(rng.fork("gaussian").seed());
@@ -133,12 +133,8 @@ pub(super) fn judge(run: &Run<Variational>, data: &VariationalData) -> Result<Va
     rows.push(judge.row("training data", RowKind::Floor, None, &head(&others, count))?);
     rows.push(judge.row(MATCHED, RowKind::Baseline, None, &drawn)?);
     let (remarks, mismatch) = (remarks(&rows), run.learned.model.mismatch()?);
-    let judged_by = if data.split.held_out.is_some() { held_out() } else { "training".into() };
+    let judged_by = JudgedBy::of(data.split.held_out.is_some());
     Ok(VariationalEvaluation { count, judged_by, mismatch, rows, travels, likelihoods, remarks })
-}
-
-fn held_out() -> String {
-    "held-out".into()
 }
 
 /// The Gaussian that knows mean and covariance, and no more.
@@ -341,9 +337,9 @@ impl Judgement for VariationalEvaluation {
 
 impl fmt::Display for VariationalEvaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.judged_by == held_out() {
-            true => writeln!(f, "{} samples beside as many held out", self.count)?,
-            false => writeln!(
+        match self.judged_by {
+            JudgedBy::HeldOut => writeln!(f, "{} samples beside as many held out", self.count)?,
+            JudgedBy::Training => writeln!(
                 f,
                 "{} samples beside half of those trained on, since none were held out",
                 self.count
