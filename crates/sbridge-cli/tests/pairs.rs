@@ -390,3 +390,83 @@ fn images_of_other_sides_are_not_joined() {
     command.arg("--out").arg(path("run"));
     command.assert().code(2).stderr(contains("1×24×16 image").and(contains("1×16×24 image")));
 }
+
+/// 2000 points whose axes have the given standard deviations.
+fn write_normal(path: &Path, spreads: &[f32], seed: u64) {
+    let mut values = vec![0f32; 2000 * spreads.len()];
+    sbridge::Rng::new(seed).fill_normal(&mut values);
+    values
+        .chunks_exact_mut(spreads.len())
+        .for_each(|row| row.iter_mut().zip(spreads).for_each(|(x, s)| *x *= s));
+    sbridge_data::write_npy(path, &values, &[2000, spreads.len()]).unwrap();
+}
+
+/// Variance half-way of the bridge on a line between N(0, a) and N(0, b): cov² + ε cov = ab.
+fn variance_half_way(a: f64, b: f64, epsilon: f64) -> f64 {
+    let covariance = 0.5 * ((4.0 * a * b + epsilon * epsilon).sqrt() - epsilon);
+    0.25 * (a + b + 2.0 * covariance) + 0.25 * epsilon
+}
+
+#[test]
+fn a_scaled_reference_moves_every_axis_by_one_share_of_its_variance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_normal(&path("a.npy"), &[50.0, 0.5], 1);
+    write_normal(&path("b.npy"), &[70.0, 0.4], 2);
+    let half_way = |run: &str, options: &[&str]| {
+        let mut fit = sbridge();
+        fit.args(["fit", "light-sb", "--set", "light_sb.components=1", "--set", "light_sb.steps=1000"]);
+        fit.args(options).arg("--source").arg(path("a.npy")).arg("--target").arg(path("b.npy"));
+        fit.arg("--out").arg(path(run)).assert().success();
+        let (out, mut carry) = (path(&format!("{run}.npy")), sbridge());
+        carry
+            .arg("transport")
+            .arg(path(run))
+            .arg("--input")
+            .arg(path("a.npy"))
+            .args(["--time", "0.5", "--out"]);
+        carry.arg(&out).assert().success();
+        let states = sbridge_data::load(out.to_str().unwrap()).unwrap();
+        let axis = |k: usize| states.values().iter().skip(k).step_by(2).map(|x| f64::from(*x).powi(2));
+        [0, 1].map(|k| axis(k).sum::<f64>() / states.len() as f64)
+    };
+    // 4.5 standard errors of a variance of 2000 points, at both ends and half-way, are 0.14 each; and the fit.
+    let known = |[a, b]: [f64; 2], share: f64| variance_half_way(a * a, b * b, share * 0.5 * (a * a + b * b));
+    let expected = [known([50.0, 70.0], 0.5), known([0.5, 0.4], 0.5)];
+    let error = |found: [f64; 2], k: usize| (found[k] / expected[k] - 1.0).abs();
+    for reference in ["scaled", "covariance"] {
+        let found = half_way(reference, &["--reference", reference, "--epsilon", "0.5"]);
+        assert!(error(found, 0) < 0.2 && error(found, 1) < 0.2, "{reference}: {found:?} for {expected:?}");
+        let config = fs::read_to_string(path(reference).join("config.toml")).unwrap();
+        assert!(config.contains(&format!("reference = \"{reference}\"")), "{config}");
+        let report = fs::read_to_string(path(reference).join("report.html")).unwrap();
+        assert!(report.contains("in variances of"), "{reference}");
+    }
+    // The same noise in both axes, as much as half the wide one's variance, drowns the narrow one.
+    let found = half_way("isotropic", &["--epsilon", "1850"]);
+    assert!(error(found, 0) < 0.2 && error(found, 1) > 100.0, "{found:?} for {expected:?}");
+}
+
+#[test]
+fn every_method_takes_a_scaled_reference_and_codes_take_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for method in ["light-sb-m", "dsbm", "sf2m", "dsb", "sdsb", "sgm"] {
+        let mut command = sbridge();
+        command.args(["fit", method, "--source", SOURCE, "--target", TARGET, "--reference", "covariance"]);
+        command.args(FEW_STEPS).arg("--out").arg(folder.path().join(method)).assert().success();
+        carry(&folder.path().join(method), &folder.path().join(format!("{method}.npy"))).assert().success();
+    }
+    let mut command = sbridge();
+    command.args([
+        "fit",
+        "light-sb",
+        "--source",
+        SOURCE,
+        "--target",
+        TARGET,
+        "--set",
+        "reference=\"scaled\"",
+    ]);
+    command.args(["--latent", "1", "--out"]).arg(folder.path().join("codes"));
+    command.assert().code(2).stderr(contains("reference must be \"isotropic\" where codes are joined"));
+}

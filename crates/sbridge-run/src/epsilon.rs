@@ -73,6 +73,23 @@ pub fn auto_epsilon(cost_spread: f64) -> Result<f64> {
     Err(RunError::Input(problem.into()))
 }
 
+/// Noise half-way along a bridge has this share of the variance of the median axis, at most, where states on the way are
+/// what the bridge is for.
+const NOISE_SHARE: f64 = 0.1;
+
+/// ε of a bridge whose states on the way are data too: as between sets, but with no more noise half-way, ε/4, than is a small
+/// share of the variance of the median axis, if a potential can follow that. The cost is ruled by few axes; noise is the
+/// same in all.
+///
+/// # Errors
+/// As [`auto_epsilon`].
+pub fn auto_epsilon_on_the_way(cost_spread: f64, variances: &[f64]) -> Result<f64> {
+    let mut variances: Vec<f64> = variances.iter().copied().filter(|variance| *variance > 0.0).collect();
+    variances.sort_by(f64::total_cmp);
+    let median = variances.get(variances.len() / 2).copied().unwrap_or(f64::INFINITY);
+    Ok(auto_epsilon(cost_spread)?.min(4.0 * NOISE_SHARE * median).max(TINY_SHARE * cost_spread))
+}
+
 /// ε and the standard deviation of the cost, each in units of the other, at most: beyond, rounding is all there is.
 const MOST_APART: f64 = 1e6;
 
@@ -99,10 +116,13 @@ pub fn require_computable(epsilon: f64, spread: f64) -> Result<()> {
     )))
 }
 
+/// ε is hard to follow for a smooth potential below this share of the cost's standard deviation.
+const TINY_SHARE: f64 = 1e-3;
+
 /// What speaks against an ε of so many standard deviations of the cost.
 pub fn doubt(share: f64) -> Option<&'static str> {
     match share {
-        s if s < 1e-3 => Some(
+        s if s < TINY_SHARE => Some(
             "is tiny beside the spread of the cost: the bridge is all but exact transport, which a smooth potential \
              cannot follow; expect ends off their floor",
         ),
@@ -122,6 +142,18 @@ mod tests {
         assert!(doubt(1e-4).is_some_and(|words| words.contains("tiny")));
         assert!(doubt(20.0).is_some_and(|words| words.contains("forget")));
         assert!(doubt(0.05).is_none() && doubt(f64::INFINITY).is_none());
+    }
+
+    #[test]
+    fn noise_on_the_way_does_not_drown_the_median_axis() {
+        // One wide axis makes the cost, and thirty are narrow.
+        let variances: Vec<f64> = std::iter::once(1e4).chain(std::iter::repeat_n(4.0, 30)).collect();
+        let chosen = |spread, variances: &[f64]| auto_epsilon_on_the_way(spread, variances).ok();
+        assert_eq!(chosen(1e3, &variances), Some(4.0 * NOISE_SHARE * 4.0));
+        assert_eq!(chosen(1e4, &variances), Some(TINY_SHARE * 1e4));
+        assert_eq!(chosen(1.4, &[1.0, 1.0]), Some(AUTO_SHARE * 1.4));
+        assert_eq!(chosen(1.4, &[0.0, 1.0, 0.0]), Some(AUTO_SHARE * 1.4));
+        assert_eq!(chosen(0.0, &[1.0]), None);
     }
 
     #[test]

@@ -200,6 +200,28 @@ fn a_point_is_left_with_the_noise_of_the_last_step() {
 }
 
 #[test]
+fn multistep_rules_are_of_second_order_and_exact_for_a_point() {
+    let at = |rule, var: f64, steps| {
+        let variances = VarGrid::Power { rho: 7.0 }.variances(1.0, 1e-3, steps).unwrap();
+        let denoiser = Denoiser::new(variances, rule, EndRule::Plain).unwrap();
+        output_variance(&denoiser, &normal(var), var + 1.0, DType::F64)
+    };
+    for (rule, var) in
+        [StepRule::Multistep, StepRule::OdeMultistep].into_iter().flat_map(|rule| [1.0, 0.25].map(|var| (rule, var)))
+    {
+        let error = |steps| (at(rule, var, steps) - (var + 1e-3)).abs();
+        // Twice the steps, a quarter of the error; the next order at 80 steps, and the first step, which is of first order.
+        let order = (error(80) / error(160)).log2();
+        assert!((1.7..2.3).contains(&order), "{rule:?}, s² = {var}: order {order}");
+        assert!(error(20) < 0.2 * (at(StepRule::Euler, var, 20) - (var + 1e-3)).abs(), "{rule:?}, s² = {var}");
+    }
+    for rule in [StepRule::Multistep, StepRule::OdeMultistep] {
+        // A point is denoised to itself from anywhere.
+        assert_close(at(rule, 0.0, 7), 1e-3, 1e-16, "point"); // roundings of 1e-3
+    }
+}
+
+#[test]
 fn output_variances_on_geometric_and_power_grids_are_exact() {
     let vars = [1.0, 0.25, 0.0625, 0.0];
     let geometric = [1.018_701_92, 0.262_561_98, 0.067_623_41, 0.001_148_01];
@@ -358,7 +380,14 @@ impl SmoothedScore for Watched<'_> {
 #[test]
 fn sampler_announces_its_calls_and_its_smallest_variance() {
     let law = normal(1.0);
-    let steps = [StepRule::Euler, StepRule::Ancestral, StepRule::OdeEuler, StepRule::OdeHeun];
+    let steps = [
+        StepRule::Euler,
+        StepRule::Ancestral,
+        StepRule::OdeEuler,
+        StepRule::OdeHeun,
+        StepRule::Multistep,
+        StepRule::OdeMultistep,
+    ];
     for (step, end, rest) in steps.into_iter().flat_map(|step| {
         let ends = [EndRule::Plain, EndRule::Tweedie];
         ends.into_iter().flat_map(move |end| [0.0, 0.1].map(|rest| (step, end, rest)))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sbridge::latent::{Codec, DataScaling, Normaliser};
+use sbridge::latent::{Codec, DataScaling, Normaliser, ReferenceCovariance};
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Weights, load_weights, weights_of};
 use sbridge::rng::Rng;
 use sbridge::tensor::{DType, Device, Module as _, Tensor, TensorData, to_vec};
@@ -12,24 +12,53 @@ use crate::error::{Result, RunError};
 use crate::folder::tensor_file;
 use crate::settings::{AutoencoderConfig, Encoder};
 
+/// How codes are made of samples.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Map {
+    Trained,
+    Identity,
+    Linear,
+}
+
+impl From<Encoder> for Map {
+    fn from(encoder: Encoder) -> Self {
+        match encoder {
+            Encoder::Trained => Self::Trained,
+            Encoder::Identity => Self::Identity,
+        }
+    }
+}
+
 /// What the arrays do not say.
 #[derive(Serialize, Deserialize)]
 pub struct CodecDescription {
     kind: AutoencoderKind,
-    encoder: Encoder,
+    encoder: Map,
     autoencoder: AutoencoderSettings,
 }
 
 impl CodecDescription {
     /// Of a codec trained with `config` on samples of `kind`.
     pub fn new(kind: &AutoencoderKind, config: &AutoencoderConfig) -> Self {
-        Self { kind: kind.clone(), encoder: config.encoder, autoencoder: config.net.clone() }
+        Self { kind: kind.clone(), encoder: config.encoder.into(), autoencoder: config.net.clone() }
+    }
+
+    /// Of the coordinates of `reference` for samples of `dim` values. They are clipped to no range, as images are.
+    pub fn of_reference(dim: usize, reference: ReferenceCovariance) -> Self {
+        let encoder = match reference {
+            ReferenceCovariance::Isotropic | ReferenceCovariance::Scaled => Map::Identity,
+            ReferenceCovariance::Covariance => Map::Linear,
+        };
+        Self { kind: AutoencoderKind::Vector { dim }, encoder, autoencoder: AutoencoderSettings::default() }
     }
 
     /// Checks that a file of so many `values` can hold networks of these sizes: none is built that it cannot.
     pub fn check(&self, values: usize) -> sbridge::Result<()> {
-        if self.encoder == Encoder::Identity {
-            return require_weights(values, [[self.size(), 1, 1]]);
+        match self.encoder {
+            Map::Identity => return require_weights(values, [[self.size(), 1, 1]]),
+            Map::Linear => return require_weights(values, [[self.size(), self.size(), 1]]),
+            Map::Trained => {}
         }
         let net = &self.autoencoder;
         net.check(self.size())?;
@@ -47,8 +76,8 @@ impl CodecDescription {
     /// Values in one code.
     pub fn latent_dim(&self) -> usize {
         match self.encoder {
-            Encoder::Identity => self.size(),
-            Encoder::Trained => self.autoencoder.latent_dim,
+            Map::Identity | Map::Linear => self.size(),
+            Map::Trained => self.autoencoder.latent_dim,
         }
     }
 
@@ -107,8 +136,12 @@ pub fn extract(
 ) -> Result<Codec> {
     // Initial weights are overwritten, so any stream will do.
     let autoencoder = match description.encoder {
-        Encoder::Identity => Autoencoder::identity(description.size()),
-        Encoder::Trained => {
+        Map::Identity => Autoencoder::identity(description.size()),
+        Map::Linear => {
+            let matrix = || Tensor::zeros([description.size(); 2], device);
+            Autoencoder::linear(matrix(), matrix())
+        }
+        Map::Trained => {
             Autoencoder::new(&description.kind, &description.autoencoder, &mut Rng::new(0), device)
         }
     };

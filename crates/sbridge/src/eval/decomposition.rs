@@ -219,7 +219,7 @@ pub fn decompose(
     let decoder = decoder_lipschitz(&model.codec, &head(&unseen_codes, matched), &mut stream);
     let encoder = encoder_lipschitz(&model.codec, &head(&reference, matched), &mut stream);
     let start = start_law(model, settings.start, &mut stream)?.sample(matched, &mut stream);
-    let step = step_error(&model.predictor, denoiser.variances(), start, &mut stream)?;
+    let step = step_error(&model.predictor, &denoiser, start, &mut stream)?;
     let latent_floor = wasserstein2(&code_halves[0], &code_halves[1])?;
     let data_floor = wasserstein2(&unseen[0], &unseen[1])?;
     let latent = wasserstein2(&points(&codes)?, &smoothed[0])?;

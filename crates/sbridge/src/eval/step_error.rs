@@ -1,8 +1,10 @@
 //! Error of the time discretisation: the distance between paths on a grid and on its refinement,
 //! driven by the same Brownian motion.
 //!
-//! Each step is halved in variance; the coarse noise is the sum of the two fine increments. The
-//! root mean square distance of the ends bounds W2 between the two discretised laws from above.
+//! Each step is halved in variance; the coarse noise is what the two fine steps make of theirs. The
+//! root mean square distance of the ends bounds W2 between the two discretised laws from above. A step
+//! does not see the noise within it, so with noise the bound is of first order even where the law is
+//! of second.
 
 use crate::error::Result;
 use crate::marginal::SmoothedScore;
@@ -10,32 +12,36 @@ use crate::rng::Rng;
 use crate::simulate::{Denoiser, EndRule, Noise, StepRule};
 use crate::tensor::{Tensor, to_vec_f64};
 
-/// Bound on W2 between the law of `variances` with Euler steps and that of its refinement, from
-/// paths started in `start`.
+/// Bound on W2 between the law at the end of the grid of `denoiser` and that by its rule on a grid twice as fine, from paths
+/// started in `start`.
 ///
 /// # Errors
-/// [`Error::Setting`](crate::Error::Setting) for variances that do not decrease.
+/// [`Error::Setting`](crate::Error::Setting) for a grid with no variance between two of its own.
 pub fn step_error(
     score: &dyn SmoothedScore,
-    variances: &[f64],
+    denoiser: &Denoiser,
     start: Tensor<2>,
     rng: &mut Rng,
 ) -> Result<f64> {
-    let fine: Vec<f64> = refine(variances);
+    let (rule, fine) = (denoiser.rule(), refine(denoiser.variances()));
     let increments: Vec<Tensor<2>> = (1..fine.len()).map(|_| rng.normal_like(&start)).collect();
-    let summed = fine.windows(3).step_by(2).zip(increments.chunks(2));
-    let coarse = summed.map(|(v, xi)| {
-        let (first, second) = (v[0] - v[1], v[1] - v[2]);
-        let sum = xi[0].clone() * first.sqrt() + xi[1].clone() * second.sqrt();
-        sum / (first + second).sqrt()
-    });
-    let coarse: Vec<Tensor<2>> = coarse.collect();
+    let pairs = fine.windows(3).step_by(2).zip(increments.chunks(2));
+    let coarse: Vec<Tensor<2>> = pairs.map(|(v, xi)| joined(rule, [v[0], v[1], v[2]], xi)).collect();
     let run = |variances: Vec<f64>, noise: Vec<Tensor<2>>| {
-        let denoiser = Denoiser::new(variances, StepRule::Euler, EndRule::Plain)?;
+        let denoiser = Denoiser::new(variances, rule, EndRule::Plain)?;
         Ok::<_, crate::Error>(denoiser.run(score, start.clone(), &mut Given(noise.into_iter())))
     };
-    let difference = run(variances.to_vec(), coarse)? - run(fine, increments)?;
+    let difference = run(denoiser.variances().to_vec(), coarse)? - run(fine, increments)?;
     Ok(to_vec_f64(difference.powi_scalar(2).sum_dim(1).mean())[0].sqrt())
+}
+
+/// The draw of one step over `[v, middle, next]` that adds what the draws `xi` of its halves add.
+fn joined(rule: StepRule, [v, middle, next]: [f64; 3], xi: &[Tensor<2>]) -> Tensor<2> {
+    let [first, second, whole] = [[v, middle], [middle, next], [v, next]].map(|ends| rule.noise(ends));
+    if whole.std == 0.0 {
+        return xi[0].zeros_like();
+    }
+    (xi[0].clone() * (first.std * second.kept) + xi[1].clone() * second.std) / whole.std
 }
 
 /// The grid with a point in the middle of every step.
@@ -69,10 +75,39 @@ mod tests {
         let start = crate::tensor::from_rows_f64(&rng.uniform(4000, -2.0, 2.0), 1, &Device::flex());
         let mut error = |steps| {
             let grid = VarGrid::Uniform.variances(1.0, 0.0, steps).unwrap();
-            step_error(&law, &grid, start.clone(), &mut rng).unwrap()
+            let denoiser = Denoiser::new(grid, StepRule::Euler, EndRule::Plain).unwrap();
+            step_error(&law, &denoiser, start.clone(), &mut rng).unwrap()
         };
         // Additive noise makes Euler first order; 5 % covers the sample and the next order.
         let ratio = error(50) / error(100);
         assert!((ratio - 2.0).abs() < 0.1, "ratio {ratio}");
+    }
+
+    #[test]
+    fn the_draws_of_two_halves_make_one_of_unit_variance() {
+        let device = Device::flex();
+        let rows = |values: [f64; 2]| crate::tensor::from_rows_f64(&values, 1, &device);
+        let (v, middle, next) = (1.0, 0.4, 0.1);
+        for rule in [StepRule::Euler, StepRule::Ancestral, StepRule::Multistep] {
+            // Responses to one draw and to the other.
+            let found = to_vec_f64(joined(rule, [v, middle, next], &[rows([1.0, 0.0]), rows([0.0, 1.0])]));
+            let variance: f64 = found.iter().map(|response| response.powi(2)).sum();
+            assert!((variance - 1.0).abs() < 1e-14, "{rule:?}: {variance}");
+        }
+    }
+
+    #[test]
+    fn halving_the_steps_of_a_multistep_rule_quarters_the_error() {
+        let law = Gaussian::isotropic(&[0.0], 1.0, DType::F64, &Device::flex());
+        let mut rng = Rng::new(3);
+        let start = crate::tensor::from_rows_f64(&rng.uniform(4000, -2.0, 2.0), 1, &Device::flex());
+        let mut error = |rule, steps| {
+            let grid = VarGrid::Geometric.variances(1.0, 1e-2, steps).unwrap();
+            let denoiser = Denoiser::new(grid, rule, EndRule::Plain).unwrap();
+            step_error(&law, &denoiser, start.clone(), &mut rng).unwrap()
+        };
+        let ratio = error(StepRule::OdeMultistep, 40) / error(StepRule::OdeMultistep, 80);
+        // The next order at 40 steps, and the first step, which is of first order.
+        assert!((ratio - 4.0).abs() < 0.5, "ratio {ratio}");
     }
 }

@@ -10,6 +10,7 @@ mod model;
 mod scaling;
 mod settings;
 mod start;
+mod whitening;
 
 pub use codec::Codec;
 pub use foellmer::{FoellmerStart, LogRatio};
@@ -17,3 +18,4 @@ pub use model::{LatentModel, start_law};
 pub use scaling::{DataScaling, Normalisation, Normaliser};
 pub use settings::{BridgeSettings, SamplerSettings};
 pub use start::StartLaw;
+pub use whitening::ReferenceCovariance;

@@ -1,4 +1,4 @@
-//! Encoder–decoder pairs: convolutional for images, dense for vectors, or none at all.
+//! Encoder–decoder pairs: convolutional for images, dense for vectors, a matrix and its inverse, or none at all.
 //!
 //! The encoder gives a Gaussian N(μ, diag s²) over codes; only its mean is used once trained.
 //! Tests: shapes for odd image sizes; the identity is exact.
@@ -10,7 +10,7 @@ use crate::error::{Error, Result, require_count};
 use crate::net::MAX_WIDTH;
 use crate::net::layers::{Doubling, Halving, Linear, RECTIFIER_GAIN, from_nhwc, to_nhwc};
 use crate::rng::Rng;
-use crate::tensor::{Device, Module, Tensor};
+use crate::tensor::{Device, Module, Param, Tensor};
 
 /// Shape of one sample: `[channels, height, width]`, or `[dim]` for a vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,12 +80,21 @@ pub struct Code {
     pub log_var: Tensor<2>,
 }
 
+impl Code {
+    /// `mean`, without any doubt.
+    fn certain(mean: Tensor<2>) -> Self {
+        Self { log_var: mean.full_like(f64::NEG_INFINITY), mean }
+    }
+}
+
 /// An encoder and a decoder.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Autoencoder {
     /// A code is the sample itself.
     Identity(Identity),
+    /// A code is a linear map of the sample.
+    Linear(LinearAutoencoder),
     /// Dense layers.
     Dense(DenseAutoencoder),
     /// Strided convolutions around dense layers.
@@ -115,10 +124,23 @@ impl Autoencoder {
         Self::Identity(Identity { dim })
     }
 
+    /// Codes x W of samples x, and back by the inverse of W, `[dim, dim]` both.
+    pub fn linear(weight: Tensor<2>, inverse: Tensor<2>) -> Self {
+        let [dim, _] = weight.dims();
+        let [encoder, decoder] = [weight, inverse].map(Param::from_tensor);
+        Self::Linear(LinearAutoencoder { encoder, decoder, dim })
+    }
+
+    /// Whether a code has the axes of its sample, and decoding loses nothing.
+    pub fn keeps_axes(&self) -> bool {
+        matches!(self, Self::Identity(_) | Self::Linear(_))
+    }
+
     /// Dimension d* of a code.
     pub fn latent_dim(&self) -> usize {
         match self {
             Self::Identity(identity) => identity.dim,
+            Self::Linear(linear) => linear.dim,
             Self::Dense(net) => net.latent_dim,
             Self::Convolutional(net) => net.latent_dim,
         }
@@ -130,10 +152,8 @@ impl Autoencoder {
     /// `x: [batch, size]`, result `[batch, latent_dim]` twice.
     pub fn encode(&self, x: Tensor<2>) -> Code {
         let (both, latent_dim) = match self {
-            Self::Identity(_) => {
-                let log_var = x.full_like(f64::NEG_INFINITY);
-                return Code { mean: x, log_var };
-            }
+            Self::Identity(_) => return Code::certain(x),
+            Self::Linear(linear) => return Code::certain(x.matmul(linear.encoder.val())),
             Self::Dense(net) => (net.encode(x), net.latent_dim),
             Self::Convolutional(net) => (net.encode(x), net.latent_dim),
         };
@@ -150,6 +170,7 @@ impl Autoencoder {
     pub fn decode(&self, z: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Identity(_) => z,
+            Self::Linear(linear) => z.matmul(linear.decoder.val()),
             Self::Dense(net) => net.decode(z),
             Self::Convolutional(net) => net.decode(z),
         }
@@ -159,6 +180,15 @@ impl Autoencoder {
 /// No encoder at all.
 #[derive(Module, Debug)]
 pub struct Identity {
+    #[module(skip)]
+    dim: usize,
+}
+
+/// A matrix and its inverse.
+#[derive(Module, Debug)]
+pub struct LinearAutoencoder {
+    encoder: Param<Tensor<2>>,
+    decoder: Param<Tensor<2>>,
     #[module(skip)]
     dim: usize,
 }

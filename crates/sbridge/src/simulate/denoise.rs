@@ -5,6 +5,12 @@
 //! - `OdeEuler`:  Z += ½ h s(Z, v_k)
 //! - `OdeHeun`:   Z += ½ h · mean of the slopes at both ends; `OdeEuler` where v_{k+1} = 0
 //!
+//! The multistep rules [LZB+22] solve the linear part of a step exactly and extrapolate the denoised state D = Z + v s from
+//! the step before, along −½ ln v, in steps ℓ of it: D̃ = D_k + ½ (ℓ_k/ℓ_{k−1}) (D_k − D_{k−1}). With q = v_{k+1}/v_k,
+//!
+//! - `Multistep`:    Z = q Z + (1 − q) D̃ + √(v_{k+1} (1 − q)) ξ, which is `Ancestral` for D̃ = D
+//! - `OdeMultistep`: Z = √q Z + (1 − √q) D̃
+//!
 //! `EndRule::Tweedie` adds Z += v s(Z, v) at the last variance above zero. The score is never
 //! asked for at v = 0. Tests pin the exact variance of the output for Gaussian laws.
 
@@ -27,6 +33,29 @@ pub enum StepRule {
     OdeEuler,
     /// Heun on the probability flow: second order, two calls a step.
     OdeHeun,
+    /// SDE-DPM-Solver++(2M): second order in the drift, one call a step.
+    Multistep,
+    /// DPM-Solver++(2M) on the probability flow: second order, one call a step.
+    OdeMultistep,
+}
+
+/// The noise of one step.
+pub(crate) struct StepNoise {
+    /// Its standard deviation.
+    pub(crate) std: f64,
+    /// What it leaves of the noise that was there, where nothing is learned from it.
+    pub(crate) kept: f64,
+}
+
+impl StepRule {
+    /// What a step between two variances does to noise.
+    pub(crate) fn noise(self, [v, next]: [f64; 2]) -> StepNoise {
+        match self {
+            Self::Euler => StepNoise { std: (v - next).sqrt(), kept: 1.0 },
+            Self::Ancestral | Self::Multistep => StepNoise { std: ((v - next) * next / v).sqrt(), kept: next / v },
+            Self::OdeEuler | Self::OdeHeun | Self::OdeMultistep => StepNoise { std: 0.0, kept: 1.0 },
+        }
+    }
 }
 
 /// What happens after the last step.
@@ -83,6 +112,11 @@ impl Denoiser {
         &self.variances
     }
 
+    /// The rule of its steps.
+    pub fn rule(&self) -> StepRule {
+        self.step
+    }
+
     /// The smallest variance the score is asked for.
     pub fn smallest_query(&self) -> f64 {
         let last = self.variances.len() - 1;
@@ -121,10 +155,10 @@ impl Denoiser {
         noise: &mut dyn Noise,
         observe: &mut dyn FnMut(f64, &Tensor<2>),
     ) -> Tensor<2> {
-        let mut z = start;
+        let (mut z, mut before) = (start, None);
         for pair in self.variances.windows(2) {
             observe(pair[0], &z);
-            z = self.step(score, z, pair[0], pair[1], noise);
+            z = self.step(score, z, [pair[0], pair[1]], &mut before, noise);
         }
         if self.end == EndRule::Tweedie {
             let v = *self.variances.iter().rfind(|v| **v > 0.0).expect("v₀ > 0");
@@ -134,25 +168,27 @@ impl Denoiser {
         z
     }
 
-    /// One step from variance `v` to `next`.
+    /// One step from variance `v` to `next`, after one that began as `before` says, which is replaced by how this one did.
     fn step(
         &self,
         score: &dyn SmoothedScore,
         z: Tensor<2>,
-        v: f64,
-        next: f64,
+        [v, next]: [f64; 2],
+        before: &mut Option<Denoised>,
         noise: &mut dyn Noise,
     ) -> Tensor<2> {
         let h = v - next;
         let slope = score_at(score, &z, v);
+        let mut ahead = || {
+            let now = Denoised { v, state: z.clone() + slope.clone() * v };
+            let denoised = now.extrapolated(before.as_ref(), next);
+            *before = Some(now);
+            denoised
+        };
         match self.step {
-            StepRule::Euler => {
+            StepRule::Euler | StepRule::Ancestral => {
                 let xi = noise.draw(&z);
-                z + slope * h + xi * h.sqrt()
-            }
-            StepRule::Ancestral => {
-                let xi = noise.draw(&z);
-                z + slope * h + xi * (h * next / v).sqrt()
+                z + slope * h + xi * self.step.noise([v, next]).std
             }
             StepRule::OdeHeun if next > 0.0 => {
                 let ahead = z.clone() + slope.clone() * (0.5 * h);
@@ -160,6 +196,34 @@ impl Denoiser {
                 z + (slope + slope_ahead) * (0.25 * h)
             }
             StepRule::OdeEuler | StepRule::OdeHeun => z + slope * (0.5 * h),
+            StepRule::Multistep => {
+                let (denoised, xi) = (ahead(), noise.draw(&z));
+                z * (next / v) + denoised * (h / v) + xi * self.step.noise([v, next]).std
+            }
+            StepRule::OdeMultistep => {
+                let (denoised, kept) = (ahead(), (next / v).sqrt());
+                z * kept + denoised * (1.0 - kept)
+            }
+        }
+    }
+}
+
+/// The posterior mean of the clean state at one variance, Z + v s(Z, v).
+struct Denoised {
+    v: f64,
+    state: Tensor<2>,
+}
+
+impl Denoised {
+    /// The same in the middle of the step to `next`, on the straight line through `before` and this one along −½ ln v; as it is
+    /// in the first step and in one that ends without noise, where the line has no end.
+    fn extrapolated(&self, before: Option<&Self>, next: f64) -> Tensor<2> {
+        match before {
+            Some(before) if next > 0.0 => {
+                let share = 0.5 * (self.v / next).ln() / (before.v / self.v).ln();
+                self.state.clone() + (self.state.clone() - before.state.clone()) * share
+            }
+            _ => self.state.clone(),
         }
     }
 }

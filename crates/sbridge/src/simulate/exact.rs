@@ -8,7 +8,7 @@ use crate::marginal::SmoothedScore;
 use crate::simulate::{Denoiser, Noise};
 use crate::tensor::{Device, Tensor, from_rows_f64, to_vec_f64};
 
-/// Variance of the output of `denoiser` on the line, in f64, from a start of variance `start`, with a `score` that is linear
+/// Variance of the output of `denoiser`, of a rule that sees no step but its own, on the line, in f64, from a start of variance `start`, with a `score` that is linear
 /// in the state: that of a centred Gaussian.
 ///
 /// # Panics

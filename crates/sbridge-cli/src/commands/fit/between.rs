@@ -1,6 +1,6 @@
 //! `sbridge fit light-sb`, `dsbm`, …: a bridge between two data sets, or through several.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sbridge_run::models::bridge::{PairMethod, Snapshot};
 
 use crate::options::{EpsilonChoice, RunOptions, Setting, labels_setting, toml_string};
@@ -36,6 +36,9 @@ pub(crate) struct FitBetween {
     /// ε of the reference, for the cost ½|x − y|²: a variance in data units, or auto; with snapshots, for a unit of time
     #[arg(long, conflicts_with = "resume", allow_negative_numbers = true)]
     pub(crate) epsilon: Option<EpsilonChoice>,
+    /// Covariance of the reference: isotropic; or scaled, or covariance, for an ε that is the same share of the variance of every axis, or of every direction
+    #[arg(long, value_name = "COVARIANCE", conflicts_with_all = ["resume", "latent"])]
+    pub(crate) reference: Option<Reference>,
     /// Join codes of N values by an encoder and decoder trained on both sets; ε is then in units of the codes' variance
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "snapshots"], value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) latent: Option<u32>,
@@ -59,7 +62,26 @@ impl FitBetween {
             ("hold_out", (!self.hold_out.is_empty()).then(|| format!("{:?}", self.hold_out))),
             ("autoencoder.net.latent_dim", self.latent.map(|n| n.to_string())),
             ("epsilon", epsilon),
+            ("reference", self.reference.map(Reference::setting)),
         ])
+    }
+}
+
+/// What `--reference` takes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Reference {
+    Isotropic,
+    Scaled,
+    Covariance,
+}
+
+impl Reference {
+    fn setting(self) -> String {
+        toml_string(match self {
+            Self::Isotropic => "isotropic",
+            Self::Scaled => "scaled",
+            Self::Covariance => "covariance",
+        })
     }
 }
 

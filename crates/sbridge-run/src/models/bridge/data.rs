@@ -3,7 +3,7 @@
 use sbridge::latent::Codec;
 use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
-use sbridge::tensor::points;
+use sbridge::tensor::{points, to_vec_f64};
 use sbridge_data::Dataset;
 use sbridge_report::digits;
 
@@ -134,11 +134,32 @@ fn require_enough(set: &Dataset, split: &Split) -> Result<()> {
 }
 
 impl Ends {
+    /// Coordinates in which the reference that `config` asks for is plain Brownian motion, by the training samples; nothing
+    /// where it is so already.
+    ///
+    /// # Errors
+    /// [`RunError`] for samples that are not finite, or too many axes.
+    pub fn reference_codec(&self, config: &PairConfig) -> Result<Option<Codec>> {
+        Ok(config.reference.codec([&self.source.train, &self.target.train])?)
+    }
+
     /// The codes of the samples.
     #[must_use]
     pub fn encoded(&self, codec: &Codec) -> Self {
         let of = |split: &Split| split.map(|rows| codec.encode(rows));
-        Self { source: of(&self.source), target: of(&self.target), image: None }
+        let image = self.image.filter(|_| codec.autoencoder.keeps_axes());
+        Self { source: of(&self.source), target: of(&self.target), image }
+    }
+
+    /// The same in coordinates of the reference, if there are such.
+    ///
+    /// # Errors
+    /// As [`reference_codec`](Self::reference_codec).
+    pub fn in_reference_units(self, config: &PairConfig) -> Result<Self> {
+        Ok(match self.reference_codec(config)? {
+            Some(codec) => self.encoded(&codec),
+            None => self,
+        })
     }
 
     /// Standard deviation of the cost ½|x − y|² between the two.
@@ -150,12 +171,10 @@ impl Ends {
         Ok(epsilon::cost_spread(&x, &y, &mut Rng::new(config.seed).fork("epsilon")))
     }
 
-    /// ε that is chosen if nobody sets one: a share of the spread of the cost.
-    ///
-    /// # Errors
-    /// [`RunError::Input`] where all costs are equal.
-    pub fn suggested_epsilon(&self, config: &PairConfig) -> Result<f64> {
-        auto_epsilon(self.cost_spread(config)?)
+    /// Variance of every axis, the mean over both ends.
+    pub fn variances(&self) -> Vec<f64> {
+        let of = |split: &Split| to_vec_f64(split.train.clone().var(0));
+        of(&self.source).iter().zip(of(&self.target)).map(|(x, y)| 0.5 * (x + y)).collect()
     }
 
     /// ε as it is set, or a share of the spread of the cost; with a word on what it means.
@@ -173,8 +192,12 @@ impl Ends {
             return Ok(config.epsilon);
         }
         let auto = auto_epsilon(spread)?;
+        let unit = match config.has_codec() {
+            true => " standard deviations of an axis",
+            false => "",
+        };
         context.info(&format!(
-            "epsilon {}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by {} on the way",
+            "epsilon {}: {AUTO_SHARE} of the standard deviation of the cost ½|x − y|²; paths wander by {}{unit} on the way",
             digits(auto),
             digits(auto.sqrt())
         ));

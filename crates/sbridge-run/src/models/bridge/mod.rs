@@ -1,21 +1,21 @@
 //! Bridges between data sets: the methods and their settings, the data of both ends, states on the way.
 
 mod data;
+mod model;
 mod settings;
 
 pub use data::{Ends, MIN_COMPARED, PairData};
+pub use model::PairModel;
 pub use settings::{PairConfig, PairMethod, PairOutput, Snapshot};
 
-use std::sync::Arc;
-
-use sbridge::{Direction, PairBridge};
+use sbridge::Direction;
 
 use crate::task::{Run, Task};
 
 /// A task whose runs join two data sets as they are: what a bridge through several is made of.
 pub trait Leg: Task<Settings = PairConfig> {
-    /// The bridge.
-    fn bridge(run: &Run<Self>) -> &Arc<dyn PairBridge>;
+    /// The bridge, and what stands before it.
+    fn model(run: &Run<Self>) -> &PairModel;
 }
 
 /// Name of a direction in logs and reports.

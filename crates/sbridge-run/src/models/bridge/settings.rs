@@ -1,5 +1,6 @@
 //! The methods that join data sets, and their settings.
 
+use sbridge::latent::ReferenceCovariance;
 use sbridge::solver::ALTERNATION_METHODS;
 use sbridge::solver::alternation::AlternationSettings;
 use sbridge::solver::light_sb::LightSbSettings;
@@ -66,6 +67,10 @@ pub struct PairConfig {
     pub seed: u64,
     /// ε = σ² of the reference, a variance in data units; 0, the default, chooses it from the data.
     pub epsilon: f64,
+    /// Covariance of the reference: `isotropic` (default), the same variance along every axis; `scaled`, a share of the
+    /// variance of each axis; or `covariance`, a share of it in every direction. With the last two ε is that share.
+    #[serde(default)]
+    pub reference: ReferenceCovariance,
     /// Where networks are trained: `cpu`, `cuda`, `cuda:N` or `wgpu`. Default `cpu`.
     #[serde(default = "cpu")]
     pub device: String,
@@ -180,6 +185,7 @@ impl PairConfig {
         Self {
             seed: 0,
             epsilon: 0.0,
+            reference: ReferenceCovariance::Isotropic,
             device: cpu(),
             source: DataConfig::default(),
             target: DataConfig::default(),
@@ -195,6 +201,11 @@ impl PairConfig {
     /// Whether the bridge joins codes.
     pub fn is_latent(&self) -> bool {
         self.autoencoder.net.latent_dim > 0
+    }
+
+    /// Whether what the bridge joins has to be made of the data first: codes, or coordinates of the reference.
+    pub fn has_codec(&self) -> bool {
+        self.is_latent() || self.reference != ReferenceCovariance::Isotropic
     }
 }
 
@@ -259,6 +270,10 @@ impl PairConfig {
         if !self.is_latent() && self.autoencoder != AutoencoderConfig::default() {
             let problem = "has settings, and there is no encoder (give --latent N)";
             return Err(Refusal::new("autoencoder", problem));
+        }
+        if self.is_latent() && self.reference != ReferenceCovariance::Isotropic {
+            let problem = "must be \"isotropic\" where codes are joined: an encoder makes their unit";
+            return Err(Refusal::new("reference", problem));
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ const WORTH_SAYING: f64 = 5.0;
 /// # Errors
 /// Settings that the fit itself would refuse.
 pub(super) fn cost(config: &PairConfig, data: &PairData, context: &Context) -> Result<Option<Cost>> {
-    let (joined, sets) = (Joined::of(config, data), memory_of_sets(data));
+    let (joined, sets) = (Joined::of(config, data)?, memory_of_sets(data));
     let (mut seconds, mut bytes) = (0.0, sets);
     if config.is_latent() {
         let device = context.open_device(&config.device)?;
@@ -63,14 +63,16 @@ struct Joined {
 }
 
 impl Joined {
-    fn of(config: &PairConfig, data: &PairData) -> Self {
+    fn of(config: &PairConfig, data: &PairData) -> Result<Self> {
         let few = [&data.ends.source, &data.ends.target].map(|split| head(&split.train, TRIAL_PATHS));
         if !config.is_latent() {
-            return Self { ends: few, image: data.ends.image };
+            let codec = config.reference.codec(few.each_ref())?;
+            let ends = codec.map_or(few.clone(), |codec| few.map(|rows| codec.encode(&rows)));
+            return Ok(Self { ends, image: data.ends.image });
         }
         let dim = config.autoencoder.net.latent_dim;
         let codes = |rows: Tensor<2>| Rng::new(0).normal([rows.dims()[0], dim], &rows.device());
-        Self { ends: few.map(codes), image: None }
+        Ok(Self { ends: few.map(codes), image: None })
     }
 
     /// Trial steps of the first half-bridge, and trial paths along what it learned.

@@ -15,7 +15,7 @@ use super::{Between, HALF_BRIDGES};
 use crate::data::Split;
 use crate::error::Result;
 use crate::folder::metrics;
-use crate::models::bridge::{Ends, PairMethod, direction_name};
+use crate::models::bridge::{Ends, PairMethod, PairModel, direction_name};
 use crate::quality::distances::Distances;
 use crate::quality::{Headline, JudgedBy, Judgement, RowKind};
 use crate::task::Run;
@@ -58,14 +58,14 @@ impl End {
 /// The evaluation of a bridge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BridgeEvaluation {
-    /// ε in data units.
+    /// ε of the bridge, in units of what it joins.
     pub epsilon: f64,
     /// What kind of samples it is judged by.
     #[serde(default)]
     pub judged_by: JudgedBy,
     /// Both ends.
     pub ends: Vec<End>,
-    /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes.
+    /// ½ E‖X₁ − X₀‖² of the bridge, of codes where it joins codes, in units of the reference.
     pub coupling_cost: f64,
     /// The same of the entropic plan between the samples compared, at this ε.
     pub entropic_cost: f64,
@@ -93,15 +93,15 @@ const STILL_MOVING: f64 = 0.05;
 /// # Errors
 /// [`RunError`](crate::RunError) for samples that are not finite.
 pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation> {
-    let (rng, bridge) = (run.rng("evaluation"), run.learned.bridge.as_ref());
+    let (rng, bridge) = (run.rng("evaluation"), run.learned.model.bridge.as_ref());
     let sides = [&ends.source, &ends.target].map(Split::judges_and_others);
     let count = sides.iter().flatten().map(|rows| rows.dims()[0]).min().map_or(0, |n| n.min(MAX_COMPARED));
-    let end = |direction| judge_end(&run.learned, direction, (&sides, count), &rng);
+    let end = |direction| judge_end(&run.learned.model, direction, (&sides, count), &rng);
     let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
     let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
     let epsilon = bridge.reference().epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
-    let (from, to) = (points(&start)?, points(&run.learned.encode(&head(&sides[1][0], count)))?);
+    let (from, to) = (points(&start)?, points(&run.learned.model.encode(&head(&sides[1][0], count)))?);
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = BridgeEvaluation {
         epsilon,
@@ -120,7 +120,7 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
 /// What arrives at the end that `direction` leads to, by the first `count` samples of either side; and starts and ends of
 /// the paths, as the bridge joins them.
 fn judge_end(
-    learned: &Between,
+    model: &PairModel,
     direction: Direction,
     (sides, count): (&[[Tensor<2>; 2]; 2], usize),
     rng: &Rng,
@@ -128,19 +128,19 @@ fn judge_end(
     let first = |rows: &Tensor<2>| head(rows, count);
     let [from, to] = direction.along(sides.each_ref());
     let start = first(&from[0]);
-    let codes = learned.encode(&start);
-    let moved = learned.bridge.transport(direction, &codes, &mut rng.fork(direction_name(direction)));
+    let codes = model.encode(&start);
+    let moved = model.bridge.transport(direction, &codes, &mut rng.fork(direction_name(direction)));
     let reference = points(&first(&to[0]))?;
     let others = first(&to[1]);
     let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
-    let restored = || of(&learned.decode(&learned.encode(&others)));
+    let restored = || of(&model.decode(&model.encode(&others)));
     let end = End {
         direction: direction_name(direction).into(),
         count,
-        carried: of(&learned.decode(&moved))?,
+        carried: of(&model.decode(&moved))?,
         floor: of(&others)?,
         untouched: of(&start)?,
-        restored: learned.codec.is_some().then(restored).transpose()?,
+        restored: model.is_lossy().then(restored).transpose()?,
     };
     Ok((end, [codes, moved]))
 }

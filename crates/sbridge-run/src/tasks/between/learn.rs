@@ -34,18 +34,32 @@ pub const HALF_BRIDGES: &str = "half-bridges";
 /// # Errors
 /// [`RunError`](crate::RunError) if training is interrupted, diverges, or cannot be saved.
 pub(super) fn learn(run: &mut Learning<'_, PairConfig>, data: &PairData) -> Result<()> {
-    if !run.settings.is_latent() {
+    if !run.settings.has_codec() {
         return fit(run, &data.ends);
     }
     let file = run.file(CODEC_FILE);
     if !file.exists() {
-        train_codec(run, data)?;
+        make_codec(run, data, &file)?;
     }
     let codes = data.ends.encoded(&codec::load(&file, &run.device)?);
-    // Only now is the spread known that ε is measured by.
-    run.settings.epsilon = codes.epsilon(&run.settings, run.context)?;
-    run.keep_settings()?;
+    if run.settings.is_latent() {
+        // Only now is the spread known that ε is measured by.
+        run.settings.epsilon = codes.epsilon(&run.settings, run.context)?;
+        run.keep_settings()?;
+    }
     fit(run, &codes)
+}
+
+/// Writes what makes of the data what the bridge joins.
+fn make_codec(run: &mut Learning<'_, PairConfig>, data: &PairData, file: &Path) -> Result<()> {
+    match data.ends.reference_codec(&run.settings)? {
+        None => train_codec(run, data),
+        Some(codec) => {
+            let description =
+                CodecDescription::of_reference(codec.autoencoder.latent_dim(), run.settings.reference);
+            codec::save(file, &codec, &description)
+        }
+    }
 }
 
 /// Trains encoder and decoder on the samples of both sets.

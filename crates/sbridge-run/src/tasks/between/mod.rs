@@ -15,7 +15,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use sbridge::PairBridge;
-use sbridge::latent::Codec;
 use sbridge::rng::Rng;
 use sbridge::simulate::{Flow, mean_state, paths, state_at};
 use sbridge::tensor::Tensor;
@@ -25,7 +24,7 @@ use crate::context::Context;
 use crate::epsilon::require_computable;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::Records;
-use crate::models::bridge::{Leg, PairConfig, PairData, PairMethod};
+use crate::models::bridge::{Leg, PairConfig, PairData, PairMethod, PairModel};
 use crate::models::codec;
 use crate::task::{Carried, Carrier, Carry, Course, Page, Route, Run, SavedRun, Task};
 use crate::training::{Cost, Learning};
@@ -35,10 +34,8 @@ const BRIDGE_FILE: &str = "bridge.safetensors";
 
 /// A bridge between two data sets.
 pub struct Between {
-    /// The bridge.
-    pub bridge: Arc<dyn PairBridge>,
-    /// From samples to what it joins, and back, where that is codes.
-    pub codec: Option<Codec>,
+    /// What was learned.
+    pub model: PairModel,
 }
 
 impl Task for Between {
@@ -67,7 +64,9 @@ impl Task for Between {
     fn prepare(settings: &mut PairConfig, data: &PairData, context: &Context) -> Result<()> {
         data.doubts().iter().for_each(|doubt| context.warn(doubt));
         if !settings.is_latent() {
-            settings.epsilon = data.ends.epsilon(settings, context)?;
+            let codec = data.ends.reference_codec(settings)?;
+            let codes = codec.map(|codec| data.ends.encoded(&codec));
+            settings.epsilon = codes.as_ref().unwrap_or(&data.ends).epsilon(settings, context)?;
         } else if settings.epsilon > 0.0 {
             // Of the cost ½|x − y|² between codes of unit variance.
             let spread = (2.0 * settings.autoencoder.net.latent_dim as f64).sqrt();
@@ -87,9 +86,9 @@ impl Task for Between {
     fn open(run: &SavedRun<'_, PairConfig>) -> Result<Self> {
         run.folder.require_finished(run.manifest, run.command)?;
         let bridge = file::load(&run.folder.file(BRIDGE_FILE), run.device)?;
-        let is_latent = run.settings.is_latent();
-        let codec = is_latent.then(|| codec::load(&run.folder.file(CODEC_FILE), run.device)).transpose()?;
-        Ok(Self { bridge, codec })
+        let has_codec = run.settings.has_codec();
+        let codec = has_codec.then(|| codec::load(&run.folder.file(CODEC_FILE), run.device)).transpose()?;
+        Ok(Self { model: PairModel { bridge, codec } })
     }
 
     fn judge(run: &Run<Self>, data: &PairData, _reference: Option<&Dataset>) -> Result<BridgeEvaluation> {
@@ -106,20 +105,8 @@ impl Task for Between {
 }
 
 impl Leg for Between {
-    fn bridge(run: &Run<Self>) -> &Arc<dyn PairBridge> {
-        &run.learned.bridge
-    }
-}
-
-impl Between {
-    /// Samples as the bridge joins them.
-    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
-        self.codec.as_ref().map_or_else(|| rows.clone(), |codec| codec.encode(rows))
-    }
-
-    /// And back.
-    pub fn decode(&self, states: &Tensor<2>) -> Tensor<2> {
-        self.codec.as_ref().map_or_else(|| states.clone(), |codec| codec.decode(states))
+    fn model(run: &Run<Self>) -> &PairModel {
+        &run.learned.model
     }
 }
 
@@ -127,14 +114,15 @@ impl Carry for Between {
     fn states(run: &Run<Self>, route: &Route) -> usize {
         match (route.keeps_paths, route.time) {
             (false, None) => 1,
-            _ => run.learned.bridge.step_noise(route.direction).steps() + 1,
+            _ => run.learned.model.bridge.step_noise(route.direction).steps() + 1,
         }
     }
 
     fn carry(run: &Run<Self>, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
         require_time(route)?;
-        let decode = |state: &Tensor<2>| run.learned.decode(state);
-        let (end, path) = walk(&run.learned.bridge, &run.learned.encode(rows), route, rng);
+        let model = &run.learned.model;
+        let decode = |state: &Tensor<2>| model.decode(state);
+        let (end, path) = walk(&model.bridge, &model.encode(rows), route, rng);
         let paths = route.keeps_paths.then(|| path.iter().map(decode).collect());
         Ok(Carried { ends: decode(&end), paths })
     }

@@ -1,6 +1,7 @@
 //! The report of a bridge between two data sets.
 
 use sbridge::Direction;
+use sbridge::latent::ReferenceCovariance;
 use sbridge::rng::Rng;
 use sbridge::simulate::{integrate, state_at};
 use sbridge::tensor::{Tensor, head, points, to_vec, to_vec_f64};
@@ -31,11 +32,16 @@ pub(super) fn page(run: &Run<Between>, data: &PairData, evaluation: &BridgeEvalu
     if run.shape().is_image() {
         sections.push(pictures_section(run, data)?);
     }
-    let codes = run.learned.codec.as_ref().map(|codec| data.ends.encoded(codec));
+    let codes = run.learned.model.codec.as_ref().map(|codec| data.ends.encoded(codec));
     sections.extend([paths_section(run, codes.as_ref().unwrap_or(&data.ends))?, ends_section(evaluation)]);
     sections.extend(half_bridges_section(run));
     let epsilon = run.settings.epsilon;
-    let unit = if codes.is_some() { "in variances of the codes" } else { "data units squared" };
+    let unit = match run.settings.reference {
+        _ if run.settings.is_latent() => "in variances of the codes",
+        ReferenceCovariance::Isotropic => "data units squared",
+        ReferenceCovariance::Scaled => "in variances of each axis",
+        ReferenceCovariance::Covariance => "in variances of the data, in every direction",
+    };
     Ok(Page {
         title: format!("Bridge from {} to {}", data.source.source(), data.target.source()),
         summary: summary(evaluation),
@@ -64,16 +70,16 @@ const TIMES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
 /// Held-out images on their way to the other side, top to bottom.
 fn pictures_section(run: &Run<Between>, data: &PairData) -> Result<Section> {
-    let (mut rng, bridge) = (run.rng("pictures"), &run.learned.bridge);
+    let (mut rng, bridge) = (run.rng("pictures"), &run.learned.model.bridge);
     let (a, b) = (data.source.value_range(), data.target.value_range());
     let range = (f64::from(a.0.min(b.0)), f64::from(a.1.max(b.1)));
     let mut blocks = Vec::new();
     for direction in [Direction::Forward, Direction::Backward] {
         let [from, _] = direction.along([&data.ends.source, &data.ends.target]);
         let start = head(from.held_out_or_train(), STRIP);
-        let skeleton = bridge.skeleton(direction, &run.learned.encode(&start), &mut rng);
+        let skeleton = bridge.skeleton(direction, &run.learned.model.encode(&start), &mut rng);
         let at = |time: &f64| {
-            run.learned.decode(&state_at(bridge.reference().as_ref(), &skeleton, *time, &mut rng))
+            run.learned.model.decode(&state_at(bridge.reference().as_ref(), &skeleton, *time, &mut rng))
         };
         let states: Vec<Tensor<2>> = TIMES.iter().map(at).collect();
         let values = unit_range(&to_vec(Tensor::cat(states, 0)), range);
@@ -90,7 +96,7 @@ fn paths_section(run: &Run<Between>, ends: &Ends) -> Result<Section> {
     let (x, y) = (&ends.source.train, &ends.target.train);
     let some = |rows: &Tensor<2>| to_vec_f64(head(rows, SCATTER));
     let plane = Plane::of(&points(&Tensor::cat(vec![head(x, SCATTER), head(y, SCATTER)], 0))?)?;
-    let (mut rng, bridge) = (run.rng("report"), run.learned.bridge.as_ref());
+    let (mut rng, bridge) = (run.rng("report"), run.learned.model.bridge.as_ref());
     let plot = |direction: Direction, from: &Tensor<2>, rng: &mut Rng| {
         let (noise, start, mut paths) = (bridge.step_noise(direction), head(from, PATHS), plane.paths());
         paths.pass(&to_vec_f64(start.clone()));

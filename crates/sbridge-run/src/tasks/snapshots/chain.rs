@@ -1,31 +1,29 @@
 //! Bridges between neighbours in time, walked one after the other.
 
-use std::sync::Arc;
-
+use sbridge::Direction;
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, fill_path, mean_state, state_at};
 use sbridge::tensor::Tensor;
-use sbridge::{Direction, PairBridge};
 
 use crate::error::{Result, RunError};
+use crate::models::bridge::PairModel;
 
 /// Steps of a path along a leg whose bridge knows both ends only.
 const LEG_STEPS: usize = 20;
 
 /// Bridges that join the laws at the times of the knots, in their order.
+#[derive(Clone)]
 pub(super) struct Chain {
     /// Rising; one more than there are bridges.
     pub(super) knots: Vec<f64>,
     /// Those between neighbours.
-    pub(super) bridges: Vec<Arc<dyn PairBridge>>,
+    pub(super) bridges: Vec<PairModel>,
 }
 
 impl Chain {
     /// The same with the probability flow in place of the bridges.
     #[must_use]
     pub(super) fn along_flow(self) -> Self {
-        let flow = |bridge| Arc::new(Flow::new(bridge)) as Arc<dyn PairBridge>;
-        Self { bridges: self.bridges.into_iter().map(flow).collect(), ..self }
+        Self { bridges: self.bridges.into_iter().map(PairModel::along_flow).collect(), ..self }
     }
 
     /// Times of the first knot and the last.
@@ -47,8 +45,7 @@ impl Chain {
         }
         match self.leg_from(knot, direction) {
             Some(leg) if time != self.knots[knot] => {
-                let skeleton = leg.bridge.skeleton(direction, &x, rng);
-                Ok(state_at(leg.bridge.reference().as_ref(), &skeleton, leg.share(time), rng))
+                Ok(leg.bridge.state(direction, leg.share(time), &x, rng))
             }
             _ => Ok(x),
         }
@@ -63,7 +60,7 @@ impl Chain {
         let (knot, direction) = self.way(from, time)?;
         match self.leg_from(knot, direction) {
             _ if time == from => Ok(x.clone()),
-            Some(leg) if leg.share(time) <= 1.0 => Ok(mean_state(leg.bridge, direction, leg.share(time), x)),
+            Some(leg) if leg.share(time) <= 1.0 => Ok(leg.bridge.mean_state(direction, leg.share(time), x)),
             _ => Err(RunError::Input(format!(
                 "--mean goes as far as the next snapshot, from {from} not to {time} (say where it starts with --from, or \
                  average draws)"
@@ -87,8 +84,7 @@ impl Chain {
         let mut path = vec![(from, x.clone())];
         while let Some(leg) = self.leg_from(knot, direction) {
             let start = path[path.len() - 1].1.clone();
-            let skeleton = leg.bridge.skeleton(direction, &start, rng);
-            let states = fill_path(leg.bridge.reference().as_ref(), skeleton, LEG_STEPS, rng);
+            let states = leg.bridge.path(direction, &start, LEG_STEPS, rng);
             let share = |k: usize| k as f64 / (states.len() - 1) as f64;
             let (a, b) = leg.times;
             path.extend(states.iter().enumerate().skip(1).map(|(k, x)| (a + (b - a) * share(k), x.clone())));
@@ -119,13 +115,13 @@ impl Chain {
             Direction::Backward => (knot.checked_sub(1)?, knot - 1),
         };
         let times = (self.knots[knot], *self.knots.get(to)?);
-        Some(Leg { bridge: self.bridges.get(index)?.as_ref(), to, times })
+        Some(Leg { bridge: self.bridges.get(index)?, to, times })
     }
 }
 
 /// A leg as it is walked.
 struct Leg<'a> {
-    bridge: &'a dyn PairBridge,
+    bridge: &'a PairModel,
     /// The knot it ends at.
     to: usize,
     /// Times of its start and end.

@@ -5,7 +5,7 @@ use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::data::{self, MIN_SAMPLES, require_same_shape};
-use crate::epsilon::require_computable;
+use crate::epsilon::{auto_epsilon_on_the_way, require_computable};
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{DataRecord, Records};
 use crate::models::bridge::{MIN_COMPARED, PairConfig, PairData, Snapshot};
@@ -99,11 +99,12 @@ impl SnapshotData {
         let mut rates = Vec::new();
         for (a, b) in self.legs() {
             let leg = leg_config(config, a, b);
-            let ends = PairData::read(&leg, context)?.ends;
+            let ends = PairData::read(&leg, context)?.ends.in_reference_units(&leg)?;
+            let spread = ends.cost_spread(&leg)?;
             if config.epsilon > 0.0 {
-                require_computable(leg.epsilon, ends.cost_spread(&leg)?)?;
+                require_computable(leg.epsilon, spread)?;
             } else {
-                rates.push(ends.suggested_epsilon(&leg)? / (b.time - a.time));
+                rates.push(auto_epsilon_on_the_way(spread, &ends.variances())? / (b.time - a.time));
             }
         }
         if config.epsilon > 0.0 {

@@ -4,9 +4,7 @@ use std::fmt;
 
 use rayon::prelude::*;
 use sbridge::rng::Rng;
-use sbridge::simulate::{Flow, state_at};
 use sbridge::tensor::{Tensor, points, select_rows, to_vec_f64};
-use sbridge::{Direction, PairBridge};
 use sbridge_ot::{Points, energy_distance, optimal_matching, wasserstein1};
 use sbridge_report::digits;
 use serde::{Deserialize, Serialize};
@@ -79,7 +77,7 @@ pub(super) fn judge<L: Leg>(run: &Run<Snapshots<L>>) -> Result<ChainEvaluation> 
 
 /// What the reference adds to a bridge at a time between two snapshots, beside what there is of the samples.
 struct Noise {
-    /// Its variance, in every axis.
+    /// Its variance along every axis, in units of the reference.
     variance: f64,
     /// Axes, and those of them that vary by less.
     axes: usize,
@@ -88,10 +86,11 @@ struct Noise {
 
 impl Noise {
     fn at<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Result<Self> {
-        let (before, after, _) = neighbours(run, snapshot);
+        let (before, after, leg) = neighbours(run, snapshot);
         let variance = run.settings.epsilon * (snapshot.time - before.time) * (after.time - snapshot.time)
             / (after.time - before.time);
-        let spreads = to_vec_f64(rows(snapshot, &run.context, &run.device)?.var(0));
+        let states = L::model(leg).encode(&rows(snapshot, &run.context, &run.device)?);
+        let spreads = to_vec_f64(states.var(0));
         let drowned = spreads.iter().filter(|spread| **spread < variance).count();
         Ok(Self { variance, axes: spreads.len(), drowned })
     }
@@ -99,7 +98,7 @@ impl Noise {
 
 fn judge_snapshot<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Result<HeldOut> {
     let (mut rng, chain) = (run.rng("held out"), run.learned.chain());
-    let (before, after, leg) = neighbours(run, snapshot);
+    let (before, after, _) = neighbours(run, snapshot);
     let load = |snapshot| rows(snapshot, &run.context, &run.device);
     let (all, x, y) = (load(snapshot)?, load(before)?, load(after)?);
     let count = [&all, &x, &y].map(|rows| rows.dims()[0]).into_iter().min().unwrap_or(0).min(MAX_COMPARED);
@@ -108,9 +107,7 @@ fn judge_snapshot<L: Leg>(run: &Run<Snapshots<L>>, snapshot: &Snapshot) -> Resul
     let [truth_points, x_points, y_points] = [points(&truth)?, points(&x)?, points(&y)?];
     let carried = chain.state(before.time, snapshot.time, &x, &mut rng.fork("paths"))?;
     let share = (snapshot.time - before.time) / (after.time - before.time);
-    let flow = Flow::new(L::bridge(leg).clone());
-    let skeleton = flow.skeleton(Direction::Forward, &x, &mut rng);
-    let flow = state_at(flow.reference().as_ref(), &skeleton, share, &mut rng);
+    let flow = chain.clone().along_flow().state(before.time, snapshot.time, &x, &mut rng)?;
     let mean = chain.mean_state(before.time, snapshot.time, &x)?;
     let matched = select_rows(&y, &optimal_matching(&x_points, &y_points)?.column_of_row);
     let straight = x * (1.0 - share) + matched * share;
@@ -159,7 +156,11 @@ impl HeldOut {
             |distance: Distance| format!("W1 {}, energy {}", digits(distance.w1), digits(distance.energy));
         let Noise { variance, axes, drowned } = *noise;
         let fix = match drowned {
-            0 => "bring more samples, or another method".into(),
+            0 if self.carried.energy < other.energy => format!(
+                "by energy distance the bridge is nearer: W1 between so few samples in {axes} axes prefers a law that is too \
+                 narrow, such as the means of paths, transport --mean"
+            ),
+            0 => "raise light_sb.components or networks.fit.steps, or bring more samples".into(),
             _ => format!(
                 "there the reference adds noise of variance {}, more than there is in {drowned} of {axes} axes: lower \
                  --epsilon",

@@ -67,7 +67,10 @@ impl<L: Leg> Task for Snapshots<L> {
     fn prepare(settings: &mut PairConfig, (data, _): &Self::Data, context: &Context) -> Result<()> {
         let rate = data.check(settings, context)?;
         if settings.epsilon == 0.0 {
-            context.info(&format!("epsilon {} for a unit of time: the mean over the legs", digits(rate)));
+            context.info(&format!(
+                "epsilon {} for a unit of time: the mean over the legs, of noise that does not drown the data on the way",
+                digits(rate)
+            ));
         }
         settings.epsilon = rate;
         Ok(())
@@ -108,7 +111,7 @@ impl<L: Leg> Snapshots<L> {
     /// The bridges of the legs, and the times they join.
     fn chain(&self) -> Chain {
         let knots = self.data.knots.iter().map(|knot| knot.time).collect();
-        Chain { knots, bridges: self.legs.iter().map(|leg| L::bridge(leg).clone()).collect() }
+        Chain { knots, bridges: self.legs.iter().map(|leg| L::model(leg).clone()).collect() }
     }
 }
 
@@ -116,7 +119,7 @@ impl<L: Leg> Carry for Snapshots<L> {
     fn states(run: &Run<Self>, route: &Route) -> usize {
         match (route.keeps_paths, route.time) {
             (false, None) => 1,
-            _ => L::bridge(&run.learned.legs[0]).step_noise(route.direction).steps() + 1,
+            _ => L::model(&run.learned.legs[0]).bridge.step_noise(route.direction).steps() + 1,
         }
     }
 
