@@ -19,7 +19,7 @@ fn what_is_known_of_latent_bridges_is_measured_again() {
         command.args(["reproduce", "lsbdm", "--quick", "--out"]).arg(&out);
         command
     };
-    let said = "42 of 42 reproductions passed; 30 of 30 bounds hold";
+    let said = "46 of 46 reproductions passed; 31 of 31 bounds hold";
     run().assert().success().stdout(contains(said).and(contains("every control failed, as it must.")));
     let text = fs::read_to_string(out.join("reproduction.json")).unwrap();
     let found: serde_json::Value = serde_json::from_str(&text).unwrap();

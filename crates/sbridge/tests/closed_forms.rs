@@ -206,18 +206,39 @@ fn multistep_rules_are_of_second_order_and_exact_for_a_point() {
         let denoiser = Denoiser::new(variances, rule, EndRule::Plain).unwrap();
         output_variance(&denoiser, &normal(var), var + 1.0, DType::F64)
     };
-    for (rule, var) in
-        [StepRule::Multistep, StepRule::OdeMultistep].into_iter().flat_map(|rule| [1.0, 0.25].map(|var| (rule, var)))
+    for (rule, var) in [StepRule::Multistep, StepRule::OdeMultistep]
+        .into_iter()
+        .flat_map(|rule| [1.0, 0.25].map(|var| (rule, var)))
     {
         let error = |steps| (at(rule, var, steps) - (var + 1e-3)).abs();
         // Twice the steps, a quarter of the error; the next order at 80 steps, and the first step, which is of first order.
         let order = (error(80) / error(160)).log2();
         assert!((1.7..2.3).contains(&order), "{rule:?}, s² = {var}: order {order}");
-        assert!(error(20) < 0.2 * (at(StepRule::Euler, var, 20) - (var + 1e-3)).abs(), "{rule:?}, s² = {var}");
+        assert!(
+            error(20) < 0.2 * (at(StepRule::Euler, var, 20) - (var + 1e-3)).abs(),
+            "{rule:?}, s² = {var}"
+        );
     }
     for rule in [StepRule::Multistep, StepRule::OdeMultistep] {
         // A point is denoised to itself from anywhere.
         assert_close(at(rule, 0.0, 7), 1e-3, 1e-16, "point"); // roundings of 1e-3
+    }
+}
+
+#[test]
+fn output_variances_are_read_off_every_rule() {
+    let variances = VarGrid::Power { rho: 7.0 }.variances(1.0, 1e-3, 12).unwrap();
+    for (rule, end) in [
+        (StepRule::Euler, EndRule::Plain),
+        (StepRule::Ancestral, EndRule::Tweedie),
+        (StepRule::OdeHeun, EndRule::Tweedie),
+        (StepRule::Multistep, EndRule::Tweedie),
+        (StepRule::OdeMultistep, EndRule::Plain),
+    ] {
+        let denoiser = Denoiser::new(variances.clone(), rule, end).unwrap();
+        let known = output_variance(&denoiser, &normal(0.25), 1.25, DType::F64);
+        let found = simulate::exact_output_variance(&denoiser, &normal(0.25), 1.25);
+        assert_close(found, known, 1e-13, &format!("{rule:?} {end:?}")); // roundings of a dozen steps
     }
 }
 

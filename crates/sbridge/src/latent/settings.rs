@@ -46,11 +46,11 @@ pub struct SamplerSettings {
     pub start: StartLaw,
     /// Variance grid. Default `power` with rho 7.
     pub grid: VarGrid,
-    /// Steps K. Default 200; 10 to 5000.
+    /// Steps K. Default 15; 10 to 50 by multistep rules, to 5000 by others.
     pub steps: usize,
     /// Share 1 − T of ε left at the end. Default 1e-4; in [0, 0.5].
     pub one_minus_t: f64,
-    /// Step rule. Default `euler`.
+    /// Step rule. Default `multistep`.
     pub step: StepRule,
     /// What follows the last step. Default `tweedie`.
     pub end: EndRule,
@@ -61,9 +61,9 @@ impl Default for SamplerSettings {
         Self {
             start: StartLaw::GaussianMoment,
             grid: VarGrid::Power { rho: 7.0 },
-            steps: 200,
+            steps: 15,
             one_minus_t: 1e-4,
-            step: StepRule::Euler,
+            step: StepRule::Multistep,
             end: EndRule::Tweedie,
         }
     }

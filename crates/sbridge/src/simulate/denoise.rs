@@ -48,11 +48,18 @@ pub(crate) struct StepNoise {
 }
 
 impl StepRule {
+    /// Whether a step uses what the one before found.
+    pub(crate) fn is_multistep(self) -> bool {
+        matches!(self, Self::Multistep | Self::OdeMultistep)
+    }
+
     /// What a step between two variances does to noise.
     pub(crate) fn noise(self, [v, next]: [f64; 2]) -> StepNoise {
         match self {
             Self::Euler => StepNoise { std: (v - next).sqrt(), kept: 1.0 },
-            Self::Ancestral | Self::Multistep => StepNoise { std: ((v - next) * next / v).sqrt(), kept: next / v },
+            Self::Ancestral | Self::Multistep => {
+                StepNoise { std: ((v - next) * next / v).sqrt(), kept: next / v }
+            }
             Self::OdeEuler | Self::OdeHeun | Self::OdeMultistep => StepNoise { std: 0.0, kept: 1.0 },
         }
     }

@@ -23,11 +23,11 @@ pub(super) fn euler(epsilon: f64, steps: usize) -> Result<Denoiser> {
     Ok(Denoiser::new(grid, StepRule::Euler, EndRule::Plain)?)
 }
 
-/// Variance of what `denoiser` with ε = 1 makes of N(0, `var`) on the line, exactly, by a score that is too weak by a share
+/// Variance of what `denoiser` makes of N(0, `var`) on the line, exactly, by a score that is too weak by a share
 /// `weaker`.
 pub(super) fn output_variance(denoiser: &Denoiser, var: f64, weaker: f64) -> f64 {
     let score = Gaussian::isotropic(&[0.0], var, DType::F64, &Device::flex());
-    exact_output_variance(denoiser, &Weak { score, by: weaker }, var + 1.0)
+    exact_output_variance(denoiser, &Weak { score, by: weaker }, var + denoiser.variances()[0])
 }
 
 /// A score spoiled by a stated amount: too weak by a share.

@@ -11,6 +11,7 @@ mod marginals;
 mod memorising;
 mod pretraining_size;
 mod sample_size;
+mod samplers;
 mod shift;
 mod start_law;
 mod steps;
@@ -23,6 +24,7 @@ use super::OwnQuestions;
 pub(super) const STUDIES: OwnQuestions = &[
     ("marginals", marginals::study),
     ("steps", steps::study),
+    ("samplers", samplers::study),
     ("stopping", stopping::study),
     ("start-law", start_law::study),
     ("memorising", memorising::study),
