@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use sbridge::fit::Trainer;
+use sbridge::latent::ReferenceCovariance;
 use sbridge::rng::Rng;
 use sbridge::solver::alternation::{Alternation, AlternationSettings};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
@@ -66,7 +67,12 @@ impl Joined {
     fn of(config: &PairConfig, data: &PairData) -> Result<Self> {
         let few = [&data.ends.source, &data.ends.target].map(|split| head(&split.train, TRIAL_PATHS));
         if !config.is_latent() {
-            let codec = config.reference.codec(few.each_ref())?;
+            // The units of a covariance will do, and no matrix is decomposed for them.
+            let units = match config.reference {
+                ReferenceCovariance::Isotropic => ReferenceCovariance::Isotropic,
+                ReferenceCovariance::Scaled | ReferenceCovariance::Covariance => ReferenceCovariance::Scaled,
+            };
+            let codec = units.codec(few.each_ref())?;
             let ends = codec.map_or(few.clone(), |codec| few.map(|rows| codec.encode(&rows)));
             return Ok(Self { ends, image: data.ends.image });
         }
