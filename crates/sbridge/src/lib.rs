@@ -21,11 +21,12 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `reference`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
+//! `density`, `reference`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
 //! `latent`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod coupling;
+pub mod density;
 pub mod error;
 pub mod eval;
 pub mod executor;
