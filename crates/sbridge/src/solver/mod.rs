@@ -1,6 +1,7 @@
 //! One file or folder per method. What they find implements [`Bridge`](crate::Bridge).
 
 pub mod alternation;
+pub mod density;
 mod dsb;
 mod dsbm;
 mod frame;

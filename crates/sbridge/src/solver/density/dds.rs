@@ -1,0 +1,71 @@
+//! Denoising diffusion samplers: from N(0, s²I), which the diffusion without control keeps.                          \[DDS\]
+//!
+//! The exponential scheme solves the linear part exactly: a = √(1 − b²), b = min(α √dt, 1), so that its end without control is
+//! N(0, s²) to the last digit. Its control is what is added to that of the stationary diffusion.
+
+use std::f64::consts::PI;
+
+use super::beta;
+use super::chain::{Base, Chain, Step};
+
+/// The exponential scheme.
+#[derive(Clone, Copy, Debug)]
+pub struct Dds {
+    /// s: standard deviation of the start.
+    pub spread: f64,
+    /// α: how much noise a unit of time has.
+    pub rate: f64,
+}
+
+impl Dds {
+    /// Steps of these lengths.
+    pub fn chain(&self, lengths: &[f64]) -> Chain {
+        let (whole, mut time) = (lengths.iter().sum::<f64>(), 0.0);
+        let step = |dt: &f64| {
+            let b = (self.rate * dt.sqrt()).min(1.0);
+            let step = Step {
+                time,
+                share: time / whole,
+                diffusion: self.spread,
+                kept: (1.0 - b * b).sqrt(),
+                moved: b * b * self.spread.powi(2),
+                noise: self.spread * b,
+            };
+            time += dt;
+            step
+        };
+        let var = self.spread.powi(2);
+        Chain { start_var: var, steps: lengths.iter().map(step).collect(), base: Base::OfEnd { var } }
+    }
+}
+
+/// Lengths of steps that sum to `end`, by the square of a cosine's square: K₀ = end/0.05 of them and one.     \[DDS, App. C\]
+pub fn cosine_grid(end: f64) -> Vec<f64> {
+    let count = (end / 0.05).round().max(1.0);
+    let length = |j: usize| (0.5 * PI * (j as f64 / count + 0.008) / 1.008).cos().powi(4);
+    let lengths: Vec<f64> = (0..=count as usize).map(length).collect();
+    let total: f64 = lengths.iter().sum();
+    lengths.into_iter().map(|length| length * end / total).collect()
+}
+
+/// `steps` even steps of Euler and Maruyama, β from 10 to 0.1 over T = 1: the end without control has a variance of its own,
+/// which is what A is against.
+pub fn dds_euler(steps: usize, spread: f64) -> Chain {
+    let dt = 1.0 / steps as f64;
+    let step = |k: usize| {
+        let time = k as f64 * dt;
+        let beta = beta(time);
+        Step {
+            time,
+            share: time,
+            diffusion: spread * beta.sqrt(),
+            kept: 1.0 - 0.5 * beta * dt,
+            moved: spread * beta.sqrt() * dt,
+            noise: spread * (beta * dt).sqrt(),
+        }
+    };
+    let steps: Vec<Step> = (0..steps).map(step).collect();
+    let start_var = spread.powi(2);
+    let base = Base::OfEnd { var: Chain::end_var(start_var, &steps) };
+    Chain { start_var, steps, base }
+}

@@ -1,0 +1,27 @@
+//! Samplers of unnormalised densities by a learned diffusion.
+//!
+//! A control u is learned such that dX = (f + g u) dt + g dW carries a simple law to π = ρ/Z. Along a path
+//! A = ln dP_u/dP_v − ln ρ's share of it, so that E\[e^−A\] = Z whatever u is, and A = −ln Z where u is right.          \[LV\]
+//!
+//! | file | what |
+//! |-|-|
+//! | [`chain`] | the diffusion in steps, linear in the state but for the control; A along its paths |
+//! | `pis`, `dis`, `dds` | the three choices of f, g and what is held fixed |
+//! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
+
+pub mod chain;
+mod dds;
+mod dis;
+mod pis;
+pub mod weights;
+
+pub use chain::{Chain, Control, Paths};
+pub use dds::{Dds, cosine_grid, dds_euler};
+pub use dis::dis;
+pub use pis::pis;
+pub use weights::Estimate;
+
+/// β at `t` of `[0, 1]`, linear from 10 to 0.1: how fast the noising of `dis` and of `dds` by Euler's rule goes.
+fn beta(t: f64) -> f64 {
+    10.0 + t * (0.1 - 10.0)
+}

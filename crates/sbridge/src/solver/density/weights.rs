@@ -1,0 +1,60 @@
+//! What the weights of paths say.                                                                             \[LV, Section 2\]
+
+/// Estimates from A of many paths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// E\[−A\]: at most ln Z, whatever the control.
+    pub elbo: f64,
+    /// ln of the mean of e^−A.
+    pub log_z: f64,
+    /// Standard error of it.
+    pub log_z_error: f64,
+    /// Effective sample size, as a share of the paths.
+    pub ess: f64,
+    /// Var A, 0 for the right control.
+    pub variance: f64,
+    /// Paths of finite A, which alone are counted.
+    pub finite: usize,
+}
+
+impl Estimate {
+    /// Of the paths whose A is finite; nothing if there are fewer than two.
+    pub fn of(action: &[f64]) -> Option<Self> {
+        let logs: Vec<f64> = action.iter().map(|a| -a).filter(|log| log.is_finite()).collect();
+        if logs.len() < 2 {
+            return None;
+        }
+        let count = logs.len() as f64;
+        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights = || logs.iter().map(|log| (log - largest).exp());
+        let (sum, squares) = (weights().sum::<f64>(), weights().map(|w| w * w).sum::<f64>());
+        let ess = sum * sum / (count * squares);
+        let elbo = logs.iter().sum::<f64>() / count;
+        Some(Self {
+            elbo,
+            log_z: largest + (sum / count).ln(),
+            log_z_error: ((1.0 / ess - 1.0).max(0.0) / count).sqrt(),
+            ess,
+            variance: logs.iter().map(|log| (log - elbo).powi(2)).sum::<f64>() / (count - 1.0),
+            finite: logs.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_weights_are_counted_by_hand() {
+        let found = Estimate::of(&[0.0, -(2f64.ln()), -(3f64.ln()), f64::INFINITY]);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+        if let Some(found) = found {
+            close(found.log_z, 2f64.ln());
+            close(found.ess, 36.0 / 42.0);
+            close(found.elbo, 6f64.ln() / 3.0);
+        }
+        assert_eq!(found.map(|found| found.finite), Some(3));
+        assert!(Estimate::of(&[f64::NAN, 1.0]).is_none());
+    }
+}

@@ -1,0 +1,168 @@
+//! Weights of the paths of samplers: published values, exactness for any control, and controls that are right.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{assert_close, device, line};
+use sbridge::Rng;
+use sbridge::density::PointDensity;
+use sbridge::simulate::Noise;
+use sbridge::solver::density::chain::Step;
+use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, dds_euler, dis, pis};
+use sbridge::tensor::{DType, Tensor, to_vec_f64};
+
+/// ln ρ of one variable, and its slope.
+struct Line<F>(F);
+
+impl<F: Fn(f64) -> (f64, f64) + Send + Sync> PointDensity for Line<F> {
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (value, slope) = (self.0)(x[0]);
+        gradient[0] = slope;
+        value
+    }
+}
+
+/// A control by a formula.
+struct By<F>(F);
+
+impl<F: Fn(&Step, f64) -> f64 + Sync> Control for By<F> {
+    fn uses_score(&self) -> bool {
+        false
+    }
+
+    fn at(&self, step: &Step, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
+        line(&to_vec_f64(states.clone()).into_iter().map(|x| (self.0)(step, x)).collect::<Vec<f64>>())
+    }
+}
+
+/// Draws decided beforehand, one number a step.
+struct Given(std::vec::IntoIter<f64>);
+
+impl Noise for Given {
+    fn draw(&mut self, like: &Tensor<2>) -> Tensor<2> {
+        like.full_like(self.0.next().unwrap())
+    }
+}
+
+fn on_one_path(chain: &Chain, start: f64) -> (f64, f64) {
+    let double_well = Line(|x: f64| (-(x * x - 2.0).powi(2), -4.0 * x * (x * x - 2.0)));
+    let control = By(|step: &Step, x: f64| 0.3 - 0.5 * x + 0.2 * step.time);
+    let mut noise = Given(vec![0.5, -1.0].into_iter());
+    let paths = chain.simulate(&control, &double_well, line(&[start]), &mut noise).unwrap();
+    (paths.action[0], to_vec_f64(paths.states[2].clone())[0])
+}
+
+#[test]
+fn paths_of_two_steps_weigh_what_is_published() {
+    let dds = Dds { spread: 1.0, rate: 1.0 };
+    for (name, chain, start, action, end) in [
+        ("pis", pis(2, 1.0), 0.0, 1.942_562, 0.491_142),
+        ("dds", dds.chain(&[0.36, 0.16]), 0.4, 2.902_097, 0.208_274),
+        ("dis", dis(2), 0.4, 90.780_728, 3.411_730),
+    ] {
+        let found = on_one_path(&chain, start);
+        assert_close(found.0, action, 1e-6, &format!("A of {name}")); // six decimals
+        assert_close(found.1, end, 1e-6, &format!("end of {name}"));
+    }
+}
+
+/// 2.5 [0.3 N(1.5, 0.25) + 0.7 N(−1, 0.49)].
+fn bumps() -> Line<impl Fn(f64) -> (f64, f64) + Send + Sync> {
+    Line(|x: f64| {
+        let parts = [(0.3, 1.5, 0.25), (0.7, -1.0, 0.49)].map(|(share, mean, var)| {
+            let density = 2.5 * share * common::normal_density(x - mean, var);
+            (density, -density * (x - mean) / var)
+        });
+        let [density, slope] = [parts[0].0 + parts[1].0, parts[0].1 + parts[1].1];
+        (density.ln(), slope / density)
+    })
+}
+
+/// ln of the mean weight of many paths, and its standard error.
+fn estimate(chain: &Chain, control: &dyn Control, count: usize) -> Estimate {
+    let like = Tensor::<2>::zeros([count, 1], (&device(), DType::F64));
+    let mut rng = Rng::new(17);
+    let start = chain.start(&like, &mut rng);
+    Estimate::of(&chain.simulate(control, &bumps(), start, &mut rng).unwrap().action).unwrap()
+}
+
+#[test]
+fn the_mean_weight_is_the_normaliser_for_any_control_and_any_number_of_steps() {
+    let wild = |step: &Step, x: f64| (2.0 * x + step.time).sin() - 0.3 * x;
+    for steps in [3, 10, 50] {
+        let even = vec![2.0 / steps as f64; steps];
+        let chains: [(&str, Chain, Box<dyn Control>); 4] = [
+            ("pis", pis(steps, 1.0), Box::new(By(move |step: &Step, x: f64| 0.5 * wild(step, x)))),
+            ("dds", Dds { spread: 1.0, rate: 1.0 }.chain(&even), Box::new(By(wild))),
+            ("dds by Euler", dds_euler(steps, 1.0), Box::new(By(wild))),
+            ("dis", dis(steps), Box::new(By(move |step: &Step, x: f64| wild(step, x) - step.diffusion * x))),
+        ];
+        for (name, chain, control) in chains {
+            let found = estimate(&chain, control.as_ref(), 200_000);
+            let allowed = 4.5 * found.log_z_error;
+            assert!(allowed < 0.1, "{name}, {steps} steps: {found:?}");
+            assert_close(found.log_z, 2.5f64.ln(), allowed, &format!("ln Z by {name}, {steps} steps"));
+            assert!(found.elbo < found.log_z, "{name}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn weights_against_a_base_that_is_none_are_wrong() {
+    // The variance of the start in place of that of the end, as the limit of small steps has it.
+    let mut chain = dds_euler(10, 1.0);
+    chain.base = sbridge::solver::density::chain::Base::OfEnd { var: 1.0 };
+    let found = estimate(&chain, &By(|_: &Step, x: f64| 0.3 * x.sin()), 200_000);
+    assert!((found.log_z - 2.5f64.ln()).abs() > 9.0 * found.log_z_error, "{found:?}");
+}
+
+#[test]
+fn right_controls_make_every_path_weigh_the_same() {
+    let (z, mean) = (3.0f64, 0.7);
+    let normal = move |var: f64| {
+        Line(move |x: f64| (z.ln() + common::normal_density(x - mean, var).ln(), -(x - mean) / var))
+    };
+    let mut rng = Rng::new(5);
+    let like = Tensor::<2>::zeros([20, 1], (&device(), DType::F64));
+    // Föllmer's process of a shifted end is a constant push.
+    let chain = pis(7, 1.0);
+    let push = By(move |step: &Step, _: f64| mean / (step.diffusion * 5.0));
+    let paths = chain.simulate(&push, &normal(1.0), like.clone(), &mut rng).unwrap();
+    paths.action.iter().for_each(|a| assert_close(*a, -z.ln(), 1e-10, "A of pis")); // roundings of seven steps
+    // What is left of a push at every step is what the rest of the steps keep of it.
+    let chain = Dds { spread: 1.0, rate: 1.0 }.chain(&cosine_grid(0.4));
+    let left: Vec<f64> =
+        (0..=chain.steps.len()).map(|k| chain.steps[k..].iter().map(|step| step.kept).product()).collect();
+    let times: Vec<f64> = chain.steps.iter().map(|step| step.time).collect();
+    let after = left.clone();
+    let push = By(move |step: &Step, _: f64| {
+        let k = times.iter().position(|time| *time == step.time).unwrap();
+        mean * after[k + 1]
+    });
+    let start = chain.start(&like, &mut rng);
+    let paths = chain.simulate(&push, &normal(1.0), start.clone(), &mut rng).unwrap();
+    for (a, x) in paths.action.iter().zip(to_vec_f64(start)) {
+        let known = -z.ln() + 0.5 * (left[0] * mean).powi(2) - left[0] * mean * x;
+        assert_close(*a, known, 1e-10, "A of dds");
+    }
+}
+
+#[test]
+fn the_ideal_control_of_dis_has_the_gap_of_its_steps() {
+    for (steps, gap, variance) in [(50, 0.170, 0.378), (100, 0.085, 0.179), (200, 0.0425, 0.0865)] {
+        let normal = Line(|x: f64| (common::normal_density(x, 1.0).ln(), -x));
+        let control = By(|step: &Step, x: f64| -step.diffusion * x);
+        let like = Tensor::<2>::zeros([100_000, 1], (&device(), DType::F64));
+        let (chain, mut rng) = (dis(steps), Rng::new(8));
+        let start = chain.start(&like, &mut rng);
+        let found =
+            Estimate::of(&chain.simulate(&control, &normal, start, &mut rng).unwrap().action).unwrap();
+        // Three digits are known; 100,000 paths give the gap to 0.002 at most, the variance to 2 %.
+        assert_close(-found.elbo, gap, 0.005, &format!("gap of {steps} steps"));
+        assert_close(found.variance / variance, 1.0, 0.04, &format!("Var A of {steps} steps"));
+    }
+}
