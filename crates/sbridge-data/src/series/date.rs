@@ -148,7 +148,7 @@ fn time_of_day_at(text: &str) -> Option<usize> {
     }
     let hour = digits_before(text.len());
     let is_hour = text.len() - hour == 2 && text[..hour].ends_with(['T', ' ']) && text[..hour].contains('-');
-    is_hour.then_some(hour - 1)
+    is_hour.then(|| hour - 1)
 }
 
 /// Seconds since midnight of `13:05`, `13:05:07.5`, `1:05 PM` or `13`, and whether there is a part of a second.
