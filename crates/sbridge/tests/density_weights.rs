@@ -8,7 +8,7 @@ use sbridge::Rng;
 use sbridge::density::PointDensity;
 use sbridge::simulate::Noise;
 use sbridge::solver::density::chain::Step;
-use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, dds_euler, dis, pis};
+use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, cotangents, dds_euler, dis, pis};
 use sbridge::tensor::{DType, Tensor, to_vec_f64};
 
 /// ln ρ of one variable, and its slope.
@@ -164,5 +164,60 @@ fn the_ideal_control_of_dis_has_the_gap_of_its_steps() {
         // Three digits are known; 100,000 paths give the gap to 0.002 at most, the variance to 2 %.
         assert_close(-found.elbo, gap, 0.005, &format!("gap of {steps} steps"));
         assert_close(found.variance / variance, 1.0, 0.04, &format!("Var A of {steps} steps"));
+    }
+}
+
+#[test]
+fn the_gradient_without_a_graph_is_that_of_the_variance_with_paths_held_fixed() {
+    let double_well = || Line(|x: f64| (-(x * x - 2.0).powi(2), -4.0 * x * (x * x - 2.0)));
+    let chain = pis(2, 1.0);
+    let draws = [[0.5, -0.3, 1.2], [-1.0, 0.8, 0.1]];
+    // u = a + b x + c t, of which A is scored where paths follow (0.3, −0.5, 0.2).
+    let control = By(|step: &Step, x: f64| 0.3 - 0.5 * x + 0.2 * step.time);
+    let mut rows = Rows(draws.to_vec().into_iter());
+    let paths = chain.simulate(&control, &double_well(), line(&[0.0; 3]), &mut rows).unwrap();
+    let (weights, variance) = cotangents(&paths.action);
+    assert_close(variance, 2.678_992, 1e-6, "Var A"); // six decimals
+    let mut gradient = [0.0; 3];
+    for (k, step) in chain.steps.iter().enumerate() {
+        let (x, xi) = (to_vec_f64(paths.states[k].clone()), to_vec_f64(paths.noise[k].clone()));
+        for i in 0..3 {
+            let pull = weights[i] * xi[i] * step.moved / step.noise;
+            gradient.iter_mut().zip([1.0, x[i], step.time]).for_each(|(sum, basis)| *sum += pull * basis);
+        }
+    }
+    let known = [-4.568_068, -2.320_381, -9.358_639];
+    gradient.iter().zip(known).for_each(|(found, known)| assert_close(*found, known, 1e-6, "gradient"));
+    // A of other coefficients along the same paths: c·(w − ½c) dt + c·dW, with w as it was.
+    let states: Vec<Vec<f64>> = paths.states.iter().map(|x| to_vec_f64(x.clone())).collect();
+    let variance_of = |coefficients: [f64; 3]| {
+        let action = |i: usize| {
+            let along = chain.steps.iter().enumerate().map(|(k, step)| {
+                let at = |[a, b, c]: [f64; 3]| a + b * states[k][i] + c * step.time;
+                let (c, w, ratio) = (at(coefficients), at([0.3, -0.5, 0.2]), step.moved / step.noise);
+                ratio * ratio * c * (w - 0.5 * c) + ratio * c * draws[k][i]
+            });
+            let x = states[2][i];
+            along.sum::<f64>() + common::normal_density(x, 1.0).ln() + (x * x - 2.0).powi(2)
+        };
+        cotangents(&(0..3).map(action).collect::<Vec<f64>>()).1
+    };
+    for (k, found) in gradient.iter().enumerate() {
+        let moved = |h: f64| {
+            let mut coefficients = [0.3, -0.5, 0.2];
+            coefficients[k] += h;
+            variance_of(coefficients)
+        };
+        // Rounding of a variance of 3 over the step.
+        assert_close((moved(1e-5) - moved(-1e-5)) / 2e-5, *found, 1e-8, "difference");
+    }
+}
+
+/// Draws decided beforehand, a column a step.
+struct Rows(std::vec::IntoIter<[f64; 3]>);
+
+impl Noise for Rows {
+    fn draw(&mut self, _like: &Tensor<2>) -> Tensor<2> {
+        line(&self.0.next().unwrap())
     }
 }

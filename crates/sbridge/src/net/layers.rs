@@ -38,6 +38,12 @@ impl Linear {
         Self { weight: normal([inputs, outputs], inputs, gain, rng, device), bias: zeros(outputs, device) }
     }
 
+    /// The same with every bias at `bias`.
+    #[must_use]
+    pub fn biased(self, bias: f64) -> Self {
+        Self { bias: self.bias.map(|values| values.full_like(bias)), ..self }
+    }
+
     /// x W + b.
     ///
     /// # Shapes

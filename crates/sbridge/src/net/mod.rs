@@ -2,6 +2,7 @@
 
 mod autoencoder;
 mod classifier;
+mod control_net;
 mod drift;
 mod embedding;
 mod gaussian_drift;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
+pub use control_net::ControlNet;
 pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
 pub use embedding::FourierEmbedding;
 pub use gaussian_drift::GaussianDrift;

@@ -79,6 +79,8 @@ pub struct Paths {
     pub states: Vec<Tensor<2>>,
     /// K draws, `[count, dim]` each.
     pub noise: Vec<Tensor<2>>,
+    /// ∇ln ρ of the first K states, `[count, dim]` each, where the control used it.
+    pub scores: Vec<Tensor<2>>,
     /// A of every path; −A is the logarithm of its weight.
     pub action: Vec<f64>,
 }
@@ -101,7 +103,7 @@ impl Chain {
         noise: &mut dyn Noise,
     ) -> Result<Paths> {
         let mut action = vec![0.0; start.dims()[0]];
-        let (mut states, mut draws) = (vec![start], Vec::new());
+        let (mut states, mut draws, mut scores) = (vec![start], Vec::new(), Vec::new());
         for step in &self.steps {
             let x = &states[states.len() - 1];
             let score = control.uses_score().then(|| score_at(density, x)).transpose()?;
@@ -111,6 +113,7 @@ impl Chain {
             action.iter_mut().zip(to_vec_f64(gained.sum_dim(1))).for_each(|(sum, gained)| *sum += gained);
             states.push(x.clone() * step.kept + c * step.moved + xi.clone() * step.noise);
             draws.push(xi);
+            scores.extend(score);
         }
         let end = to_vec_f64(states[states.len() - 1].clone());
         let base = self.base_of(&to_vec_f64(states[0].clone()), &end, density.dim());
@@ -118,7 +121,7 @@ impl Chain {
         for ((sum, base), log_density) in action.iter_mut().zip(base).zip(log_density) {
             *sum += base - log_density;
         }
-        Ok(Paths { states, noise: draws, action })
+        Ok(Paths { states, noise: draws, scores, action })
     }
 
     /// The base of paths from `start` to `end`, `[count, dim]` both.

@@ -7,17 +7,23 @@
 //! |-|-|
 //! | [`chain`] | the diffusion in steps, linear in the state but for the control; A along its paths |
 //! | `pis`, `dis`, `dds` | the three choices of f, g and what is held fixed |
+//! | `guided` | these with a network for a control |
+//! | `log_variance` | the loss Var A, whose gradient needs no graph along the path |
 //! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
 
 pub mod chain;
 mod dds;
 mod dis;
+mod guided;
+mod log_variance;
 mod pis;
 pub mod weights;
 
 pub use chain::{Chain, Control, Paths};
 pub use dds::{Dds, cosine_grid, dds_euler};
 pub use dis::dis;
+pub use guided::{Guided, Method};
+pub use log_variance::{LogVariance, cotangents};
 pub use pis::pis;
 pub use weights::Estimate;
 
