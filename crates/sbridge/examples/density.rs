@@ -1,0 +1,53 @@
+//! Draws and ln Z from a log-density alone: nine Gaussians, of which the sampler is told ln ρ and its gradient.
+//!
+//! `cargo run --release -p sbridge --example density -- dis 2000`: a method (`pis`, `dis` or `dds`), steps to train, and the
+//! standard deviation of the paths of `pis` and `dds` without control.
+
+use sbridge::density::targets::GaussianMixture;
+use sbridge::density::{LogDensity as _, Target as _};
+use sbridge::fit::{FitSettings, Trainer};
+use sbridge::solver::density::{Estimate, LogVariance, Method};
+use sbridge::tensor::{Device, to_vec_f64};
+use sbridge::{Result, Rng};
+
+const DRAWS: usize = 6000;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let method = match arguments.next().as_deref() {
+        Some("pis") => Method::Pis,
+        Some("dds") => Method::Dds,
+        _ => Method::Dis,
+    };
+    let steps = arguments.next().and_then(|steps| steps.parse().ok()).unwrap_or(200);
+    let spread = arguments.next().and_then(|spread| spread.parse().ok()).unwrap_or(1.0);
+    let (density, device, mut rng) = (GaussianMixture::nine(), Device::flex(), Rng::new(0));
+    let chain = method.chain(100, spread);
+    let mut objective = LogVariance { method, chain, density: &density, device: device.clone() };
+    let net = method.control(density.dim(), 1e4, &mut rng, &device);
+    let settings = FitSettings {
+        steps,
+        batch_size: 512,
+        learning_rate: 1e-3,
+        weight_decay: 0.0,
+        clip_norm: 1.0,
+        ema_decay: 0.0,
+        patience: 0,
+    };
+    let mut trainer = Trainer::new(net, settings, rng.fork("fit"))?;
+    while !trainer.is_done() {
+        let info = trainer.step(&mut objective);
+        if info.step.is_multiple_of((steps / 10).max(1)) {
+            println!("step {}: Var A {:.3}", info.step, info.loss);
+        }
+    }
+    let paths = objective.paths(&trainer.finished(), DRAWS, &mut rng.fork("draws"))?;
+    let draws = to_vec_f64(paths.states[paths.states.len() - 1].clone());
+    if let (Some(found), Some(modes)) = (Estimate::of(&paths.action), density.modes()) {
+        let mut shares = vec![0.0; modes.shares.len()];
+        (modes.of)(&draws).into_iter().for_each(|mode| shares[mode] += 1.0 / DRAWS as f64);
+        println!("ln Z {:.3} ± {:.3} (exactly 0), ELBO {:.3}", found.log_z, found.log_z_error, found.elbo);
+        println!("effective sample size {:.2}, shares of the modes {shares:.3?}", found.ess);
+    }
+    Ok(())
+}
