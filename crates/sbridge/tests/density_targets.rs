@@ -6,10 +6,10 @@ mod common;
 use std::path::Path;
 
 use common::assert_close;
+use common::posteriors::credit;
 use sbridge::Rng;
 use sbridge::density::targets::{
-    Brownian, DoubleWell, Funnel, GaussianMixture, LogGaussianCox, LogisticRegression, ManyWell, Prior,
-    Rings, Seeds,
+    Brownian, DoubleWell, Funnel, GaussianMixture, LogGaussianCox, ManyWell, Prior, Rings, Seeds,
 };
 use sbridge::density::{LogDensity, Target, central_differences};
 
@@ -38,21 +38,6 @@ fn values_are_those_of_the_literature() {
     close(known(&DoubleWell::new(1, 1, 2.0)), 0.293_002, "ln Z of dw(1, 1, 2)");
     close(known(&ManyWell::new(16)), 164.695_675, "ln Z of manywell");
     close(ManyWell::new(16).modes().unwrap().shares[0], 0.155_693, "left well");
-}
-
-/// German credit data: columns divided by their spread and not centred; label 2 is the outcome 1.
-fn credit(prior: Prior) -> Option<LogisticRegression> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/logreg/german.data-numeric");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    };
-    let number = |word: &str| word.parse::<f64>().unwrap();
-    let rows: Vec<Vec<f64>> =
-        text.lines().map(|line| line.split_whitespace().map(number).collect()).collect();
-    let outcomes = rows.iter().map(|row| row[24] == 2.0).collect();
-    let features: Vec<f64> = rows.iter().flat_map(|row| row[..24].to_vec()).collect();
-    Some(LogisticRegression::standardised(&features, outcomes, false, prior).unwrap())
 }
 
 #[test]

@@ -91,7 +91,9 @@ impl TermName {
             Self::DecoderLipschitz => {
                 ("L_D", "largest Jacobian norm of the decoder at unseen codes, an estimate")
             }
-            Self::StepError => ("W2(π̃_T, π_T)", "step error along paths, against a grid twice as fine: a bound"),
+            Self::StepError => {
+                ("W2(π̃_T, π_T)", "step error along paths, against a grid twice as fine: a bound")
+            }
             Self::LatentError => ("W2(π̃_T, q_v)", "step, score and start error, in latent space"),
             Self::StoppingError => ("W2(q_v, p)", "stopping error, at most √(d* v_end)"),
             Self::Reconstruction => ("R(p_data)", "reconstruction error on the target law"),

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)] // every test file uses its own part
 
 pub mod network;
+pub mod posteriors;
 
 use faer::Mat;
 use sbridge::marginal::{Mixture, SmoothedScore};
