@@ -5,7 +5,7 @@ mod common;
 
 use common::{assert_close, posteriors};
 use sbridge::Rng;
-use sbridge::density::baselines::{Baseline, Laplace, TemperedSmc};
+use sbridge::density::baselines::{Baseline, Laplace, Start, TemperedSmc};
 use sbridge::density::targets::{DoubleWell, GaussianMixture, Prior};
 use sbridge::density::{LogDensity, PointDensity, Target};
 
@@ -59,7 +59,7 @@ fn smc_normalises_laws_of_several_modes_and_laplace_does_not() {
         ("gmm9", Box::new(GaussianMixture::nine()) as Box<dyn Target>),
         ("double well", Box::new(DoubleWell::new(5, 2, 2.0))),
     ] {
-        let smc = TemperedSmc { widened: 10.0, ..TemperedSmc::default() };
+        let smc = TemperedSmc { start: Start::Origin(5.0), ..TemperedSmc::default() };
         let (log_z, error) = smc.run(target.as_ref(), &Rng::new(6)).unwrap().log_z.unwrap();
         // Weights of one temperature are not independent of those before: twice the error, and 0.02.
         assert_close(log_z, target.log_normaliser().unwrap().0, 9.0 * error + 0.02, name);

@@ -76,6 +76,11 @@ impl LaplaceFit {
         Err(no_mode(&mode))
     }
 
+    /// The standard normal law.
+    pub(super) fn standard(dim: usize) -> Self {
+        Self { mode: vec![0.0; dim], factor: Mat::identity(dim, dim), gradients: 0 }
+    }
+
     /// States m + L z for `z`, `[count, dim]`.
     pub(super) fn at(&self, z: &[f64]) -> Vec<f64> {
         let dim = self.mode.len();

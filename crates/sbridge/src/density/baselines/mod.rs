@@ -4,7 +4,7 @@ mod laplace;
 mod smc;
 
 pub use laplace::{Laplace, LaplaceFit};
-pub use smc::TemperedSmc;
+pub use smc::{Start, TemperedSmc};
 
 use crate::density::LogDensity;
 use crate::error::Result;

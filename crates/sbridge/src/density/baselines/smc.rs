@@ -1,6 +1,6 @@
 //! Sequential Monte Carlo along tempered densities.                                                                 \[DDJ06\]
 //!
-//! From the Gaussian q at the mode, widened, to ρ: γ_β = q^{1−β} ρ^β. The next β is where the effective sample size of the step
+//! From a Gaussian q, at the mode or about the origin, to ρ: γ_β = q^{1−β} ρ^β. The next β is where the effective sample size of the step
 //! is 0.9; then particles are drawn again by their weights, and moved by Hamiltonian Monte Carlo in the coordinates of q. Z is
 //! the product of the mean weights.
 //!
@@ -21,13 +21,23 @@ pub struct TemperedSmc {
     pub moves: usize,
     /// Leapfrog steps of a move.
     pub leapfrogs: usize,
-    /// The start's standard deviation, in those of the Gaussian at the mode.
-    pub widened: f64,
+    /// Where particles start.
+    pub start: Start,
+}
+
+/// The Gaussian that tempering starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// That of the curvature at the mode, its standard deviations widened by a factor. Where a scale among the coordinates is
+    /// unknown nearly all the mass may be far from the mode.
+    Mode(f64),
+    /// About the origin, of this standard deviation along every axis.
+    Origin(f64),
 }
 
 impl Default for TemperedSmc {
     fn default() -> Self {
-        Self { particles: 1500, moves: 2, leapfrogs: 8, widened: 1.15 }
+        Self { particles: 1500, moves: 2, leapfrogs: 8, start: Start::Mode(1.15) }
     }
 }
 
@@ -155,21 +165,17 @@ impl Baseline for TemperedSmc {
     }
 
     fn run(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Drawn> {
-        let (fit, dim) = (LaplaceFit::of(density)?, density.dim());
+        let dim = density.dim();
+        let (fit, widened) = match self.start {
+            Start::Mode(widened) => (LaplaceFit::of(density)?, widened),
+            Start::Origin(spread) => (LaplaceFit::standard(dim), spread),
+        };
         let mut rng = rng.fork("smc");
         let z = normals(self.particles * dim, &mut rng);
         let gradients = fit.gradients;
         let (log_density, slopes) = (Vec::new(), Vec::new());
-        let mut particles = Particles {
-            density,
-            fit,
-            widened: self.widened,
-            dim,
-            z: z.clone(),
-            log_density,
-            slopes,
-            gradients,
-        };
+        let mut particles =
+            Particles { density, fit, widened, dim, z: z.clone(), log_density, slopes, gradients };
         (particles.log_density, particles.slopes) = particles.evaluate(&z)?;
         let (mut beta, mut log_z, mut variance, mut least, mut step) = (0.0, 0.0, 0.0, 1.0f64, 0.3);
         while beta < 1.0 {
@@ -186,7 +192,7 @@ impl Baseline for TemperedSmc {
                 step *= (accepted - ACCEPTED).exp();
             }
         }
-        let scaled: Vec<f64> = particles.z.iter().map(|z| self.widened * z).collect();
+        let scaled: Vec<f64> = particles.z.iter().map(|z| widened * z).collect();
         Ok(Drawn {
             states: particles.fit.at(&scaled),
             log_z: Some((log_z, variance.sqrt())),
