@@ -34,7 +34,7 @@ impl<F: Fn(&Step, f64) -> f64 + Sync> Control for By<F> {
         false
     }
 
-    fn at(&self, step: &Step, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
+    fn at(&self, _k: usize, step: &Step, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
         line(&to_vec_f64(states.clone()).into_iter().map(|x| (self.0)(step, x)).collect::<Vec<f64>>())
     }
 }

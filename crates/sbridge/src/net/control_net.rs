@@ -76,25 +76,49 @@ impl ControlNet {
         Self { time, state, hidden, output, gate, opening, clip }
     }
 
-    /// The control of states at some times, as many after each other for every time; `weights` are g at these.
+    /// What the networks make of times alone, where the guide weighs `weights`; `[times]` both.
+    pub fn embed(&self, times: Tensor<1>, weights: Tensor<1>) -> Embedded {
+        let opening = self.opening.forward(self.gate.forward(times.clone(), Gelu));
+        Embedded { times: self.time.forward(times, Identity), openings: self.cut(opening) * column(weights) }
+    }
+
+    /// The control of states at embedded times, as many after each other for every time.
     ///
     /// # Shapes
-    /// `times` and `weights`: `[times]`; `x` and `guide`: `[times · count, dim]`, as the result.
-    pub fn forward(&self, times: Tensor<1>, weights: Tensor<1>, x: Tensor<2>, guide: Tensor<2>) -> Tensor<2> {
-        let count = x.dims()[0] / times.dims()[0];
-        let of_time = repeated(self.time.forward(times.clone(), Identity), count);
-        let first = self.state.added_to(of_time, x, Gelu);
+    /// `x` and `guide`: `[times · count, dim]`, as the result.
+    pub fn forward(&self, embedded: &Embedded, x: Tensor<2>, guide: Tensor<2>) -> Tensor<2> {
+        let count = x.dims()[0] / embedded.times.dims()[0];
+        let first = self.state.added_to(repeated(&embedded.times, count), x, Gelu);
         let deep = self.hidden.iter().fold(first, |x, layer| layer.activated(x, Gelu));
-        let opening = self.opening.forward(self.gate.forward(times, Gelu));
-        let cut = |values: Tensor<2>| values.clamp(-self.clip, self.clip);
-        cut(self.output.forward(deep)) + repeated(cut(opening) * column(weights), count) * cut(guide)
+        self.cut(self.output.forward(deep)) + repeated(&embedded.openings, count) * self.cut(guide)
+    }
+
+    fn cut(&self, values: Tensor<2>) -> Tensor<2> {
+        values.clamp(-self.clip, self.clip)
+    }
+}
+
+/// What a [`ControlNet`] makes of times: made once, and used for all states.
+pub struct Embedded {
+    /// `[times, width]`.
+    times: Tensor<2>,
+    /// How much of the guide is let in, `[times, 1]`.
+    openings: Tensor<2>,
+}
+
+impl Embedded {
+    /// That of one time.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Self {
+        let row = |rows: &Tensor<2>| rows.clone().narrow(0, index, 1);
+        Self { times: row(&self.times), openings: row(&self.openings) }
     }
 }
 
 /// Every row `count` times: `[times, width]` to `[times · count, width]`.
-fn repeated(rows: Tensor<2>, count: usize) -> Tensor<2> {
+fn repeated(rows: &Tensor<2>, count: usize) -> Tensor<2> {
     let [times, width] = rows.dims();
-    rows.unsqueeze_dim::<3>(1).expand([times, count, width]).reshape([times * count, width])
+    rows.clone().unsqueeze_dim::<3>(1).expand([times, count, width]).reshape([times * count, width])
 }
 
 #[cfg(test)]
@@ -120,7 +144,8 @@ mod tests {
         let x = Rng::new(2).normal([6, 2], &device);
         let guide = Rng::new(3).normal([6, 2], &device) * 3.0;
         let expected = guide.clone().clamp(-3.0, 3.0) * 0.25;
-        let found = net(2).forward(times.clone(), times.ones_like(), x, guide);
+        let net = net(2);
+        let found = net.forward(&net.embed(times.clone(), times.ones_like()), x, guide);
         assert_eq!(to_vec(found), to_vec(expected));
     }
 }

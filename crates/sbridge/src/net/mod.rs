@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 
 pub use autoencoder::{Autoencoder, AutoencoderKind, AutoencoderSettings, Code};
 pub use classifier::Classifier;
-pub use control_net::ControlNet;
+pub use control_net::{ControlNet, Embedded};
 pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
 pub use embedding::FourierEmbedding;
 pub use gaussian_drift::GaussianDrift;

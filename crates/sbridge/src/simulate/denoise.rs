@@ -40,7 +40,7 @@ pub enum StepRule {
 }
 
 /// The noise of one step.
-pub(crate) struct StepNoise {
+pub(crate) struct StepScale {
     /// Its standard deviation.
     pub(crate) std: f64,
     /// What it leaves of the noise that was there, where nothing is learned from it.
@@ -54,13 +54,13 @@ impl StepRule {
     }
 
     /// What a step between two variances does to noise.
-    pub(crate) fn noise(self, [v, next]: [f64; 2]) -> StepNoise {
+    pub(crate) fn noise(self, [v, next]: [f64; 2]) -> StepScale {
         match self {
-            Self::Euler => StepNoise { std: (v - next).sqrt(), kept: 1.0 },
+            Self::Euler => StepScale { std: (v - next).sqrt(), kept: 1.0 },
             Self::Ancestral | Self::Multistep => {
-                StepNoise { std: ((v - next) * next / v).sqrt(), kept: next / v }
+                StepScale { std: ((v - next) * next / v).sqrt(), kept: next / v }
             }
-            Self::OdeEuler | Self::OdeHeun | Self::OdeMultistep => StepNoise { std: 0.0, kept: 1.0 },
+            Self::OdeEuler | Self::OdeHeun | Self::OdeMultistep => StepScale { std: 0.0, kept: 1.0 },
         }
     }
 }

@@ -69,8 +69,9 @@ pub trait Control: Sync {
     /// Whether [`at`](Self::at) wants the score.
     fn uses_score(&self) -> bool;
 
-    /// The control, `[count, dim]`, at `states`, `[count, dim]`, where ∇ln ρ is `score`, `[count, dim]`, if it is wanted.
-    fn at(&self, step: &Step, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2>;
+    /// The control, `[count, dim]`, of step `k` at `states`, `[count, dim]`, where ∇ln ρ is `score`, `[count, dim]`, if it is
+    /// wanted.
+    fn at(&self, k: usize, step: &Step, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2>;
 }
 
 /// Paths, and what they weigh.
@@ -104,10 +105,10 @@ impl Chain {
     ) -> Result<Paths> {
         let mut action = vec![0.0; start.dims()[0]];
         let (mut states, mut draws, mut scores) = (vec![start], Vec::new(), Vec::new());
-        for step in &self.steps {
+        for (k, step) in self.steps.iter().enumerate() {
             let x = &states[states.len() - 1];
             let score = control.uses_score().then(|| score_at(density, x)).transpose()?;
-            let (c, xi) = (control.at(step, x, score.as_ref()), noise.draw(x));
+            let (c, xi) = (control.at(k, step, x, score.as_ref()), noise.draw(x));
             let ratio = step.moved / step.noise;
             let gained = c.clone().powi_scalar(2) * (0.5 * ratio * ratio) + c.clone() * xi.clone() * ratio;
             action.iter_mut().zip(to_vec_f64(gained.sum_dim(1))).for_each(|(sum, gained)| *sum += gained);

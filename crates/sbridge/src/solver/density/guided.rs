@@ -1,10 +1,10 @@
 //! The methods with one control: their steps, and the guide that goes into their networks.
 
-use super::chain::{Chain, Control, Step};
+use super::chain::{Chain, Control, Paths, Step};
 use super::{Dds, cosine_grid, dis, pis};
-use crate::net::ControlNet;
+use crate::net::{ControlNet, Embedded};
 use crate::rng::Rng;
-use crate::tensor::{Device, Tensor, per_row};
+use crate::tensor::{DType, Device, Tensor, TensorData};
 
 /// Which diffusion is controlled, and what is held fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,23 +46,43 @@ impl Method {
         }
     }
 
-    /// What the guide weighs at a step.
-    pub fn weight(self, step: &Step) -> f64 {
-        match self {
+    /// What `net` makes of the times of all steps.
+    fn embed(self, net: &ControlNet, chain: &Chain, device: &Device) -> Embedded {
+        let of_steps = |value: &dyn Fn(&Step) -> f64| {
+            let values: Vec<f64> = chain.steps.iter().map(value).collect();
+            let count = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [count]), (device, DType::F32))
+        };
+        let weight = |step: &Step| match self {
             Self::Pis | Self::Dds => 1.0,
             Self::Dis => step.diffusion,
-        }
+        };
+        net.embed(of_steps(&|step| step.time), of_steps(&weight))
     }
 }
 
 /// A network as the control of a method.
 pub struct Guided<'a> {
-    /// The method.
-    pub method: Method,
-    /// The network.
-    pub net: &'a ControlNet,
-    /// Variance of the start.
-    pub start_var: f64,
+    method: Method,
+    net: &'a ControlNet,
+    /// Of all steps.
+    embedded: Embedded,
+    start_var: f64,
+}
+
+impl<'a> Guided<'a> {
+    /// The control of `chain` by `net`.
+    pub fn new(method: Method, net: &'a ControlNet, chain: &Chain, device: &Device) -> Self {
+        Self { method, net, embedded: method.embed(net, chain, device), start_var: chain.start_var }
+    }
+
+    /// The controls of all states of `paths` but the last, `[steps · count, dim]`, step by step.
+    pub fn along(&self, chain: &Chain, paths: &Paths) -> Tensor<2> {
+        let states = &paths.states[..chain.steps.len()];
+        let guides = chain.steps.iter().zip(states).zip(&paths.scores);
+        let guides = guides.map(|((step, x), score)| self.method.guide(step, x, score, self.start_var));
+        self.net.forward(&self.embedded, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides.collect(), 0))
+    }
 }
 
 impl Control for Guided<'_> {
@@ -70,11 +90,9 @@ impl Control for Guided<'_> {
         true
     }
 
-    fn at(&self, step: &Step, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2> {
+    fn at(&self, k: usize, step: &Step, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2> {
         let score = score.expect("a control that uses the score is given it");
         let guide = self.method.guide(step, states, score, self.start_var);
-        let [time, weight] =
-            [step.time, self.method.weight(step)].map(|x| per_row(x, &states.clone().narrow(0, 0, 1)));
-        self.net.forward(time, weight, states.clone(), guide)
+        self.net.forward(&self.embedded.at(k), states.clone(), guide)
     }
 }

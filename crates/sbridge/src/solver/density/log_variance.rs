@@ -10,14 +10,14 @@
 
 use std::ops::Range;
 
-use super::chain::{Chain, Paths, Step};
+use super::chain::{Chain, Paths};
 use super::guided::{Guided, Method};
 use crate::density::LogDensity;
 use crate::error::Result;
 use crate::net::ControlNet;
 use crate::objective::Objective;
 use crate::rng::Rng;
-use crate::tensor::{Device, Module as _, Tensor, TensorData, from_rows_f64};
+use crate::tensor::{Device, Module as _, Tensor, from_rows_f64};
 
 /// The loss of a control of `method` for a density.
 pub struct LogVariance<'a> {
@@ -38,23 +38,8 @@ impl LogVariance<'_> {
     /// What the density cannot be evaluated for.
     pub fn paths(&self, net: &ControlNet, count: usize, rng: &mut Rng) -> Result<Paths> {
         let start = self.chain.start(&Tensor::zeros([count, self.density.dim()], &self.device), rng);
-        let control = Guided { method: self.method, net, start_var: self.chain.start_var };
+        let control = Guided::new(self.method, net, &self.chain, &self.device);
         self.chain.simulate(&control, self.density, start, rng)
-    }
-
-    /// The controls of all states of `paths` but the last, `[steps · count, dim]`, step by step.
-    fn controls(&self, net: &ControlNet, paths: &Paths) -> Tensor<2> {
-        let steps = &self.chain.steps;
-        let of_steps = |value: &dyn Fn(&Step) -> f64| {
-            let values: Vec<f64> = steps.iter().map(value).collect();
-            let like = &paths.states[0];
-            Tensor::<1>::from_data(TensorData::new(values, [steps.len()]), (&like.device(), like.dtype()))
-        };
-        let (times, weights) = (of_steps(&|step| step.time), of_steps(&|step| self.method.weight(step)));
-        let guides = steps.iter().zip(&paths.states).zip(&paths.scores);
-        let guides = guides.map(|((step, x), score)| self.method.guide(step, x, score, self.chain.start_var));
-        let guides = Tensor::cat(guides.collect(), 0);
-        net.forward(times, weights, Tensor::cat(paths.states[..steps.len()].to_vec(), 0), guides)
     }
 }
 
@@ -71,7 +56,8 @@ impl Objective for LogVariance<'_> {
         let cotangents = from_rows_f64(&cotangents, 1, &self.device).cast(paths.states[0].dtype());
         let pulls = self.chain.steps.iter().zip(&paths.noise);
         let pulls = pulls.map(|(step, xi)| xi.clone() * cotangents.clone() * (step.moved / step.noise));
-        let along = (self.controls(net, &paths) * Tensor::cat(pulls.collect(), 0)).sum();
+        let controls = Guided::new(self.method, net, &self.chain, &self.device).along(&self.chain, &paths);
+        let along = (controls * Tensor::cat(pulls.collect(), 0)).sum();
         // Its value is nothing; its gradient is that of the variance.
         along.clone() - along.detach() + variance
     }
@@ -85,7 +71,7 @@ impl Objective for LogVariance<'_> {
 /// A loss of every weight that is not a number.
 fn no_number(net: &ControlNet, dim: usize, device: &Device) -> Tensor<1> {
     let (time, state) = (Tensor::<1>::zeros([1], device), Tensor::<2>::zeros([1, dim], device));
-    net.forward(time.clone(), time, state.clone(), state).sum() * f64::NAN
+    net.forward(&net.embed(time.clone(), time), state.clone(), state).sum() * f64::NAN
 }
 
 /// (2/(n − 1)) (A_i − Ā), and Var A, of the paths whose A is finite; the others have no part.
