@@ -46,8 +46,8 @@ fn regressions_and_processes_on_real_data_have_the_known_values() {
         let close = |found: f64, expected: f64, what: &str| assert_close(found, expected, 1e-6, what);
         close(value(&flat, &[0.0; 25]), -693.147_181, "credit(0), flat");
         close(value(&gauss, &[0.0; 25]), -773.685_271, "credit(0)");
-        close(value(&flat, &[0.1; 25]), -3557.139_399, "credit(0.1), flat");
-        close(value(&gauss, &[0.1; 25]), -3637.678_739, "credit(0.1)");
+        close(value(&flat, &[0.1; 25]), -3_557.139_399, "credit(0.1), flat");
+        close(value(&gauss, &[0.1; 25]), -3_637.678_739, "credit(0.1)");
         assert_is_gradient(&gauss, 0.1);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/pines/fpines.csv");
@@ -62,10 +62,10 @@ fn regressions_and_processes_on_real_data_have_the_known_values() {
     let points: Vec<[f64; 2]> = text.lines().skip(1).map(point).collect();
     let process = LogGaussianCox::of_points(&points).unwrap();
     let mean = 126f64.ln() - 0.955;
-    assert_close(value(&process, &[mean; 1600]), -1255.451_94, 1e-4, "at the mean"); // five decimals
+    assert_close(value(&process, &[mean; 1600]), -1_255.451_94, 1e-4, "at the mean"); // five decimals
     let slope = |k: usize| mean + 0.05 * ((k / 40) as f64 - 2.0 * (k % 40) as f64);
     let field: Vec<f64> = (0..1600).map(slope).collect();
-    assert_close(value(&process, &field), -1513.827_27, 1e-4, "on a slope");
+    assert_close(value(&process, &field), -1_513.827_27, 1e-4, "on a slope");
 }
 
 /// That the gradient of `density` is the slope of its values at five points.

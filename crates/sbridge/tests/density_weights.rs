@@ -174,7 +174,7 @@ fn the_gradient_without_a_graph_is_that_of_the_variance_with_paths_held_fixed() 
     let draws = [[0.5, -0.3, 1.2], [-1.0, 0.8, 0.1]];
     // u = a + b x + c t, of which A is scored where paths follow (0.3, −0.5, 0.2).
     let control = By(|step: &Step, x: f64| 0.3 - 0.5 * x + 0.2 * step.time);
-    let mut rows = Rows(draws.to_vec().into_iter());
+    let mut rows = Rows(Vec::from(draws).into_iter());
     let paths = chain.simulate(&control, &double_well(), line(&[0.0; 3]), &mut rows).unwrap();
     let (weights, variance) = cotangents(&paths.action);
     assert_close(variance, 2.678_992, 1e-6, "Var A"); // six decimals

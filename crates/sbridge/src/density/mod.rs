@@ -119,10 +119,13 @@ pub trait Target: LogDensity {
     }
 }
 
+/// Which mode each state belongs to: `[count, dim]` to `[count]`.
+pub type ModeOf = dyn Fn(&[f64]) -> Vec<usize> + Send + Sync;
+
 /// The modes of a law, and how much of it lies at each.
 pub struct Modes {
     /// Share of every mode, `[count]`.
     pub shares: Vec<f64>,
-    /// Which mode each of the states belongs to; `[count, dim]` to `[count]`.
-    pub of: Box<dyn Fn(&[f64]) -> Vec<usize> + Send + Sync>,
+    /// Where a state belongs.
+    pub of: Box<ModeOf>,
 }

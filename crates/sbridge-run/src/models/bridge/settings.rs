@@ -203,6 +203,16 @@ impl PairConfig {
         self.autoencoder.net.latent_dim > 0
     }
 
+    /// What ε is a variance in.
+    pub fn epsilon_unit(&self) -> &'static str {
+        match self.reference {
+            _ if self.is_latent() => "in variances of the codes",
+            ReferenceCovariance::Isotropic => "data units squared",
+            ReferenceCovariance::Scaled => "in variances of each axis",
+            ReferenceCovariance::Covariance => "in variances of the data, in every direction",
+        }
+    }
+
     /// Whether what the bridge joins has to be made of the data first: codes, or coordinates of the reference.
     pub fn has_codec(&self) -> bool {
         self.is_latent() || self.reference != ReferenceCovariance::Isotropic

@@ -1,7 +1,6 @@
 //! The report of a bridge between two data sets.
 
 use sbridge::Direction;
-use sbridge::latent::ReferenceCovariance;
 use sbridge::rng::Rng;
 use sbridge::simulate::{integrate, state_at};
 use sbridge::tensor::{Tensor, head, points, to_vec, to_vec_f64};
@@ -36,12 +35,7 @@ pub(super) fn page(run: &Run<Between>, data: &PairData, evaluation: &BridgeEvalu
     sections.extend([paths_section(run, codes.as_ref().unwrap_or(&data.ends))?, ends_section(evaluation)]);
     sections.extend(half_bridges_section(run));
     let epsilon = run.settings.epsilon;
-    let unit = match run.settings.reference {
-        _ if run.settings.is_latent() => "in variances of the codes",
-        ReferenceCovariance::Isotropic => "data units squared",
-        ReferenceCovariance::Scaled => "in variances of each axis",
-        ReferenceCovariance::Covariance => "in variances of the data, in every direction",
-    };
+    let unit = run.settings.epsilon_unit();
     Ok(Page {
         title: format!("Bridge from {} to {}", data.source.source(), data.target.source()),
         summary: summary(evaluation),

@@ -22,7 +22,8 @@ const SCATTER: usize = 400;
 /// [`RunError`](crate::RunError) if data cannot be read any more.
 pub(super) fn page<L: Leg>(run: &Run<Snapshots<L>>, evaluation: &ChainEvaluation) -> Result<Page> {
     let times: Vec<String> = run.learned.chain().knots.iter().map(ToString::to_string).collect();
-    let epsilon = format!("{} for a unit of time (data units squared)", digits(evaluation.epsilon));
+    let unit = run.settings.epsilon_unit();
+    let epsilon = format!("{} for a unit of time ({unit})", digits(evaluation.epsilon));
     Ok(Page {
         title: format!("Bridge through {} snapshots", times.len()),
         summary: summary(evaluation),

@@ -78,7 +78,7 @@ impl Particles<'_> {
 
     /// ln γ₁ − ln γ₀ of every particle: what a temperature weighs.
     fn log_ratios(&self) -> Vec<f64> {
-        let start = self.z.chunks_exact(self.dim).map(|z| log_start(z));
+        let start = self.z.chunks_exact(self.dim).map(log_start);
         self.log_density.iter().zip(start).map(|(target, start)| target - start).collect()
     }
 

@@ -36,7 +36,7 @@ impl GaussianMixture {
     }
 
     /// Forty modes at random in [−40, 40]² of the plane, of standard deviation softplus(1), drawn by the generator
-    /// [MN98] of `seed`. \[MSSS23\]
+    /// \[MN98\] of `seed`. \[MSSS23\]
     pub fn forty(seed: u32) -> Self {
         let mut generator = MersenneTwister::new(seed);
         // Single precision keeps 24 bits.
