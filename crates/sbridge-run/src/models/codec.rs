@@ -44,7 +44,7 @@ impl CodecDescription {
         Self { kind: kind.clone(), encoder: config.encoder.into(), autoencoder: config.net.clone() }
     }
 
-    /// Of the coordinates of `reference` for samples of `dim` values. They are clipped to no range, as images are.
+    /// Of the coordinates of `reference` for samples of `dim` values. Unlike images they are clipped to no range.
     pub fn of_reference(dim: usize, reference: ReferenceCovariance) -> Self {
         let encoder = match reference {
             ReferenceCovariance::Isotropic | ReferenceCovariance::Scaled => Map::Identity,
