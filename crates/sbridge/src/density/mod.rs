@@ -5,6 +5,7 @@
 
 pub mod baselines;
 pub mod targets;
+pub(crate) mod weights;
 
 use rayon::prelude::*;
 
@@ -68,6 +69,13 @@ pub fn central_differences<D: LogDensity + ?Sized>(density: &D, states: &[f64]) 
         }
     }
     Ok(gradients)
+}
+
+/// `count` standard normal numbers.
+fn normals(count: usize, rng: &mut Rng) -> Vec<f64> {
+    let mut values = vec![0f32; count];
+    rng.fill_normal(&mut values);
+    values.into_iter().map(f64::from).collect()
 }
 
 /// A density that is evaluated a point at a time and never fails; a batch is evaluated on all cores.

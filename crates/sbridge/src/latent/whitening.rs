@@ -31,7 +31,7 @@ pub enum ReferenceCovariance {
     Covariance,
 }
 
-/// Most axes whose covariance is decomposed: it grows with the cube, and 4096 take a minute.
+/// Most axes whose covariance is decomposed: time grows with the cube of them.
 const MAX_AXES: usize = 4096;
 
 /// Standard deviations below this share of the root mean square of all count as this: an axis that does not vary gets

@@ -49,10 +49,14 @@ pub(super) fn study(_effort: Effort, _rng: &Rng) -> Result<Study> {
         "Tolerances of the slopes are the next order between 80 and 160 steps. That the default is nearer than four times \
          its steps of Euler is a bound.",
     );
-    for (rule, order) in [("multistep", 2.0), ("ode-multistep", 2.0), ("ode-heun", 2.0), ("euler", 1.0)] {
-        let (_, step) = RULES.into_iter().find(|(name, _)| *name == rule).expect("a rule of the table");
-        let slope = slope(step, 0.0)?.beside(SLIGHTLY_WEAK, slope(step, SLIGHT)?);
-        study.near(format!("slope of W2 in the steps of {rule}"), slope, -order, 0.25);
+    for (name, rule, order) in [
+        ("multistep", StepRule::Multistep, 2.0),
+        ("ode-multistep", StepRule::OdeMultistep, 2.0),
+        ("ode-heun", StepRule::OdeHeun, 2.0),
+        ("euler", StepRule::Euler, 1.0),
+    ] {
+        let slope = slope(rule, 0.0)?.beside(SLIGHTLY_WEAK, slope(rule, SLIGHT)?);
+        study.near(format!("slope of W2 in the steps of {name}"), slope, -order, 0.25);
     }
     let settings = SamplerSettings::default();
     let euler = w2(&denoiser(StepRule::Euler, 4 * settings.steps)?, 0.0);

@@ -151,15 +151,12 @@ impl Ends {
         Self { source: of(&self.source), target: of(&self.target), image }
     }
 
-    /// The same in coordinates of the reference, if there are such.
+    /// The same in coordinates of the reference; nothing where they are in them already.
     ///
     /// # Errors
     /// As [`reference_codec`](Self::reference_codec).
-    pub fn in_reference_units(self, config: &PairConfig) -> Result<Self> {
-        Ok(match self.reference_codec(config)? {
-            Some(codec) => self.encoded(&codec),
-            None => self,
-        })
+    pub fn in_reference_units(&self, config: &PairConfig) -> Result<Option<Self>> {
+        Ok(self.reference_codec(config)?.map(|codec| self.encoded(&codec)))
     }
 
     /// Standard deviation of the cost ½|x − y|² between the two.

@@ -64,8 +64,7 @@ impl Task for Between {
     fn prepare(settings: &mut PairConfig, data: &PairData, context: &Context) -> Result<()> {
         data.doubts().iter().for_each(|doubt| context.warn(doubt));
         if !settings.is_latent() {
-            let codec = data.ends.reference_codec(settings)?;
-            let codes = codec.map(|codec| data.ends.encoded(&codec));
+            let codes = data.ends.in_reference_units(settings)?;
             settings.epsilon = codes.as_ref().unwrap_or(&data.ends).epsilon(settings, context)?;
         } else if settings.epsilon > 0.0 {
             // Of the cost ½|x − y|² between codes of unit variance.

@@ -99,7 +99,8 @@ impl SnapshotData {
         let mut rates = Vec::new();
         for (a, b) in self.legs() {
             let leg = leg_config(config, a, b);
-            let ends = PairData::read(&leg, context)?.ends.in_reference_units(&leg)?;
+            let ends = PairData::read(&leg, context)?.ends;
+            let ends = ends.in_reference_units(&leg)?.unwrap_or(ends);
             let spread = ends.cost_spread(&leg)?;
             if config.epsilon > 0.0 {
                 require_computable(leg.epsilon, spread)?;

@@ -1,12 +1,13 @@
 //! The Gaussian at the mode, and importance sampling from a Student law of its shape.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::PI;
 
 use faer::linalg::solvers::{Llt, Solve as _};
 use faer::{Mat, Side};
 
-use super::{Baseline, Drawn, normals, rows, systematic};
-use crate::density::LogDensity;
+use super::{Baseline, Drawn, rows, systematic};
+use crate::density::weights::Weights;
+use crate::density::{LogDensity, normals};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -163,17 +164,12 @@ impl Baseline for Laplace {
         let log_proposal = scaled.chunks_exact(dim).map(|z| log_student(z) - fit.log_det());
         let logs: Vec<f64> =
             density.values(&states)?.into_iter().zip(log_proposal).map(|(p, q)| p - q).collect();
-        let largest = logs.iter().copied().filter(|log| log.is_finite()).fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = logs.iter().map(|log| (log - largest).exp()).collect();
-        let weights: Vec<f64> = weights.into_iter().map(|w| if w.is_finite() { w } else { 0.0 }).collect();
-        let (sum, squares) = (weights.iter().sum::<f64>(), weights.iter().map(|w| w * w).sum::<f64>());
-        let count = self.draws as f64;
-        let ess = sum * sum / (count * squares);
-        let chosen = systematic(&weights, self.draws, &mut rng);
+        let weights = Weights::of_logs(&logs);
+        let chosen = systematic(&weights.relative, self.draws, &mut rng);
         Ok(Drawn {
             states: rows(&states, &chosen, dim),
-            log_z: Some((largest + (sum / count).ln(), ((1.0 / ess - 1.0) / count).sqrt())),
-            ess,
+            log_z: Some((weights.log_mean, weights.variance_of_log_mean().sqrt())),
+            ess: weights.ess,
             gradients: fit.gradients,
         })
     }
@@ -200,9 +196,4 @@ fn ln_gamma_ratio(dim: usize) -> f64 {
     let ln_half = 0.5 * PI.ln() + (1..=n).map(|k| (k as f64 - 0.5).ln()).sum::<f64>();
     let ln_factorial = (1..n).map(|k| (k as f64).ln()).sum::<f64>();
     whole + ln_half - ln_factorial
-}
-
-/// ln N(0; 0, I) in `dim` dimensions.
-pub(super) fn log_normal_at_zero(dim: usize) -> f64 {
-    -0.5 * dim as f64 * TAU.ln()
 }

@@ -56,13 +56,6 @@ fn rows(states: &[f64], indices: &[usize], dim: usize) -> Vec<f64> {
     indices.iter().flat_map(|i| states[i * dim..(i + 1) * dim].iter().copied()).collect()
 }
 
-/// `count` standard normal numbers.
-fn normals(count: usize, rng: &mut Rng) -> Vec<f64> {
-    let mut values = vec![0f32; count];
-    rng.fill_normal(&mut values);
-    values.into_iter().map(f64::from).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,12 @@
 //!
 //! Tests: exact Gaussians; a law of two modes.
 
-use super::laplace::{LaplaceFit, log_normal_at_zero};
-use super::{Baseline, Drawn, normals, rows, systematic};
-use crate::density::LogDensity;
+use std::f64::consts::TAU;
+
+use super::laplace::LaplaceFit;
+use super::{Baseline, Drawn, rows, systematic};
+use crate::density::weights::Weights;
+use crate::density::{LogDensity, normals};
 use crate::error::Result;
 use crate::rng::Rng;
 
@@ -132,28 +135,23 @@ fn row(values: &[f64], k: usize, dim: usize) -> &[f64] {
 
 /// ln N(z; 0, I).
 fn log_start(z: &[f64]) -> f64 {
-    log_normal_at_zero(z.len()) - 0.5 * z.iter().map(|z| z * z).sum::<f64>()
+    -0.5 * (z.len() as f64 * TAU.ln() + z.iter().map(|z| z * z).sum::<f64>())
 }
 
-/// Weights e^{δ r}, their mean's logarithm, and their effective sample size as a share.
-fn weigh(ratios: &[f64], step: f64) -> (Vec<f64>, f64, f64) {
-    let largest = ratios.iter().map(|ratio| step * ratio).fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = ratios.iter().map(|ratio| (step * ratio - largest).exp()).collect();
-    let weights: Vec<f64> = weights.into_iter().map(|w| if w.is_finite() { w } else { 0.0 }).collect();
-    let (sum, squares) = (weights.iter().sum::<f64>(), weights.iter().map(|w| w * w).sum::<f64>());
-    let count = ratios.len() as f64;
-    (weights, largest + (sum / count).ln(), sum * sum / (count * squares))
+/// Weights e^{δ r} of a step δ.
+fn weigh(ratios: &[f64], step: f64) -> Weights {
+    Weights::of_logs(&ratios.iter().map(|ratio| step * ratio).collect::<Vec<f64>>())
 }
 
 /// The step of the temperature, at most `left`, whose weights have the effective sample size [`KEPT`].
 fn next_step(ratios: &[f64], left: f64) -> f64 {
-    if weigh(ratios, left).2 >= KEPT {
+    if weigh(ratios, left).ess >= KEPT {
         return left;
     }
     let (mut low, mut high) = (0.0, left);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if weigh(ratios, middle).2 >= KEPT { low = middle } else { high = middle }
+        if weigh(ratios, middle).ess >= KEPT { low = middle } else { high = middle }
     }
     // Two points far apart may leave no step at all; a tiny one goes on.
     low.max(1e-9 * left)
@@ -181,12 +179,12 @@ impl Baseline for TemperedSmc {
         while beta < 1.0 {
             let ratios = particles.log_ratios();
             let raised = next_step(&ratios, 1.0 - beta);
-            let (weights, log_mean, ess) = weigh(&ratios, raised);
-            log_z += log_mean;
-            variance += (1.0 / ess - 1.0) / self.particles as f64;
-            least = least.min(ess);
+            let weights = weigh(&ratios, raised);
+            log_z += weights.log_mean;
+            variance += weights.variance_of_log_mean();
+            least = least.min(weights.ess);
             beta = if raised >= 1.0 - beta { 1.0 } else { beta + raised };
-            particles.choose(&systematic(&weights, self.particles, &mut rng));
+            particles.choose(&systematic(&weights.relative, self.particles, &mut rng));
             for _ in 0..self.moves {
                 let accepted = particles.hamiltonian(beta, step, self.leapfrogs, &mut rng)?;
                 step *= (accepted - ACCEPTED).exp();

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::log_normal;
-use crate::density::{PointDensity, Target};
+use crate::density::{PointDensity, Target, normals};
 use crate::rng::Rng;
 
 /// A funnel in ten dimensions.
@@ -56,9 +56,7 @@ impl Target for Funnel {
     }
 
     fn sample(&self, count: usize, rng: &mut Rng) -> Option<Vec<f64>> {
-        let mut noise = vec![0f32; count * DIM];
-        rng.fill_normal(&mut noise);
-        let mut states: Vec<f64> = noise.into_iter().map(f64::from).collect();
+        let mut states = normals(count * DIM, rng);
         for row in states.chunks_exact_mut(DIM) {
             row[0] *= self.var.sqrt();
             let spread = (0.5 * row[0]).exp();

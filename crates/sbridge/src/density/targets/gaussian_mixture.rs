@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::softplus;
-use crate::density::{Modes, PointDensity, Target};
+use crate::density::{Modes, PointDensity, Target, normals};
 use crate::rng::Rng;
 
 /// A mixture of Gaussians of one variance and equal weights.
@@ -84,11 +84,10 @@ impl Target for GaussianMixture {
     }
 
     fn sample(&self, count: usize, rng: &mut Rng) -> Option<Vec<f64>> {
-        let mut noise = vec![0f32; count * self.dim];
-        rng.fill_normal(&mut noise);
+        let noise = normals(count * self.dim, rng);
         let chosen = rng.indices(count, self.count());
         let centres = chosen.into_iter().flat_map(|k| self.mean(k));
-        Some(centres.zip(noise).map(|(mean, xi)| mean + self.var.sqrt() * f64::from(xi)).collect())
+        Some(centres.zip(noise).map(|(mean, xi)| mean + self.var.sqrt() * xi).collect())
     }
 
     fn modes(&self) -> Option<Modes> {

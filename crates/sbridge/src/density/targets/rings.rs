@@ -2,7 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use crate::density::{Modes, PointDensity, Target};
+use crate::density::{Modes, PointDensity, Target, normals};
 use crate::rng::Rng;
 
 /// Rings of radius 1, 3 and 5, of thickness 0.07.
@@ -51,9 +51,7 @@ impl Target for Rings {
                 c if c < RADII[0] + RADII[1] => 1,
                 _ => 2,
             };
-            let mut noise = [0f32];
-            rng.fill_normal(&mut noise);
-            let radius = RADII[chosen] + spread * f64::from(noise[0]);
+            let radius = RADII[chosen] + spread * normals(1, rng)[0];
             // Fourteen spreads away a radius is twice its ring's.
             if radius > 0.0 && accept < radius / (2.0 * RADII[chosen]) {
                 states.extend([radius * (TAU * angle).cos(), radius * (TAU * angle).sin()]);

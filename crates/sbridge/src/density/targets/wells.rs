@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::density::{Modes, PointDensity, Target};
+use crate::density::{Modes, PointDensity, Target, normals};
 use crate::rng::Rng;
 
 /// −Σ_{i ≤ m} (xᵢ² − δ)² − ½ Σ_{i > m} xᵢ²: 2ᵐ modes of equal mass.
@@ -170,9 +170,7 @@ fn rows(count: usize, dim: usize, coordinate: impl Fn(usize, &mut Rng) -> f64, r
 }
 
 fn normal(rng: &mut Rng) -> f64 {
-    let mut noise = [0f32];
-    rng.fill_normal(&mut noise);
-    f64::from(noise[0])
+    normals(1, rng)[0]
 }
 
 fn gaussian(x: f64, var: f64) -> f64 {

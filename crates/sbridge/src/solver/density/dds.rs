@@ -5,8 +5,8 @@
 
 use std::f64::consts::PI;
 
-use super::beta;
 use super::chain::{Base, Chain, Step};
+use super::euler_steps;
 
 /// The exponential scheme.
 #[derive(Clone, Copy, Debug)]
@@ -51,20 +51,7 @@ pub fn cosine_grid(end: f64) -> Vec<f64> {
 /// `steps` even steps of Euler and Maruyama, β from 10 to 0.1 over T = 1: the end without control has a variance of its own,
 /// which is what A is against.
 pub fn dds_euler(steps: usize, spread: f64) -> Chain {
-    let dt = 1.0 / steps as f64;
-    let step = |k: usize| {
-        let time = k as f64 * dt;
-        let beta = beta(time);
-        Step {
-            time,
-            share: time,
-            diffusion: spread * beta.sqrt(),
-            kept: 1.0 - 0.5 * beta * dt,
-            moved: spread * beta.sqrt() * dt,
-            noise: spread * (beta * dt).sqrt(),
-        }
-    };
-    let steps: Vec<Step> = (0..steps).map(step).collect();
+    let steps = euler_steps(steps, spread, -0.5);
     let start_var = spread.powi(2);
     let base = Base::OfEnd { var: Chain::end_var(start_var, &steps) };
     Chain { start_var, steps, base }

@@ -3,23 +3,10 @@
 //! What is held fixed is the noising of data, dY = −½βY dt + √β dW, read backward. In steps its volume is ln(1 + ½β dt) for every
 //! axis, and not the integral ½β dt of the limit: with that A would be no ratio of kernels, and the bound none.
 
-use super::beta;
-use super::chain::{Base, Chain, Step};
+use super::chain::{Base, Chain};
+use super::euler_steps;
 
 /// `steps` even steps of Euler and Maruyama.
 pub fn dis(steps: usize) -> Chain {
-    let dt = 1.0 / steps as f64;
-    let step = |k: usize| {
-        let time = k as f64 * dt;
-        let beta = beta(time);
-        Step {
-            time,
-            share: time,
-            diffusion: beta.sqrt(),
-            kept: 1.0 + 0.5 * beta * dt,
-            moved: beta.sqrt() * dt,
-            noise: (beta * dt).sqrt(),
-        }
-    };
-    Chain { start_var: 1.0, steps: (0..steps).map(step).collect(), base: Base::OfStart { var: 1.0 } }
+    Chain { start_var: 1.0, steps: euler_steps(steps, 1.0, 0.5), base: Base::OfStart { var: 1.0 } }
 }

@@ -18,7 +18,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// Its diffusion in about so many steps, for a target of the standard deviation `spread`.
+    /// Its diffusion in about so many steps, whose paths without control have the standard deviation `spread`; `Dis`
+    /// starts from N(0, I) whatever that is.
     pub fn chain(self, steps: usize, spread: f64) -> Chain {
         match self {
             Self::Pis => pis(steps, spread),

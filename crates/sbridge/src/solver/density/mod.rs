@@ -19,6 +19,7 @@ mod log_variance;
 mod pis;
 pub mod weights;
 
+use chain::Step;
 pub use chain::{Chain, Control, Paths};
 pub use dds::{Dds, cosine_grid, dds_euler};
 pub use dis::dis;
@@ -26,6 +27,25 @@ pub use guided::{Guided, Method};
 pub use log_variance::{LogVariance, cotangents};
 pub use pis::pis;
 pub use weights::Estimate;
+
+/// Even steps of Euler and Maruyama over T = 1 with the noise s²β, where without control a unit of β makes the state grow by
+/// `growth`.
+fn euler_steps(steps: usize, spread: f64, growth: f64) -> Vec<Step> {
+    let dt = 1.0 / steps as f64;
+    let step = |k: usize| {
+        let time = k as f64 * dt;
+        let beta = beta(time);
+        Step {
+            time,
+            share: time,
+            diffusion: spread * beta.sqrt(),
+            kept: 1.0 + growth * beta * dt,
+            moved: spread * beta.sqrt() * dt,
+            noise: spread * (beta * dt).sqrt(),
+        }
+    };
+    (0..steps).map(step).collect()
+}
 
 /// β at `t` of `[0, 1]`, linear from 10 to 0.1: how fast the noising of `dis` and of `dds` by Euler's rule goes.
 fn beta(t: f64) -> f64 {

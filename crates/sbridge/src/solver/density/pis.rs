@@ -8,8 +8,7 @@ use super::chain::{Base, Chain, Step};
 const END: f64 = 5.0;
 const VAR: f64 = 0.2;
 
-/// `steps` even steps of Euler and Maruyama, over a time in which a path without control has variance `spread²`, 1 by
-/// default.
+/// `steps` even steps of Euler and Maruyama, over a time in which a path without control gets the variance `spread²`.
 pub fn pis(steps: usize, spread: f64) -> Chain {
     let (dt, var) = (END / steps as f64, VAR * spread.powi(2));
     let step = |k: usize| Step {

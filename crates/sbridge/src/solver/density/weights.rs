@@ -1,5 +1,7 @@
 //! What the weights of paths say.                                                                             \[LV, Section 2\]
 
+use crate::density::weights::Weights;
+
 /// Estimates from A of many paths.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -24,17 +26,13 @@ impl Estimate {
         if logs.len() < 2 {
             return None;
         }
-        let count = logs.len() as f64;
-        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights = || logs.iter().map(|log| (log - largest).exp());
-        let (sum, squares) = (weights().sum::<f64>(), weights().map(|w| w * w).sum::<f64>());
-        let ess = sum * sum / (count * squares);
+        let (weights, count) = (Weights::of_logs(&logs), logs.len() as f64);
         let elbo = logs.iter().sum::<f64>() / count;
         Some(Self {
             elbo,
-            log_z: largest + (sum / count).ln(),
-            log_z_error: ((1.0 / ess - 1.0).max(0.0) / count).sqrt(),
-            ess,
+            log_z: weights.log_mean,
+            log_z_error: weights.variance_of_log_mean().sqrt(),
+            ess: weights.ess,
             variance: logs.iter().map(|log| (log - elbo).powi(2)).sum::<f64>() / (count - 1.0),
             finite: logs.len(),
         })
