@@ -1,12 +1,12 @@
 //! Draws and ln Z from a log-density alone: nine Gaussians, of which the sampler is told ln ρ and its gradient.
 //!
-//! `cargo run --release -p sbridge --example density -- dis 2000`: a method (`pis`, `dis` or `dds`), steps to train, and the
-//! standard deviation of the paths of `pis` and `dds` without control.
+//! `cargo run --release -p sbridge --example density -- dis lv 2000 3`: a method (`pis`, `dis`, `dds` or `bridge`), a loss (`lv`,
+//! `tb`, `rkl` or `kl`), steps to train, and the width of the law in units of which the sampler works.
 
 use sbridge::density::targets::GaussianMixture;
-use sbridge::density::{LogDensity as _, Target as _};
+use sbridge::density::{Affine, LogDensity as _, Target as _};
 use sbridge::fit::{FitSettings, Trainer};
-use sbridge::solver::density::{Estimate, LogVariance, Method};
+use sbridge::solver::density::{Estimate, Loss, Method, PathObjective};
 use sbridge::tensor::{Device, to_vec_f64};
 use sbridge::{Result, Rng};
 
@@ -17,14 +17,21 @@ fn main() -> Result<()> {
     let method = match arguments.next().as_deref() {
         Some("pis") => Method::Pis,
         Some("dds") => Method::Dds,
+        Some("bridge") => Method::Bridge,
         _ => Method::Dis,
+    };
+    let loss = match arguments.next().as_deref() {
+        Some("tb") => Loss::TrajectoryBalance,
+        Some("rkl") => Loss::ReverseDivergence,
+        Some("kl") => Loss::Divergence,
+        _ => Loss::LogVariance,
     };
     let steps = arguments.next().and_then(|steps| steps.parse().ok()).unwrap_or(200);
     let spread = arguments.next().and_then(|spread| spread.parse().ok()).unwrap_or(1.0);
-    let (density, device, mut rng) = (GaussianMixture::nine(), Device::flex(), Rng::new(0));
-    let chain = method.chain(100, spread);
-    let mut objective = LogVariance { method, chain, density: &density, device: device.clone() };
-    let net = method.control(density.dim(), 1e4, &mut rng, &device);
+    let (nine, device, mut rng) = (GaussianMixture::nine(), Device::flex(), Rng::new(0));
+    let density = Affine::scaled(&nine, spread);
+    let mut objective = PathObjective::new(method, 100, loss, &density, device.clone());
+    let net = method.controls(density.dim(), 1e4, &mut rng, &device);
     let settings = FitSettings {
         steps,
         batch_size: 512,
@@ -38,12 +45,12 @@ fn main() -> Result<()> {
     while !trainer.is_done() {
         let info = trainer.step(&mut objective);
         if info.step.is_multiple_of((steps / 10).max(1)) {
-            println!("step {}: Var A {:.3}", info.step, info.loss);
+            println!("step {}: loss {:.3}", info.step, info.loss);
         }
     }
     let paths = objective.paths(&trainer.finished(), DRAWS, &mut rng.fork("draws"))?;
-    let draws = to_vec_f64(paths.states[paths.states.len() - 1].clone());
-    if let (Some(found), Some(modes)) = (Estimate::of(&paths.action), density.modes()) {
+    let draws = density.outward(&to_vec_f64(paths.ends().clone()));
+    if let (Some(found), Some(modes)) = (Estimate::of(&paths.action), nine.modes()) {
         let mut shares = vec![0.0; modes.shares.len()];
         (modes.of)(&draws).into_iter().for_each(|mode| shares[mode] += 1.0 / DRAWS as f64);
         println!("ln Z {:.3} ± {:.3} (exactly 0), ELBO {:.3}", found.log_z, found.log_z_error, found.elbo);

@@ -7,8 +7,9 @@ use common::{assert_close, device, line};
 use sbridge::Rng;
 use sbridge::density::PointDensity;
 use sbridge::simulate::Noise;
-use sbridge::solver::density::chain::Step;
-use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, cotangents, dds_euler, dis, pis};
+use sbridge::solver::density::chain::{Base, Knot};
+use sbridge::solver::density::losses::log_variance;
+use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, dds_euler, dis, pis, two_sided};
 use sbridge::tensor::{DType, Tensor, to_vec_f64};
 
 /// ln ρ of one variable, and its slope.
@@ -29,14 +30,35 @@ impl<F: Fn(f64) -> (f64, f64) + Send + Sync> PointDensity for Line<F> {
 /// A control by a formula.
 struct By<F>(F);
 
-impl<F: Fn(&Step, f64) -> f64 + Sync> Control for By<F> {
+impl<F: Fn(&Knot, f64) -> f64 + Sync> Control for By<F> {
     fn uses_score(&self) -> bool {
         false
     }
 
-    fn at(&self, _k: usize, step: &Step, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
-        line(&to_vec_f64(states.clone()).into_iter().map(|x| (self.0)(step, x)).collect::<Vec<f64>>())
+    fn forward(&self, _k: usize, knot: &Knot, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
+        every(states, |x| (self.0)(knot, x))
     }
+}
+
+/// Two controls by formulas.
+struct Both<F, G>(F, G);
+
+impl<F: Fn(&Knot, f64) -> f64 + Sync, G: Fn(&Knot, f64) -> f64 + Sync> Control for Both<F, G> {
+    fn uses_score(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, _k: usize, knot: &Knot, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
+        every(states, |x| (self.0)(knot, x))
+    }
+
+    fn backward(&self, _k: usize, knot: &Knot, states: &Tensor<2>) -> Option<Tensor<2>> {
+        Some(every(states, |x| (self.1)(knot, x)))
+    }
+}
+
+fn every(states: &Tensor<2>, of: impl Fn(f64) -> f64) -> Tensor<2> {
+    line(&to_vec_f64(states.clone()).into_iter().map(of).collect::<Vec<f64>>())
 }
 
 /// Draws decided beforehand, one number a step.
@@ -50,7 +72,7 @@ impl Noise for Given {
 
 fn on_one_path(chain: &Chain, start: f64) -> (f64, f64) {
     let double_well = Line(|x: f64| (-(x * x - 2.0).powi(2), -4.0 * x * (x * x - 2.0)));
-    let control = By(|step: &Step, x: f64| 0.3 - 0.5 * x + 0.2 * step.time);
+    let control = By(|knot: &Knot, x: f64| 0.3 - 0.5 * x + 0.2 * knot.time);
     let mut noise = Given(vec![0.5, -1.0].into_iter());
     let paths = chain.simulate(&control, &double_well, line(&[start]), &mut noise).unwrap();
     (paths.action[0], to_vec_f64(paths.states[2].clone())[0])
@@ -60,7 +82,7 @@ fn on_one_path(chain: &Chain, start: f64) -> (f64, f64) {
 fn paths_of_two_steps_weigh_what_is_published() {
     let dds = Dds { spread: 1.0, rate: 1.0 };
     for (name, chain, start, action, end) in [
-        ("pis", pis(2, 1.0), 0.0, 1.942_562, 0.491_142),
+        ("pis", pis(2), 0.0, 1.942_562, 0.491_142),
         ("dds", dds.chain(&[0.36, 0.16]), 0.4, 2.902_097, 0.208_274),
         ("dis", dis(2), 0.4, 90.780_728, 3.411_730),
     ] {
@@ -68,6 +90,19 @@ fn paths_of_two_steps_weigh_what_is_published() {
         assert_close(found.0, action, 1e-6, &format!("A of {name}")); // six decimals
         assert_close(found.1, end, 1e-6, &format!("end of {name}"));
     }
+}
+
+#[test]
+fn a_path_of_two_controls_weighs_what_is_published() {
+    let double_well = Line(|x: f64| (-(x * x - 2.0).powi(2), -4.0 * x * (x * x - 2.0)));
+    let control = Both(
+        |knot: &Knot, x: f64| 0.3 - 0.5 * x + 0.2 * knot.time,
+        |knot: &Knot, x: f64| 0.1 * x - 0.2 * knot.time,
+    );
+    let mut noise = Given(vec![0.5, -1.0].into_iter());
+    let paths = two_sided(2).simulate(&control, &double_well, line(&[0.4]), &mut noise).unwrap();
+    assert_close(paths.action[0], 3.139_801, 1e-6, "A"); // six decimals
+    assert_close(to_vec_f64(paths.ends().clone())[0], 0.095_558, 1e-6, "end");
 }
 
 /// 2.5 [0.3 N(1.5, 0.25) + 0.7 N(−1, 0.49)].
@@ -92,14 +127,16 @@ fn estimate(chain: &Chain, control: &dyn Control, count: usize) -> Estimate {
 
 #[test]
 fn the_mean_weight_is_the_normaliser_for_any_control_and_any_number_of_steps() {
-    let wild = |step: &Step, x: f64| (2.0 * x + step.time).sin() - 0.3 * x;
+    let wild = |knot: &Knot, x: f64| (2.0 * x + knot.time).sin() - 0.3 * x;
     for steps in [3, 10, 50] {
         let even = vec![2.0 / steps as f64; steps];
-        let chains: [(&str, Chain, Box<dyn Control>); 4] = [
-            ("pis", pis(steps, 1.0), Box::new(By(move |step: &Step, x: f64| 0.5 * wild(step, x)))),
+        let other = |_: &Knot, x: f64| 0.2 * x.cos() - 0.3 * x;
+        let chains: [(&str, Chain, Box<dyn Control>); 5] = [
+            ("two-sided", two_sided(steps), Box::new(Both(wild, other))),
+            ("pis", pis(steps), Box::new(By(move |knot: &Knot, x: f64| 0.5 * wild(knot, x)))),
             ("dds", Dds { spread: 1.0, rate: 1.0 }.chain(&even), Box::new(By(wild))),
             ("dds by Euler", dds_euler(steps, 1.0), Box::new(By(wild))),
-            ("dis", dis(steps), Box::new(By(move |step: &Step, x: f64| wild(step, x) - step.diffusion * x))),
+            ("dis", dis(steps), Box::new(By(move |knot: &Knot, x: f64| wild(knot, x) - knot.diffusion * x))),
         ];
         for (name, chain, control) in chains {
             let found = estimate(&chain, control.as_ref(), 200_000);
@@ -112,11 +149,40 @@ fn the_mean_weight_is_the_normaliser_for_any_control_and_any_number_of_steps() {
 }
 
 #[test]
+fn draws_of_the_law_noised_say_one_over_the_normaliser() {
+    let (count, mut rng) = (200_000, Rng::new(23));
+    let draws: Vec<f64> = (0..count)
+        .map(|_| {
+            let z = to_vec_f64(rng.normal::<1>([1], &device()))[0];
+            if rng.uniform(1, 0.0, 1.0)[0] < 0.3 { 1.5 + 0.5 * z } else { -1.0 + 0.7 * z }
+        })
+        .collect();
+    // A control that leads there roughly, so that the mean of e^A is finite in practice.
+    let towards = |_: &Knot, x: f64| -0.2 * x.sin();
+    let chains: [(&str, Chain, Box<dyn Control>); 4] = [
+        ("pis", pis(10), Box::new(By(towards))),
+        ("dds", Dds { spread: 1.0, rate: 1.0 }.chain(&[0.2; 10]), Box::new(By(towards))),
+        ("dis", dis(40), Box::new(By(move |knot: &Knot, x: f64| towards(knot, x) - knot.diffusion * x))),
+        ("two-sided", two_sided(10), Box::new(Both(towards, |_: &Knot, x: f64| -0.3 * x))),
+    ];
+    for (name, chain, control) in chains {
+        let paths = chain.noised(control.as_ref(), &bumps(), line(&draws), &mut rng).unwrap();
+        // ln of the mean of e^A is −ln Z.
+        let back = Estimate::of(&paths.action.iter().map(|a| -a).collect::<Vec<f64>>()).unwrap();
+        let allowed = 4.5 * back.log_z_error;
+        assert!(allowed < 0.2, "{name}: {back:?}");
+        assert_close(-back.log_z, 2.5f64.ln(), allowed, &format!("ln Z by {name}"));
+        // E[−A] over π is an upper bound, as that over paths of the control is a lower one.
+        assert!(-back.elbo > 2.5f64.ln(), "{name}: {back:?}");
+    }
+}
+
+#[test]
 fn weights_against_a_base_that_is_none_are_wrong() {
     // The variance of the start in place of that of the end, as the limit of small steps has it.
     let mut chain = dds_euler(10, 1.0);
-    chain.base = sbridge::solver::density::chain::Base::OfEnd { var: 1.0 };
-    let found = estimate(&chain, &By(|_: &Step, x: f64| 0.3 * x.sin()), 200_000);
+    chain.base = Base::OfEnd { var: 1.0 };
+    let found = estimate(&chain, &By(|_: &Knot, x: f64| 0.3 * x.sin()), 200_000);
     assert!((found.log_z - 2.5f64.ln()).abs() > 9.0 * found.log_z_error, "{found:?}");
 }
 
@@ -129,18 +195,18 @@ fn right_controls_make_every_path_weigh_the_same() {
     let mut rng = Rng::new(5);
     let like = Tensor::<2>::zeros([20, 1], (&device(), DType::F64));
     // Föllmer's process of a shifted end is a constant push.
-    let chain = pis(7, 1.0);
-    let push = By(move |step: &Step, _: f64| mean / (step.diffusion * 5.0));
+    let chain = pis(7);
+    let push = By(move |knot: &Knot, _: f64| mean / (knot.diffusion * 5.0));
     let paths = chain.simulate(&push, &normal(1.0), like.clone(), &mut rng).unwrap();
     paths.action.iter().for_each(|a| assert_close(*a, -z.ln(), 1e-10, "A of pis")); // roundings of seven steps
     // What is left of a push at every step is what the rest of the steps keep of it.
     let chain = Dds { spread: 1.0, rate: 1.0 }.chain(&cosine_grid(0.4));
     let left: Vec<f64> =
         (0..=chain.steps.len()).map(|k| chain.steps[k..].iter().map(|step| step.kept).product()).collect();
-    let times: Vec<f64> = chain.steps.iter().map(|step| step.time).collect();
+    let times: Vec<f64> = chain.knots.iter().map(|knot| knot.time).collect();
     let after = left.clone();
-    let push = By(move |step: &Step, _: f64| {
-        let k = times.iter().position(|time| *time == step.time).unwrap();
+    let push = By(move |knot: &Knot, _: f64| {
+        let k = times.iter().position(|time| *time == knot.time).unwrap();
         mean * after[k + 1]
     });
     let start = chain.start(&like, &mut rng);
@@ -155,7 +221,7 @@ fn right_controls_make_every_path_weigh_the_same() {
 fn the_ideal_control_of_dis_has_the_gap_of_its_steps() {
     for (steps, gap, variance) in [(50, 0.170, 0.378), (100, 0.085, 0.179), (200, 0.0425, 0.0865)] {
         let normal = Line(|x: f64| (common::normal_density(x, 1.0).ln(), -x));
-        let control = By(|step: &Step, x: f64| -step.diffusion * x);
+        let control = By(|knot: &Knot, x: f64| -knot.diffusion * x);
         let like = Tensor::<2>::zeros([100_000, 1], (&device(), DType::F64));
         let (chain, mut rng) = (dis(steps), Rng::new(8));
         let start = chain.start(&like, &mut rng);
@@ -170,20 +236,23 @@ fn the_ideal_control_of_dis_has_the_gap_of_its_steps() {
 #[test]
 fn the_gradient_without_a_graph_is_that_of_the_variance_with_paths_held_fixed() {
     let double_well = || Line(|x: f64| (-(x * x - 2.0).powi(2), -4.0 * x * (x * x - 2.0)));
-    let chain = pis(2, 1.0);
+    let chain = pis(2);
     let draws = [[0.5, -0.3, 1.2], [-1.0, 0.8, 0.1]];
     // u = a + b x + c t, of which A is scored where paths follow (0.3, −0.5, 0.2).
-    let control = By(|step: &Step, x: f64| 0.3 - 0.5 * x + 0.2 * step.time);
+    let control = By(|knot: &Knot, x: f64| 0.3 - 0.5 * x + 0.2 * knot.time);
     let mut rows = Rows(Vec::from(draws).into_iter());
     let paths = chain.simulate(&control, &double_well(), line(&[0.0; 3]), &mut rows).unwrap();
-    let (weights, variance) = cotangents(&paths.action);
-    assert_close(variance, 2.678_992, 1e-6, "Var A"); // six decimals
+    let pull = log_variance(&paths.action, f64::INFINITY);
+    assert_close(pull.value, 2.678_992, 1e-6, "Var A"); // six decimals
     let mut gradient = [0.0; 3];
     for (k, step) in chain.steps.iter().enumerate() {
         let (x, xi) = (to_vec_f64(paths.states[k].clone()), to_vec_f64(paths.noise[k].clone()));
         for i in 0..3 {
-            let pull = weights[i] * xi[i] * step.moved / step.noise;
-            gradient.iter_mut().zip([1.0, x[i], step.time]).for_each(|(sum, basis)| *sum += pull * basis);
+            let at_u = pull.forward[i] * xi[i] * step.ratio();
+            gradient
+                .iter_mut()
+                .zip([1.0, x[i], chain.knots[k].time])
+                .for_each(|(sum, basis)| *sum += at_u * basis);
         }
     }
     let known = [-4.568_068, -2.320_381, -9.358_639];
@@ -193,14 +262,14 @@ fn the_gradient_without_a_graph_is_that_of_the_variance_with_paths_held_fixed() 
     let variance_of = |coefficients: [f64; 3]| {
         let action = |i: usize| {
             let along = chain.steps.iter().enumerate().map(|(k, step)| {
-                let at = |[a, b, c]: [f64; 3]| a + b * states[k][i] + c * step.time;
-                let (c, w, ratio) = (at(coefficients), at([0.3, -0.5, 0.2]), step.moved / step.noise);
+                let at = |[a, b, c]: [f64; 3]| a + b * states[k][i] + c * chain.knots[k].time;
+                let (c, w, ratio) = (at(coefficients), at([0.3, -0.5, 0.2]), step.ratio());
                 ratio * ratio * c * (w - 0.5 * c) + ratio * c * draws[k][i]
             });
             let x = states[2][i];
             along.sum::<f64>() + common::normal_density(x, 1.0).ln() + (x * x - 2.0).powi(2)
         };
-        cotangents(&(0..3).map(action).collect::<Vec<f64>>()).1
+        log_variance(&(0..3).map(action).collect::<Vec<f64>>(), f64::INFINITY).value
     };
     for (k, found) in gradient.iter().enumerate() {
         let moved = |h: f64| {

@@ -3,9 +3,12 @@
 //! A density is evaluated a batch at a time, in f64, and may fail: whoever evaluates it may be a compiled model or another
 //! language. [`targets`] has those that samplers are measured on, [`baselines`] what draws from a density without a network.
 
+mod affine;
 pub mod baselines;
 pub mod targets;
 pub(crate) mod weights;
+
+pub use affine::Affine;
 
 use rayon::prelude::*;
 

@@ -113,6 +113,12 @@ impl Embedded {
         let row = |rows: &Tensor<2>| rows.clone().narrow(0, index, 1);
         Self { times: row(&self.times), openings: row(&self.openings) }
     }
+
+    /// The same among tensors that are differentiated.
+    #[must_use]
+    pub fn autodiff(&self) -> Self {
+        Self { times: self.times.clone().autodiff(), openings: self.openings.clone().autodiff() }
+    }
 }
 
 /// Every row `count` times: `[times, width]` to `[times · count, width]`.

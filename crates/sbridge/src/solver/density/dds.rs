@@ -5,8 +5,8 @@
 
 use std::f64::consts::PI;
 
-use super::chain::{Base, Chain, Step};
-use super::euler_steps;
+use super::chain::{Base, Chain, Knot, Step};
+use super::euler;
 
 /// The exponential scheme.
 #[derive(Clone, Copy, Debug)]
@@ -20,22 +20,23 @@ pub struct Dds {
 impl Dds {
     /// Steps of these lengths.
     pub fn chain(&self, lengths: &[f64]) -> Chain {
-        let (whole, mut time) = (lengths.iter().sum::<f64>(), 0.0);
+        let whole: f64 = lengths.iter().sum();
+        let knot = |time: f64| Knot { time, share: time / whole, diffusion: self.spread };
+        let reached = lengths.iter().scan(0.0, |time, dt| {
+            *time += dt;
+            Some(*time)
+        });
         let step = |dt: &f64| {
             let b = (self.rate * dt.sqrt()).min(1.0);
-            let step = Step {
-                time,
-                share: time / whole,
-                diffusion: self.spread,
-                kept: (1.0 - b * b).sqrt(),
-                moved: b * b * self.spread.powi(2),
-                noise: self.spread * b,
-            };
-            time += dt;
-            step
+            Step { kept: (1.0 - b * b).sqrt(), moved: b * b * self.spread.powi(2), noise: self.spread * b }
         };
         let var = self.spread.powi(2);
-        Chain { start_var: var, steps: lengths.iter().map(step).collect(), base: Base::OfEnd { var } }
+        Chain {
+            start_var: var,
+            knots: std::iter::once(0.0).chain(reached).map(knot).collect(),
+            steps: lengths.iter().map(step).collect(),
+            base: Base::OfEnd { var },
+        }
     }
 }
 
@@ -51,8 +52,7 @@ pub fn cosine_grid(end: f64) -> Vec<f64> {
 /// `steps` even steps of Euler and Maruyama, β from 10 to 0.1 over T = 1: the end without control has a variance of its own,
 /// which is what A is against.
 pub fn dds_euler(steps: usize, spread: f64) -> Chain {
-    let steps = euler_steps(steps, spread, -0.5);
     let start_var = spread.powi(2);
-    let base = Base::OfEnd { var: Chain::end_var(start_var, &steps) };
-    Chain { start_var, steps, base }
+    let chain = euler(steps, spread, -0.5, Base::OfEnd { var: start_var });
+    Chain { base: Base::OfEnd { var: Chain::end_var(start_var, &chain.steps) }, ..chain }
 }

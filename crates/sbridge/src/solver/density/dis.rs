@@ -4,9 +4,9 @@
 //! axis, and not the integral ½β dt of the limit: with that A would be no ratio of kernels, and the bound none.
 
 use super::chain::{Base, Chain};
-use super::euler_steps;
+use super::euler;
 
 /// `steps` even steps of Euler and Maruyama.
 pub fn dis(steps: usize) -> Chain {
-    Chain { start_var: 1.0, steps: euler_steps(steps, 1.0, 0.5), base: Base::OfStart { var: 1.0 } }
+    euler(steps, 1.0, 0.5, Base::OfStart { var: 1.0 })
 }

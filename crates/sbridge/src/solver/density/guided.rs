@@ -1,12 +1,13 @@
-//! The methods with one control: their steps, and the guide that goes into their networks.
+//! The methods: their diffusions, and the guides that go into their networks.
 
-use super::chain::{Chain, Control, Paths, Step};
-use super::{Dds, cosine_grid, dis, pis};
+use super::chain::{Chain, Control, Knot, Paths};
+use super::{Dds, cosine_grid, dis, pis, two_sided};
 use crate::net::{ControlNet, Embedded};
 use crate::rng::Rng;
-use crate::tensor::{DType, Device, Tensor, TensorData};
+use crate::tensor::{DType, Device, Module, Param, Tensor, TensorData};
 
-/// Which diffusion is controlled, and what is held fixed.
+/// Which diffusion is controlled, and what is held fixed. All start at the origin or from N(0, I), and are for laws of about
+/// that width: [`Affine`](crate::density::Affine) gives others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The path integral sampler.
@@ -15,75 +16,168 @@ pub enum Method {
     Dis,
     /// Denoising diffusion samplers, by the exponential scheme.
     Dds,
+    /// Both directions learned.
+    Bridge,
 }
 
 impl Method {
-    /// Its diffusion in about so many steps, whose paths without control have the standard deviation `spread`; `Dis`
-    /// starts from N(0, I) whatever that is.
-    pub fn chain(self, steps: usize, spread: f64) -> Chain {
+    /// Its diffusion in about so many steps.
+    pub fn chain(self, steps: usize) -> Chain {
         match self {
-            Self::Pis => pis(steps, spread),
+            Self::Pis => pis(steps),
             Self::Dis => dis(steps),
             // 0.05 of its time a step.
-            Self::Dds => Dds { spread, rate: 1.0 }.chain(&cosine_grid(0.05 * (steps.max(2) - 1) as f64)),
+            Self::Dds => {
+                let lengths = cosine_grid(0.05 * (steps.max(2) - 1) as f64);
+                Dds { spread: 1.0, rate: 1.0 }.chain(&lengths)
+            }
+            Self::Bridge => two_sided(steps),
         }
     }
 
-    /// A control for it that is not trained.
-    pub fn control(self, dim: usize, clip: f64, rng: &mut Rng, device: &Device) -> ControlNet {
+    /// Controls for it that are not trained.
+    pub fn controls(self, dim: usize, clip: f64, rng: &mut Rng, device: &Device) -> Controls {
         let gate = match self {
-            Self::Dis => 1.0,
+            Self::Dis | Self::Bridge => 1.0,
             Self::Pis | Self::Dds => 0.01,
         };
-        ControlNet::new(dim, gate, clip, rng, device)
+        let mut net = || ControlNet::new(dim, gate, clip, rng, device);
+        let forward = net();
+        let backward = (self == Self::Bridge).then(net);
+        Controls { forward, backward, log_z: Param::from_tensor(Tensor::zeros([1], device)) }
     }
 
-    /// What the network's gate opens for, from ∇ln ρ: `[count, dim]` all.
-    pub fn guide(self, step: &Step, x: &Tensor<2>, score: &Tensor<2>, start_var: f64) -> Tensor<2> {
+    /// How much of ∇ln ρ and of ∇ln N(0, I) the gate of u opens for at `knot`.
+    pub(super) fn shares(self, knot: &Knot) -> (f64, f64) {
         match self {
-            Self::Pis | Self::Dds => score.clone(),
-            // From the score of the start to that of the target.
-            Self::Dis => score.clone() * step.share - x.clone() * ((1.0 - step.share) / start_var),
+            Self::Pis | Self::Dds => (1.0, 0.0),
+            Self::Dis => (knot.share, 1.0 - knot.share),
+            Self::Bridge => (knot.share, 0.0),
         }
     }
 
-    /// What `net` makes of the times of all steps.
-    fn embed(self, net: &ControlNet, chain: &Chain, device: &Device) -> Embedded {
-        let of_steps = |value: &dyn Fn(&Step) -> f64| {
-            let values: Vec<f64> = chain.steps.iter().map(value).collect();
+    /// What the gate of u opens for at `x`, from ∇ln ρ: `[count, dim]` all.
+    fn guide(self, knot: &Knot, x: &Tensor<2>, score: &Tensor<2>) -> Tensor<2> {
+        let (of_target, of_start) = self.shares(knot);
+        score.clone() * of_target - x.clone() * of_start
+    }
+
+    /// What `net` makes of the times of `knots`.
+    fn embed(self, net: &ControlNet, knots: &[Knot], device: &Device) -> Embedded {
+        let of_knots = |value: &dyn Fn(&Knot) -> f64| {
+            let values: Vec<f64> = knots.iter().map(value).collect();
             let count = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [count]), (device, DType::F32))
         };
-        let weight = |step: &Step| match self {
+        let weight = |knot: &Knot| match self {
             Self::Pis | Self::Dds => 1.0,
-            Self::Dis => step.diffusion,
+            Self::Dis | Self::Bridge => knot.diffusion,
         };
-        net.embed(of_steps(&|step| step.time), of_steps(&weight))
+        net.embed(of_knots(&|knot| knot.time), of_knots(&weight))
     }
 }
 
-/// A network as the control of a method.
+/// What is learned of a density: u, v where the noising is learned too, and a value for ln Z.
+#[derive(Module, Debug)]
+pub struct Controls {
+    forward: ControlNet,
+    backward: Option<ControlNet>,
+    /// ln Z in units of [`LOG_Z_UNIT`]: of the losses that have one.
+    log_z: Param<Tensor<1>>,
+}
+
+/// Adam moves every parameter by about its rate: ln Z a hundred times as far as a weight.                          \[GFN, App. B\]
+const LOG_Z_UNIT: f64 = 100.0;
+
+impl Controls {
+    /// The value for ln Z, `[1]`.
+    pub(super) fn log_z(&self) -> Tensor<1> {
+        self.log_z.val() * LOG_Z_UNIT
+    }
+}
+
+/// Networks as the controls of a method.
 pub struct Guided<'a> {
     method: Method,
-    net: &'a ControlNet,
-    /// Of all steps.
-    embedded: Embedded,
-    start_var: f64,
+    chain: &'a Chain,
+    nets: &'a Controls,
+    /// u's, of the times of all steps' starts.
+    forward: Embedded,
+    /// v's, of the times of all steps' ends.
+    backward: Option<Embedded>,
 }
 
 impl<'a> Guided<'a> {
-    /// The control of `chain` by `net`.
-    pub fn new(method: Method, net: &'a ControlNet, chain: &Chain, device: &Device) -> Self {
-        Self { method, net, embedded: method.embed(net, chain, device), start_var: chain.start_var }
+    /// The controls of `chain` by `nets`.
+    pub fn new(method: Method, nets: &'a Controls, chain: &'a Chain, device: &Device) -> Self {
+        let steps = chain.steps.len();
+        let forward = method.embed(&nets.forward, &chain.knots[..steps], device);
+        let of_ends = |net| method.embed(net, &chain.knots[1..], device);
+        let backward = nets.backward.as_ref().map(of_ends);
+        Self { method, chain, nets, forward, backward }
     }
 
-    /// The controls of all states of `paths` but the last, `[steps · count, dim]`, step by step.
-    pub fn along(&self, chain: &Chain, paths: &Paths) -> Tensor<2> {
-        let states = &paths.states[..chain.steps.len()];
-        let guides = chain.steps.iter().zip(states).zip(&paths.scores);
-        let guides = guides.map(|((step, x), score)| self.method.guide(step, x, score, self.start_var));
-        self.net.forward(&self.embedded, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides.collect(), 0))
+    /// u at all states of `paths` but the last, `[steps · count, dim]`, step by step.
+    pub fn forward_along(&self, paths: &Paths) -> Tensor<2> {
+        let states = &paths.states[..self.chain.steps.len()];
+        let guides = self.chain.knots.iter().zip(states).zip(&paths.scores);
+        let guides = guides.map(|((knot, x), score)| self.method.guide(knot, x, score)).collect();
+        self.nets.forward.forward(&self.forward, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides, 0))
     }
+
+    /// v at all states of `paths` but the first, `[steps · count, dim]`, step by step; nothing where it is zero.
+    pub fn backward_along(&self, paths: &Paths) -> Option<Tensor<2>> {
+        let (net, embedded) = (self.nets.backward.as_ref()?, self.backward.as_ref()?);
+        let states = &paths.states[1..];
+        let guides = self.chain.knots[1..].iter().zip(states).map(|(knot, x)| start_guide(knot, x)).collect();
+        Some(net.forward(embedded, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides, 0)))
+    }
+
+    /// (∂u/∂x)ᵀ `pull` with the guide held fixed, and (∂u/∂γ)ᵀ `pull`, at knot `k` and `x`: `[count, dim]` all.
+    pub(super) fn pulled_by_forward(
+        &self,
+        k: usize,
+        x: &Tensor<2>,
+        score: &Tensor<2>,
+        pull: &Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let guide = self.method.guide(&self.chain.knots[k], x, score);
+        pulled(&self.nets.forward, &self.forward.at(k), x, &guide, pull)
+    }
+
+    /// (∂v/∂x)ᵀ `pull` at `x`, the end of step `k`: `[count, dim]` all; nothing where v is zero.
+    pub(super) fn pulled_by_backward(&self, k: usize, x: &Tensor<2>, pull: &Tensor<2>) -> Option<Tensor<2>> {
+        let (net, embedded) = (self.nets.backward.as_ref()?, self.backward.as_ref()?);
+        let knot = &self.chain.knots[k + 1];
+        let (of_state, of_guide) = pulled(net, &embedded.at(k), x, &start_guide(knot, x), pull);
+        Some(of_state + of_guide * (knot.share - 1.0))
+    }
+
+    /// Which method it is.
+    pub(super) fn method(&self) -> Method {
+        self.method
+    }
+}
+
+/// What the gate of v opens for: the score of the start, as far as the time is from the end.
+fn start_guide(knot: &Knot, x: &Tensor<2>) -> Tensor<2> {
+    x.clone() * (knot.share - 1.0)
+}
+
+/// The products of the Jacobians of `net` in state and guide with `pull`.
+fn pulled(
+    net: &ControlNet,
+    embedded: &Embedded,
+    x: &Tensor<2>,
+    guide: &Tensor<2>,
+    pull: &Tensor<2>,
+) -> (Tensor<2>, Tensor<2>) {
+    let net = net.clone().train().no_grad();
+    let [x, guide] = [x, guide].map(|rows| rows.clone().autodiff().require_grad());
+    let control = net.forward(&embedded.autodiff(), x.clone(), guide.clone());
+    let gradients = (control * pull.clone().autodiff()).sum().backward();
+    let of = |rows: Tensor<2>| rows.grad(&gradients).expect("a control depends on state and guide");
+    (of(x), of(guide))
 }
 
 impl Control for Guided<'_> {
@@ -91,9 +185,14 @@ impl Control for Guided<'_> {
         true
     }
 
-    fn at(&self, k: usize, step: &Step, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2> {
+    fn forward(&self, k: usize, knot: &Knot, states: &Tensor<2>, score: Option<&Tensor<2>>) -> Tensor<2> {
         let score = score.expect("a control that uses the score is given it");
-        let guide = self.method.guide(step, states, score, self.start_var);
-        self.net.forward(&self.embedded.at(k), states.clone(), guide)
+        let guide = self.method.guide(knot, states, score);
+        self.nets.forward.forward(&self.forward.at(k), states.clone(), guide)
+    }
+
+    fn backward(&self, k: usize, knot: &Knot, states: &Tensor<2>) -> Option<Tensor<2>> {
+        let (net, embedded) = (self.nets.backward.as_ref()?, self.backward.as_ref()?);
+        Some(net.forward(&embedded.at(k - 1), states.clone(), start_guide(knot, states)))
     }
 }

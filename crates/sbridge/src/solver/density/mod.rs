@@ -6,45 +6,56 @@
 //! | file | what |
 //! |-|-|
 //! | [`chain`] | the diffusion in steps, linear in the state but for the control; A along its paths |
-//! | `pis`, `dis`, `dds` | the three choices of f, g and what is held fixed |
-//! | `guided` | these with a network for a control |
-//! | `log_variance` | the loss Var A, whose gradient needs no graph along the path |
+//! | `pis`, `dis`, `dds`, `two_sided` | the choices of f, g and what is held fixed |
+//! | `guided` | these with networks for controls |
+//! | [`losses`] | losses whose gradient needs no graph along the path |
+//! | `adjoint` | the gradient of E\[A\] through the path |
+//! | `objective` | either as what networks are trained by |
 //! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
 
+mod adjoint;
 pub mod chain;
 mod dds;
 mod dis;
 mod guided;
-mod log_variance;
+pub mod losses;
+mod objective;
 mod pis;
+mod two_sided;
 pub mod weights;
 
-use chain::Step;
+use chain::{Base, Knot, Step};
 pub use chain::{Chain, Control, Paths};
 pub use dds::{Dds, cosine_grid, dds_euler};
 pub use dis::dis;
-pub use guided::{Guided, Method};
-pub use log_variance::{LogVariance, cotangents};
+pub use guided::{Controls, Guided, Method};
+pub use objective::{Exploration, Loss, PathObjective};
 pub use pis::pis;
+pub use two_sided::two_sided;
 pub use weights::Estimate;
 
 /// Even steps of Euler and Maruyama over T = 1 with the noise s²β, where without control a unit of β makes the state grow by
-/// `growth`.
-fn euler_steps(steps: usize, spread: f64, growth: f64) -> Vec<Step> {
+/// `growth`; from N(0, s²I).
+fn euler(steps: usize, spread: f64, growth: f64, base: Base) -> Chain {
     let dt = 1.0 / steps as f64;
-    let step = |k: usize| {
+    let knot = |k: usize| {
         let time = k as f64 * dt;
-        let beta = beta(time);
+        Knot { time, share: time, diffusion: spread * beta(time).sqrt() }
+    };
+    let step = |k: usize| {
+        let beta = beta(k as f64 * dt);
         Step {
-            time,
-            share: time,
-            diffusion: spread * beta.sqrt(),
             kept: 1.0 + growth * beta * dt,
             moved: spread * beta.sqrt() * dt,
             noise: spread * (beta * dt).sqrt(),
         }
     };
-    (0..steps).map(step).collect()
+    Chain {
+        start_var: spread.powi(2),
+        knots: (0..=steps).map(knot).collect(),
+        steps: (0..steps).map(step).collect(),
+        base,
+    }
 }
 
 /// β at `t` of `[0, 1]`, linear from 10 to 0.1: how fast the noising of `dis` and of `dds` by Euler's rule goes.

@@ -1,0 +1,210 @@
+//! A loss of the controls of a sampler: paths are drawn without a graph, and what pulls at the controls along them is
+//! multiplied with the networks' Jacobians at once.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::adjoint;
+use super::chain::{Chain, Paths};
+use super::guided::{Controls, Guided, Method};
+use super::losses::{Pull, log_variance, log_variance_by_start, reverse_divergence, trajectory_balance};
+use crate::density::LogDensity;
+use crate::error::{Error, Result};
+use crate::objective::Objective;
+use crate::rng::Rng;
+use crate::simulate::Noise;
+use crate::tensor::{Device, Module as _, Tensor, from_rows_f64, to_vec_f64};
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// Var A.
+    LogVariance,
+    /// The mean of Var A among so many paths from each start.
+    LogVarianceByStart(usize),
+    /// E\[(A + c)²\].
+    TrajectoryBalance,
+    /// E\[A\], by the score of the law of paths.
+    ReverseDivergence,
+    /// E\[A\], by the derivative of the path.
+    Divergence,
+}
+
+/// More noise than the diffusion has, to find what the controls would not lead to.                               \[GFN, Section 4\]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exploration {
+    /// Standard deviation of what is added at the start of training, in units of the diffusion's own.
+    pub noise: f64,
+    /// Paths after which nothing is added; it falls in a straight line.
+    pub until: usize,
+}
+
+/// A loss of controls for a density.
+pub struct PathObjective<'a> {
+    /// Which diffusion is controlled.
+    pub method: Method,
+    /// Its steps.
+    pub chain: Chain,
+    /// What is minimised.
+    pub loss: Loss,
+    /// What is sampled.
+    pub density: &'a dyn LogDensity,
+    /// Where the networks are.
+    pub device: Device,
+    /// More noise in training.
+    pub exploration: Option<Exploration>,
+    /// Paths of a larger A have no part in training.
+    pub bound: f64,
+    /// What the density could not be evaluated for, once that happened.
+    failure: Mutex<Option<Error>>,
+}
+
+impl<'a> PathObjective<'a> {
+    /// Of `method` in about so many `steps`, by `loss`, for `density`: all paths counted, nothing explored.
+    pub fn new(
+        method: Method,
+        steps: usize,
+        loss: Loss,
+        density: &'a dyn LogDensity,
+        device: Device,
+    ) -> Self {
+        let (exploration, bound, failure) = (None, f64::INFINITY, Mutex::new(None));
+        Self { method, chain: method.chain(steps), loss, density, device, exploration, bound, failure }
+    }
+
+    /// Paths under `nets`, without a graph.
+    ///
+    /// # Errors
+    /// What the density cannot be evaluated for.
+    pub fn paths(&self, nets: &Controls, count: usize, rng: &mut Rng) -> Result<Paths> {
+        let start = self.chain.start(&Tensor::zeros([count, self.density.dim()], &self.device), rng);
+        let control = Guided::new(self.method, nets, &self.chain, &self.device);
+        self.chain.simulate(&control, self.density, start, rng)
+    }
+
+    /// Draws of π, `[count, dim]`, noised by what is held fixed, and weighed as paths of `nets`.
+    ///
+    /// # Errors
+    /// What the density cannot be evaluated for.
+    pub fn noised(&self, nets: &Controls, ends: Tensor<2>, rng: &mut Rng) -> Result<Paths> {
+        let control = Guided::new(self.method, nets, &self.chain, &self.device);
+        self.chain.noised(&control, self.density, ends, rng)
+    }
+
+    /// What the density could not be evaluated for, if training ended by that.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.lock().ok()?.take()
+    }
+
+    /// Paths to train on, the first of which is number `first`.
+    fn training_paths(&self, nets: &Controls, rows: &Range<usize>, rng: &mut Rng) -> Result<Paths> {
+        let (count, dim) = (rows.len(), self.density.dim());
+        let start = match self.loss {
+            Loss::LogVarianceByStart(paths) => {
+                let starts = count.div_ceil(paths);
+                let start = self.chain.start(&Tensor::zeros([starts, dim], &self.device), rng);
+                start.unsqueeze_dim::<3>(1).expand([starts, paths, dim]).reshape([starts * paths, dim])
+            }
+            _ => self.chain.start(&Tensor::zeros([count, dim], &self.device), rng),
+        };
+        let factor = self.exploration.map_or(1.0, |exploration| {
+            let left = 1.0 - rows.start as f64 / exploration.until as f64;
+            (1.0 + (exploration.noise * left.max(0.0)).powi(2)).sqrt()
+        });
+        let control = Guided::new(self.method, nets, &self.chain, &self.device);
+        self.chain.simulate(&control, self.density, start, &mut Louder { rng, factor })
+    }
+
+    /// The loss of paths, as something whose gradient it has.
+    fn pulled(&self, nets: &Controls, rows: &Range<usize>, rng: &mut Rng) -> Result<Tensor<1>> {
+        let plain = nets.valid();
+        let paths = self.training_paths(&plain, rows, rng)?;
+        let action = &paths.action;
+        let pull = match self.loss {
+            Loss::LogVariance => log_variance(action, self.bound),
+            Loss::LogVarianceByStart(paths) => log_variance_by_start(action, paths, self.bound),
+            Loss::TrajectoryBalance => trajectory_balance(action, to_vec_f64(plain.log_z())[0], self.bound),
+            Loss::ReverseDivergence | Loss::Divergence => reverse_divergence(action, self.bound),
+        };
+        let guided = Guided::new(self.method, nets, &self.chain, &self.device);
+        let along = match self.loss {
+            Loss::Divergence => self.along_adjoint(&plain, &guided, &paths, &pull)?,
+            _ => self.along(&guided, &paths, &pull),
+        };
+        let moving = along + nets.log_z().sum() * pull.log_z;
+        // Its value is nothing; its gradient is that of the loss.
+        Ok(moving.clone() - moving.detach() + pull.value)
+    }
+
+    /// Controls along `paths` times what pulls at them where paths are held fixed.
+    fn along(&self, guided: &Guided<'_>, paths: &Paths, pull: &Pull) -> Tensor<1> {
+        let column = |weights: &[f64]| self.column(weights, paths);
+        let (of_u, of_v) = (column(&pull.forward), column(&pull.backward));
+        let steps = || self.chain.steps.iter().zip(&paths.noise).zip(&paths.controls);
+        let at_u = steps().map(|((step, xi), _)| xi.clone() * of_u.clone() * step.ratio());
+        let forward = (guided.forward_along(paths) * Tensor::cat(at_u.collect(), 0)).sum();
+        guided.backward_along(paths).map_or(forward.clone(), |v| {
+            let at_v = steps().map(|((step, xi), control)| {
+                let r = step.ratio();
+                (xi.clone() * r + control.clone() * (r * r)) * of_v.clone()
+            });
+            forward + (v * Tensor::cat(at_v.collect(), 0)).sum()
+        })
+    }
+
+    /// Controls along `paths` times what pulls at them with all that they move after them.
+    fn along_adjoint(
+        &self,
+        plain: &Controls,
+        guided: &Guided<'_>,
+        paths: &Paths,
+        pull: &Pull,
+    ) -> Result<Tensor<1>> {
+        let control = Guided::new(self.method, plain, &self.chain, &self.device);
+        let pulls = adjoint::pulls(&self.chain, &control, self.density, paths)?;
+        // The mean over the paths that are counted: the weight with which A itself is pulled.
+        let share = self.column(&pull.backward, paths);
+        let all = |pulls: Vec<Tensor<2>>| {
+            Tensor::cat(pulls.into_iter().map(|rows| rows * share.clone()).collect(), 0)
+        };
+        let forward = (guided.forward_along(paths) * all(pulls.forward)).sum();
+        let backward = guided.backward_along(paths).map(|v| (v * all(pulls.backward)).sum());
+        Ok(backward.map_or(forward.clone(), |backward| forward + backward))
+    }
+
+    fn column(&self, weights: &[f64], paths: &Paths) -> Tensor<2> {
+        from_rows_f64(weights, 1, &self.device).cast(paths.states[0].dtype())
+    }
+}
+
+impl Objective for PathObjective<'_> {
+    type Model = Controls;
+
+    /// The loss of as many paths as there are rows. Not a number where the density fails, which ends the training:
+    /// [`failure`](Self::failure) says why.
+    fn loss(&self, nets: &Controls, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        self.pulled(nets, &rows, rng).unwrap_or_else(|error| {
+            if let Ok(mut failure) = self.failure.lock() {
+                failure.get_or_insert(error);
+            }
+            nets.log_z().sum() * f64::NAN
+        })
+    }
+
+    /// None: every step draws paths of its own.
+    fn held_out_loss(&self, _nets: &Controls, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
+}
+
+/// Normal draws times a factor.
+struct Louder<'a> {
+    rng: &'a mut Rng,
+    factor: f64,
+}
+
+impl Noise for Louder<'_> {
+    fn draw(&mut self, like: &Tensor<2>) -> Tensor<2> {
+        self.rng.normal_like(like) * self.factor
+    }
+}
