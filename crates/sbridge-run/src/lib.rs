@@ -6,14 +6,15 @@
 //!
 //! # Layers
 //!
-//! Modules use only what stands above them: `error`, `watch`, `settings`, `origin`, `sources`, `context`, `folder`, `data`,
-//! `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
+//! Modules use only what stands above them: `error`, `watch`, `settings`, `origin`, `sources`, `context`, `densities`, `folder`,
+//! `data`, `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
 //! `registry`, `runs`, `compare`.
 
 mod carry;
 pub mod compare;
 pub mod context;
 pub mod data;
+pub mod densities;
 pub mod epsilon;
 pub mod error;
 pub mod folder;

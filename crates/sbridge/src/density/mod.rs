@@ -45,8 +45,27 @@ pub trait LogDensity: Send + Sync {
 
     /// Names of the coordinates.
     fn names(&self) -> Vec<String> {
-        (1..=self.dim()).map(|k| format!("x{k}")).collect()
+        numbered(self.dim())
     }
+
+    /// Names of what [`outputs`](Self::outputs) gives.
+    fn output_names(&self) -> Vec<String> {
+        self.names()
+    }
+
+    /// States as people read them, `[count, outputs]`: on the scale that a model was written in, with what follows from them.
+    /// The states themselves, unless the density says otherwise.
+    ///
+    /// # Errors
+    /// As [`values`](Self::values).
+    fn outputs(&self, states: &[f64]) -> Result<Vec<f64>> {
+        Ok(states.to_vec())
+    }
+}
+
+/// x1, x2, … for coordinates without a name.
+fn numbered(dim: usize) -> Vec<String> {
+    (1..=dim).map(|k| format!("x{k}")).collect()
 }
 
 /// Step of a central difference, in units of a coordinate or of 1 if that is larger: the root of rounding's third.
@@ -88,6 +107,11 @@ pub trait PointDensity: Send + Sync {
 
     /// ln ρ at `x`, `[dim]`, and its gradient into `gradient`, `[dim]`.
     fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64;
+
+    /// Names of the coordinates.
+    fn names(&self) -> Vec<String> {
+        numbered(self.dim())
+    }
 }
 
 impl<D: PointDensity> LogDensity for D {
@@ -109,6 +133,10 @@ impl<D: PointDensity> LogDensity for D {
 
     fn has_gradient(&self) -> bool {
         true
+    }
+
+    fn names(&self) -> Vec<String> {
+        PointDensity::names(self)
     }
 }
 

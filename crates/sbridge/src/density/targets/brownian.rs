@@ -87,6 +87,11 @@ impl PointDensity for Brownian {
         gradient[1] = slope_outer + by_outer * outer_by_raw;
         value
     }
+
+    fn names(&self) -> Vec<String> {
+        let places = (1..=TIMES).map(|t| format!("x{t}"));
+        ["raw_s_inn", "raw_s_obs"].map(String::from).into_iter().chain(places).collect()
+    }
 }
 
 impl Target for Brownian {

@@ -1,7 +1,7 @@
 //! Bayesian logistic regression: y ~ Bernoulli(σ(x·w)), w ~ N(0, τ² I) or flat.
 
 use super::{log_normal, sigmoid, softplus};
-use crate::density::{PointDensity, Target};
+use crate::density::{PointDensity, Target, numbered};
 use crate::error::{Error, Result};
 
 /// The law of the weights before any data.
@@ -22,6 +22,19 @@ pub struct LogisticRegression {
     outcomes: Vec<bool>,
     dim: usize,
     prior: Prior,
+    names: Vec<String>,
+    log_normaliser: Option<(f64, f64)>,
+}
+
+/// What is done to columns of features before they are regressed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Design {
+    /// Whether the mean of a column is subtracted.
+    pub centred: bool,
+    /// Whether a column is divided by its standard deviation, of the population; a constant one is left.
+    pub scaled: bool,
+    /// Whether a column of ones goes before them.
+    pub intercept: bool,
 }
 
 impl LogisticRegression {
@@ -35,7 +48,7 @@ impl LogisticRegression {
             return Err(Error::shape("rows of features", outcomes.len(), features.len(), fix));
         }
         let dim = features.len() / outcomes.len();
-        Ok(Self { features, outcomes, dim, prior })
+        Ok(Self { features, outcomes, dim, prior, names: numbered(dim), log_normaliser: None })
     }
 
     /// The same with columns divided by their standard deviation (of the population; a constant one is left), about their
@@ -44,20 +57,46 @@ impl LogisticRegression {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn standardised(features: &[f64], outcomes: Vec<bool>, centred: bool, prior: Prior) -> Result<Self> {
+        Self::designed(features, outcomes, Design { centred, scaled: true, intercept: true }, prior)
+    }
+
+    /// The same with columns as `design` says.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn designed(features: &[f64], outcomes: Vec<bool>, design: Design, prior: Prior) -> Result<Self> {
         let count = outcomes.len().max(1);
         let dim = features.len() / count;
         let column = |j: usize| features.iter().skip(j).step_by(dim.max(1));
         let moments = |j: usize| {
             let mean = column(j).sum::<f64>() / count as f64;
             let var = column(j).map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
-            (if centred { mean } else { 0.0 }, if var > 0.0 { var.sqrt() } else { 1.0 })
+            let spread = if design.scaled && var > 0.0 { var.sqrt() } else { 1.0 };
+            (if design.centred { mean } else { 0.0 }, spread)
         };
         let moments: Vec<(f64, f64)> = (0..dim).map(moments).collect();
         let row = |row: &[f64]| {
             let scaled = row.iter().zip(&moments).map(|(x, (mean, std))| (x - mean) / std);
-            std::iter::once(1.0).chain(scaled).collect::<Vec<f64>>()
+            design.intercept.then_some(1.0).into_iter().chain(scaled).collect::<Vec<f64>>()
         };
         Self::new(features.chunks_exact(dim.max(1)).flat_map(row).collect(), outcomes, prior)
+    }
+
+    /// The same with `names` of the weights, `[dim]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not as many as weights.
+    pub fn named(self, names: Vec<String>) -> Result<Self> {
+        if names.len() != self.dim {
+            return Err(Error::shape("names", self.dim, names.len(), "give every weight a name"));
+        }
+        Ok(Self { names, ..self })
+    }
+
+    /// The same, of which ln Z is known up to an error.
+    #[must_use]
+    pub fn with_log_normaliser(self, value: f64, error: f64) -> Self {
+        Self { log_normaliser: Some((value, error)), ..self }
     }
 }
 
@@ -85,6 +124,14 @@ impl PointDensity for LogisticRegression {
         }
         value
     }
+
+    fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
 }
 
-impl Target for LogisticRegression {}
+impl Target for LogisticRegression {
+    fn log_normaliser(&self) -> Option<(f64, f64)> {
+        self.log_normaliser
+    }
+}

@@ -65,6 +65,11 @@ impl PointDensity for Seeds {
         }
         value
     }
+
+    fn names(&self) -> Vec<String> {
+        let plates = (1..=PLATES).map(|j| format!("b{j}"));
+        ["log_tau", "a0", "a1", "a2", "a12"].map(String::from).into_iter().chain(plates).collect()
+    }
 }
 
 impl Target for Seeds {
