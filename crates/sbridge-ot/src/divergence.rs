@@ -9,7 +9,7 @@
 //! weights; a difference below rounding is told.
 
 use crate::error::Result;
-use crate::pairwise::Columns;
+use crate::pairwise::{Columns, HalfSquare};
 use crate::points::Points;
 use crate::sinkhorn::{
     SinkhornPlan, SinkhornSettings, annealing, check, largest_cost, normalised, resolution, sinkhorn,
@@ -49,7 +49,7 @@ pub fn self_value(x: &Points, settings: &SinkhornSettings) -> Result<SelfValue> 
 pub fn self_value_weighted(x: &Points, weights: &[f64], settings: &SinkhornSettings) -> Result<SelfValue> {
     check(x, x, settings)?;
     let (columns, weights) = (Columns::new(x), normalised("a", weights, x.len())?);
-    let update = |f: &[f64], epsilon| soft_minimum(x, &columns, f, &weights, epsilon);
+    let update = |f: &[f64], epsilon| soft_minimum::<HalfSquare>(x, &columns, f, &weights, epsilon);
     let average = |f: &[f64], next: &[f64]| f.iter().zip(next).map(|(f, next)| 0.5 * (f + next)).collect();
     let mut f: Vec<f64> = vec![0.0; x.len()];
     for epsilon in annealing(largest_cost(x, x), settings.epsilon) {

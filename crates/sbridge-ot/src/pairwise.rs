@@ -104,6 +104,32 @@ impl Columns {
     }
 }
 
+/// What it costs to move a unit of mass, from the square of how far.
+pub(crate) trait Cost {
+    /// The cost; mark it `#[inline(always)]`.
+    fn of(squared_distance: f64) -> f64;
+}
+
+/// ½‖x − y‖².
+pub(crate) struct HalfSquare;
+
+impl Cost for HalfSquare {
+    #[inline(always)]
+    fn of(squared_distance: f64) -> f64 {
+        0.5 * squared_distance
+    }
+}
+
+/// ‖x − y‖.
+pub(crate) struct Distance;
+
+impl Cost for Distance {
+    #[inline(always)]
+    fn of(squared_distance: f64) -> f64 {
+        squared_distance.sqrt()
+    }
+}
+
 /// A function of the squared distance of two points.
 pub(crate) trait Kernel: Sync {
     /// Replace squared distances by values; mark it `#[inline(always)]`.

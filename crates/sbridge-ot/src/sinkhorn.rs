@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::error::{OtError, Result, require_positive, require_same_dim};
 use crate::exp::exp;
-use crate::pairwise::Columns;
+use crate::pairwise::{Columns, Cost, HalfSquare};
 use crate::points::Points;
 use crate::relaxation::Relaxation;
 use crate::simd::{LANES, greater, sum, vectorised};
@@ -238,8 +238,8 @@ impl<'a> Problem<'a> {
 
     /// Sweeps at one ε.
     fn sweep(&self, start: Start, epsilon: f64, stop: Stop, (to_x, to_y): (&Columns, &Columns)) -> Swept {
-        let update_f = |g: &[f64]| soft_minimum(self.x, to_y, g, &self.b, epsilon);
-        let update_g = |f: &[f64]| soft_minimum(self.y, to_x, f, &self.a, epsilon);
+        let update_f = |g: &[f64]| soft_minimum::<HalfSquare>(self.x, to_y, g, &self.b, epsilon);
+        let update_g = |f: &[f64]| soft_minimum::<HalfSquare>(self.y, to_x, f, &self.a, epsilon);
         let mut f = update_f(&start.g);
         let mut g = update_g(&f);
         let mut relaxation = Relaxation::new(start.omega);
@@ -272,7 +272,8 @@ impl<'a> Problem<'a> {
                 max_iterations: COARSE_SWEEPS,
             };
             let (plan, omega) = coarse.solve(&settings);
-            return Start { g: soft_minimum(self.y, &Columns::new(&x), &plan.f, &a, self.epsilon), omega };
+            let g = soft_minimum::<HalfSquare>(self.y, &Columns::new(&x), &plan.f, &a, self.epsilon);
+            return Start { g, omega };
         }
         self.annealed((to_x, to_y))
     }
@@ -311,16 +312,7 @@ impl<'a> Problem<'a> {
 
     /// ⟨c, π⟩ by one more pass over the costs.
     fn transport_cost(&self, to_y: &Columns, f: &[f64], g: &[f64]) -> f64 {
-        let bias = dual_bias(g, &self.b, self.epsilon);
-        let row = |i: usize| {
-            let offset = f[i] / self.epsilon;
-            vectorised(
-                #[inline(always)]
-                || self.a[i] * expected_cost(to_y, self.x.row(i), &bias, offset, self.epsilon),
-            )
-        };
-        let rows: Vec<f64> = (0..self.x.len()).into_par_iter().map(row).collect();
-        sum(&rows)
+        mean_cost::<HalfSquare>((self.x, f, &self.a), (to_y, g, &self.b), self.epsilon)
     }
 }
 
@@ -366,7 +358,7 @@ fn dual_bias(h: &[f64], weights: &[f64], epsilon: f64) -> Vec<f64> {
 }
 
 /// −ε LSEⱼ[(hⱼ − cᵢⱼ)/ε + ln wⱼ] for every row i.
-pub(crate) fn soft_minimum(
+pub(crate) fn soft_minimum<C: Cost>(
     rows: &Points,
     columns: &Columns,
     h: &[f64],
@@ -377,16 +369,33 @@ pub(crate) fn soft_minimum(
     let row = |i: usize| {
         vectorised(
             #[inline(always)]
-            || -epsilon * log_sum_exp(columns, rows.row(i), &bias, epsilon),
+            || -epsilon * log_sum_exp::<C>(columns, rows.row(i), &bias, epsilon),
         )
     };
     (0..rows.len()).into_par_iter().map(row).collect()
 }
 
+/// Σ cᵢⱼ πᵢⱼ of the plan of these points, their potentials and weights.
+pub(crate) fn mean_cost<C: Cost>(
+    (x, f, a): (&Points, &[f64], &[f64]),
+    (to_y, g, b): (&Columns, &[f64], &[f64]),
+    epsilon: f64,
+) -> f64 {
+    let bias = dual_bias(g, b, epsilon);
+    let row = |i: usize| {
+        vectorised(
+            #[inline(always)]
+            || a[i] * expected_cost::<C>(to_y, x.row(i), &bias, f[i] / epsilon, epsilon),
+        )
+    };
+    let rows: Vec<f64> = (0..x.len()).into_par_iter().map(row).collect();
+    sum(&rows)
+}
+
 /// LSEⱼ[biasⱼ − cⱼ/ε], in one pass with a running maximum.
 #[inline(always)]
-fn log_sum_exp(columns: &Columns, x: &[f64], bias: &[f64], epsilon: f64) -> f64 {
-    let scale = -0.5 / epsilon;
+fn log_sum_exp<C: Cost>(columns: &Columns, x: &[f64], bias: &[f64], epsilon: f64) -> f64 {
+    let scale = -1.0 / epsilon;
     let (mut most, mut total) = (f64::NEG_INFINITY, 0.0);
     columns.for_each_block(
         x,
@@ -394,7 +403,7 @@ fn log_sum_exp(columns: &Columns, x: &[f64], bias: &[f64], epsilon: f64) -> f64 
         #[inline(always)]
         |first, block| {
             for (score, bias) in block.iter_mut().zip(&bias[first..]) {
-                *score = bias + *score * scale;
+                *score = bias + C::of(*score) * scale;
             }
             let block_most = maximum(block);
             if block_most > most {
@@ -415,7 +424,7 @@ fn log_sum_exp(columns: &Columns, x: &[f64], bias: &[f64], epsilon: f64) -> f64 
 
 /// Σⱼ cⱼ e^{offset + biasⱼ − cⱼ/ε}.
 #[inline(always)]
-fn expected_cost(columns: &Columns, x: &[f64], bias: &[f64], offset: f64, epsilon: f64) -> f64 {
+fn expected_cost<C: Cost>(columns: &Columns, x: &[f64], bias: &[f64], offset: f64, epsilon: f64) -> f64 {
     let mut total = 0.0;
     columns.for_each_block(
         x,
@@ -423,7 +432,7 @@ fn expected_cost(columns: &Columns, x: &[f64], bias: &[f64], offset: f64, epsilo
         #[inline(always)]
         |first, block| {
             for (d, bias) in block.iter_mut().zip(&bias[first..]) {
-                let cost = 0.5 * *d;
+                let cost = C::of(*d);
                 *d = cost * exp(offset + bias - cost / epsilon);
             }
             total += sum(block);

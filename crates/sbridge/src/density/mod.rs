@@ -1,10 +1,12 @@
 //! Unnormalised densities: laws known by ln ρ and its gradient alone, of which there are no samples.
 //!
 //! A density is evaluated a batch at a time, in f64, and may fail: whoever evaluates it may be a compiled model or another
-//! language. [`targets`] has those that samplers are measured on, [`baselines`] what draws from a density without a network.
+//! language. [`targets`] has those that samplers are measured on, [`baselines`] what draws from a density without a network,
+//! [`quality`] judges draws.
 
 mod affine;
 pub mod baselines;
+pub mod quality;
 pub mod targets;
 pub(crate) mod weights;
 
