@@ -6,8 +6,8 @@
 use sbridge::density::targets::GaussianMixture;
 use sbridge::density::{Affine, LogDensity as _, Target as _};
 use sbridge::fit::{FitSettings, Trainer};
-use sbridge::solver::density::{Estimate, Loss, Method, PathObjective};
-use sbridge::tensor::{Device, to_vec_f64};
+use sbridge::solver::density::{Estimate, Loss, Method, PathObjective, Sampler};
+use sbridge::tensor::Device;
 use sbridge::{Result, Rng};
 
 const DRAWS: usize = 6000;
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     let spread = arguments.next().and_then(|spread| spread.parse().ok()).unwrap_or(1.0);
     let (nine, device, mut rng) = (GaussianMixture::nine(), Device::flex(), Rng::new(0));
     let density = Affine::scaled(&nine, spread);
-    let mut objective = PathObjective::new(method, 100, loss, &density, device.clone());
+    let mut objective = PathObjective::new(Sampler::new(method, 100, &density, device.clone()), loss);
     let net = method.controls(density.dim(), 1e4, &mut rng, &device);
     let settings = FitSettings {
         steps,
@@ -48,11 +48,11 @@ fn main() -> Result<()> {
             println!("step {}: loss {:.3}", info.step, info.loss);
         }
     }
-    let paths = objective.paths(&trainer.finished(), DRAWS, &mut rng.fork("draws"))?;
-    let draws = density.outward(&to_vec_f64(paths.ends().clone()));
-    if let (Some(found), Some(modes)) = (Estimate::of(&paths.action), nine.modes()) {
+    let draws = objective.sampler.draw(&trainer.finished(), DRAWS, &rng.fork("draws"))?;
+    let states = density.outward(&draws.states);
+    if let (Some(found), Some(modes)) = (Estimate::of(&draws.action), nine.modes()) {
         let mut shares = vec![0.0; modes.shares.len()];
-        (modes.of)(&draws).into_iter().for_each(|mode| shares[mode] += 1.0 / DRAWS as f64);
+        (modes.of)(&states).into_iter().for_each(|mode| shares[mode] += 1.0 / DRAWS as f64);
         println!("ln Z {:.3} ± {:.3} (exactly 0), ELBO {:.3}", found.log_z, found.log_z_error, found.elbo);
         println!("effective sample size {:.2}, shares of the modes {shares:.3?}", found.ess);
     }

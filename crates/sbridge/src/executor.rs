@@ -20,6 +20,9 @@ pub trait Observer {
     /// After the averaged weights were assessed on held-out data.
     fn on_assessment(&mut self, _step: usize, _held_out_loss: f64) {}
 
+    /// After the averaged weights were measured otherwise, by the name of what was found.
+    fn on_measure(&mut self, _step: usize, _name: &'static str, _value: f64) {}
+
     /// After the numbers went bad for `reason` at `step`, and training went back to step `back_to` with
     /// half the step size.
     fn on_recovery(&mut self, _step: usize, _back_to: usize, _reason: &str) {}
@@ -93,6 +96,9 @@ pub fn run<O: Objective>(
         observer.on_step(&info);
         if let Some(loss) = trainer.assess(objective) {
             observer.on_assessment(info.step, loss);
+        }
+        for (name, value) in trainer.measure(objective) {
+            observer.on_measure(info.step, name, value);
         }
         if info.step.is_multiple_of(SNAPSHOT_INTERVAL) {
             snapshot = trainer.state();

@@ -222,6 +222,15 @@ impl<M: Module> Trainer<M> {
         Some(loss)
     }
 
+    /// As often, what else the objective measures of the averaged weights, on the same noise each time.
+    pub fn measure<O: Objective<Model = M>>(&self, objective: &O) -> Vec<(&'static str, f64)> {
+        if !self.step.is_multiple_of(self.assessment_interval()) {
+            return Vec::new();
+        }
+        let averaged = self.adam.averaged(self.model().valid());
+        objective.measures(&averaged, &mut self.rng.fork("measures"))
+    }
+
     /// Takes one step.
     pub fn step<O: Objective<Model = M>>(&mut self, objective: &mut O) -> StepInfo {
         objective.prepare(self.step * self.settings.batch_size);

@@ -10,7 +10,7 @@ use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{load_weights, weights_of};
 use sbridge::objective::Objective as _;
-use sbridge::solver::density::{Controls, Estimate, Guided, Loss, Method, PathObjective};
+use sbridge::solver::density::{Controls, Estimate, Guided, Loss, Method, PathObjective, Sampler};
 use sbridge::tensor::{Gradients, Module as _, ModuleVisitor, Param, Tensor, to_vec_f64};
 
 const METHODS: [Method; 4] = [Method::Pis, Method::Dis, Method::Dds, Method::Bridge];
@@ -27,10 +27,14 @@ fn fit(steps: usize) -> FitSettings {
     }
 }
 
+fn objective(method: Method, steps: usize, loss: Loss, density: &dyn LogDensity) -> PathObjective<'_> {
+    PathObjective::new(Sampler::new(method, steps, density, device()), loss)
+}
+
 /// Controls after a few steps, in general position.
 fn trained(objective: &mut PathObjective<'_>, steps: usize, density: &dyn LogDensity) -> Controls {
     let mut rng = Rng::new(3);
-    let nets = objective.method.controls(density.dim(), 1e4, &mut rng, &device());
+    let nets = objective.sampler.method.controls(density.dim(), 1e4, &mut rng, &device());
     let mut trainer = Trainer::new(nets, fit(steps), rng.fork("fit")).unwrap();
     while !trainer.is_done() {
         trainer.step(objective);
@@ -41,14 +45,15 @@ fn trained(objective: &mut PathObjective<'_>, steps: usize, density: &dyn LogDen
 /// The mean of A without the stochastic integral of u, and with it, of eight paths with the draws of one seed.
 fn mean_action(objective: &PathObjective<'_>, nets: &Controls) -> (f64, f64) {
     let count = 8;
-    let paths = objective.paths(nets, count, &mut Rng::new(11)).unwrap();
-    let guided = Guided::new(objective.method, nets, &objective.chain, &device());
-    let dim = objective.density.dim();
+    let paths = objective.sampler.paths(nets, count, &mut Rng::new(11)).unwrap();
+    let guided = Guided::new(objective.sampler.method, nets, &objective.sampler.chain, &device());
+    let dim = objective.sampler.density.dim();
     let u = to_vec_f64(guided.forward_along(&paths));
     let noise: Vec<f64> = paths.noise.iter().flat_map(|xi| to_vec_f64(xi.clone())).collect();
-    let integral: f64 =
-        (0..u.len()).map(|i| objective.chain.steps[i / (count * dim)].ratio() * u[i] * noise[i]).sum::<f64>()
-            / count as f64;
+    let integral: f64 = (0..u.len())
+        .map(|i| objective.sampler.chain.steps[i / (count * dim)].ratio() * u[i] * noise[i])
+        .sum::<f64>()
+        / count as f64;
     let mean = paths.action.iter().sum::<f64>() / count as f64;
     (mean - integral, mean)
 }
@@ -81,7 +86,7 @@ impl ModuleVisitor for Named<'_> {
 fn the_adjoint_is_the_slope_of_the_mean_along_the_path() {
     let density = GaussianMixture::new(vec![-1.0, 0.3, 1.2, -0.4], 2, 0.5);
     for method in METHODS {
-        let mut objective = PathObjective::new(method, 12, Loss::LogVariance, &density, device());
+        let mut objective = objective(method, 12, Loss::LogVariance, &density);
         let nets = trained(&mut objective, 10, &density);
         objective.loss = Loss::Divergence;
         let tracked = nets.clone().train();
@@ -123,11 +128,11 @@ fn every_loss_trains_every_method_towards_ln_z() {
             if (method, loss) == (Method::Bridge, Loss::LogVarianceByStart(8)) {
                 continue; // v makes up for any law of the ends, start by start.
             }
-            let mut objective = PathObjective::new(method, 15, loss, &density, device());
+            let mut objective = objective(method, 15, loss, &density);
             let nets = trained(&mut objective, 60, &density);
-            let untrained = objective.method.controls(2, 1e4, &mut Rng::new(3), &device());
+            let untrained = objective.sampler.method.controls(2, 1e4, &mut Rng::new(3), &device());
             let of = |nets: &Controls| {
-                let paths = objective.paths(nets, 2000, &mut Rng::new(5)).unwrap();
+                let paths = objective.sampler.paths(nets, 2000, &mut Rng::new(5)).unwrap();
                 Estimate::of(&paths.action).unwrap()
             };
             let (found, before) = (of(&nets), of(&untrained));
@@ -151,7 +156,7 @@ fn a_density_that_fails_ends_training_with_its_reason() {
             Err(sbridge::Error::Diverged("the model".into()))
         }
     }
-    let objective = PathObjective::new(Method::Dis, 5, Loss::LogVariance, &Failing, device());
+    let objective = objective(Method::Dis, 5, Loss::LogVariance, &Failing);
     let nets = Method::Dis.controls(2, 1e4, &mut Rng::new(1), &device()).train();
     let loss: Tensor<1> = objective.loss(&nets, 0..4, &mut Rng::new(2));
     assert!(to_vec_f64(loss)[0].is_nan());

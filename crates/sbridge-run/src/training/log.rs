@@ -113,6 +113,10 @@ impl Observer for StageLog<'_> {
         self.progress.assess(held_out_loss);
     }
 
+    fn on_measure(&mut self, step: usize, name: &'static str, value: f64) {
+        self.log(step, name, value);
+    }
+
     fn on_recovery(&mut self, step: usize, back_to: usize, reason: &str) {
         let text = format!("{}: {reason}; going on from step {back_to} with half the step size", self.stage);
         self.context.warn(&text);

@@ -37,6 +37,11 @@ pub trait Objective: Sync {
     /// The loss on data the model is not trained on, if some was set aside. The stream makes two
     /// calls comparable.
     fn held_out_loss(&self, model: &Self::Model, rng: &mut Rng) -> Option<f64>;
+
+    /// What else tells how training goes, by name; asked for as often as the loss on held-out data.
+    fn measures(&self, _model: &Self::Model, _rng: &mut Rng) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
 
 /// The mean of `loss` over blocks of `rows`, weighted by their length.

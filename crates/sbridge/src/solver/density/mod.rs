@@ -10,6 +10,7 @@
 //! | `guided` | these with networks for controls |
 //! | [`losses`] | losses whose gradient needs no graph along the path |
 //! | `adjoint` | the gradient of E\[A\] through the path |
+//! | `sampler` | paths and draws by these |
 //! | `objective` | either as what networks are trained by |
 //! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
 
@@ -21,6 +22,7 @@ mod guided;
 pub mod losses;
 mod objective;
 mod pis;
+mod sampler;
 mod two_sided;
 pub mod weights;
 
@@ -31,6 +33,7 @@ pub use dis::dis;
 pub use guided::{Controls, Guided, Method};
 pub use objective::{Exploration, Loss, PathObjective};
 pub use pis::pis;
+pub use sampler::{Draws, Sampler};
 pub use two_sided::two_sided;
 pub use weights::Estimate;
 

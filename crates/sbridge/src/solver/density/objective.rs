@@ -5,15 +5,16 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::adjoint;
-use super::chain::{Chain, Paths};
-use super::guided::{Controls, Guided, Method};
+use super::chain::Paths;
+use super::guided::{Controls, Guided};
 use super::losses::{Pull, log_variance, log_variance_by_start, reverse_divergence, trajectory_balance};
-use crate::density::LogDensity;
+use super::sampler::Sampler;
+use super::weights::Estimate;
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use crate::rng::Rng;
 use crate::simulate::Noise;
-use crate::tensor::{Device, Module as _, Tensor, from_rows_f64, to_vec_f64};
+use crate::tensor::{Module as _, Tensor, from_rows_f64, to_vec_f64};
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,16 +42,10 @@ pub struct Exploration {
 
 /// A loss of controls for a density.
 pub struct PathObjective<'a> {
-    /// Which diffusion is controlled.
-    pub method: Method,
-    /// Its steps.
-    pub chain: Chain,
+    /// What is learned.
+    pub sampler: Sampler<'a>,
     /// What is minimised.
     pub loss: Loss,
-    /// What is sampled.
-    pub density: &'a dyn LogDensity,
-    /// Where the networks are.
-    pub device: Device,
     /// More noise in training.
     pub exploration: Option<Exploration>,
     /// Paths of a larger A have no part in training.
@@ -59,36 +54,13 @@ pub struct PathObjective<'a> {
     failure: Mutex<Option<Error>>,
 }
 
+/// Paths by which training is watched.
+const WATCHED: usize = 1000;
+
 impl<'a> PathObjective<'a> {
-    /// Of `method` in about so many `steps`, by `loss`, for `density`: all paths counted, nothing explored.
-    pub fn new(
-        method: Method,
-        steps: usize,
-        loss: Loss,
-        density: &'a dyn LogDensity,
-        device: Device,
-    ) -> Self {
-        let (exploration, bound, failure) = (None, f64::INFINITY, Mutex::new(None));
-        Self { method, chain: method.chain(steps), loss, density, device, exploration, bound, failure }
-    }
-
-    /// Paths under `nets`, without a graph.
-    ///
-    /// # Errors
-    /// What the density cannot be evaluated for.
-    pub fn paths(&self, nets: &Controls, count: usize, rng: &mut Rng) -> Result<Paths> {
-        let start = self.chain.start(&Tensor::zeros([count, self.density.dim()], &self.device), rng);
-        let control = Guided::new(self.method, nets, &self.chain, &self.device);
-        self.chain.simulate(&control, self.density, start, rng)
-    }
-
-    /// Draws of π, `[count, dim]`, noised by what is held fixed, and weighed as paths of `nets`.
-    ///
-    /// # Errors
-    /// What the density cannot be evaluated for.
-    pub fn noised(&self, nets: &Controls, ends: Tensor<2>, rng: &mut Rng) -> Result<Paths> {
-        let control = Guided::new(self.method, nets, &self.chain, &self.device);
-        self.chain.noised(&control, self.density, ends, rng)
+    /// Of `sampler` by `loss`: all paths counted, nothing explored.
+    pub fn new(sampler: Sampler<'a>, loss: Loss) -> Self {
+        Self { sampler, loss, exploration: None, bound: f64::INFINITY, failure: Mutex::new(None) }
     }
 
     /// What the density could not be evaluated for, if training ended by that.
@@ -98,21 +70,22 @@ impl<'a> PathObjective<'a> {
 
     /// Paths to train on, the first of which is number `first`.
     fn training_paths(&self, nets: &Controls, rows: &Range<usize>, rng: &mut Rng) -> Result<Paths> {
-        let (count, dim) = (rows.len(), self.density.dim());
+        let Sampler { method, chain, density, device } = &self.sampler;
+        let (count, dim) = (rows.len(), density.dim());
         let start = match self.loss {
             Loss::LogVarianceByStart(paths) => {
                 let starts = count.div_ceil(paths);
-                let start = self.chain.start(&Tensor::zeros([starts, dim], &self.device), rng);
+                let start = chain.start(&Tensor::zeros([starts, dim], device), rng);
                 start.unsqueeze_dim::<3>(1).expand([starts, paths, dim]).reshape([starts * paths, dim])
             }
-            _ => self.chain.start(&Tensor::zeros([count, dim], &self.device), rng),
+            _ => chain.start(&Tensor::zeros([count, dim], device), rng),
         };
         let factor = self.exploration.map_or(1.0, |exploration| {
             let left = 1.0 - rows.start as f64 / exploration.until as f64;
             (1.0 + (exploration.noise * left.max(0.0)).powi(2)).sqrt()
         });
-        let control = Guided::new(self.method, nets, &self.chain, &self.device);
-        self.chain.simulate(&control, self.density, start, &mut Louder { rng, factor })
+        let control = Guided::new(*method, nets, chain, device);
+        chain.simulate(&control, *density, start, &mut Louder { rng, factor })
     }
 
     /// The loss of paths, as something whose gradient it has.
@@ -126,7 +99,7 @@ impl<'a> PathObjective<'a> {
             Loss::TrajectoryBalance => trajectory_balance(action, to_vec_f64(plain.log_z())[0], self.bound),
             Loss::ReverseDivergence | Loss::Divergence => reverse_divergence(action, self.bound),
         };
-        let guided = Guided::new(self.method, nets, &self.chain, &self.device);
+        let guided = self.guided(nets);
         let along = match self.loss {
             Loss::Divergence => self.along_adjoint(&plain, &guided, &paths, &pull)?,
             _ => self.along(&guided, &paths, &pull),
@@ -140,7 +113,7 @@ impl<'a> PathObjective<'a> {
     fn along(&self, guided: &Guided<'_>, paths: &Paths, pull: &Pull) -> Tensor<1> {
         let column = |weights: &[f64]| self.column(weights, paths);
         let (of_u, of_v) = (column(&pull.forward), column(&pull.backward));
-        let steps = || self.chain.steps.iter().zip(&paths.noise).zip(&paths.controls);
+        let steps = || self.sampler.chain.steps.iter().zip(&paths.noise).zip(&paths.controls);
         let at_u = steps().map(|((step, xi), _)| xi.clone() * of_u.clone() * step.ratio());
         let forward = (guided.forward_along(paths) * Tensor::cat(at_u.collect(), 0)).sum();
         guided.backward_along(paths).map_or(forward.clone(), |v| {
@@ -160,8 +133,8 @@ impl<'a> PathObjective<'a> {
         paths: &Paths,
         pull: &Pull,
     ) -> Result<Tensor<1>> {
-        let control = Guided::new(self.method, plain, &self.chain, &self.device);
-        let pulls = adjoint::pulls(&self.chain, &control, self.density, paths)?;
+        let Sampler { chain, density, .. } = &self.sampler;
+        let pulls = adjoint::pulls(chain, &self.guided(plain), *density, paths)?;
         // The mean over the paths that are counted: the weight with which A itself is pulled.
         let share = self.column(&pull.backward, paths);
         let all = |pulls: Vec<Tensor<2>>| {
@@ -172,8 +145,13 @@ impl<'a> PathObjective<'a> {
         Ok(backward.map_or(forward.clone(), |backward| forward + backward))
     }
 
+    fn guided<'n>(&'n self, nets: &'n Controls) -> Guided<'n> {
+        let Sampler { method, chain, device, .. } = &self.sampler;
+        Guided::new(*method, nets, chain, device)
+    }
+
     fn column(&self, weights: &[f64], paths: &Paths) -> Tensor<2> {
-        from_rows_f64(weights, 1, &self.device).cast(paths.states[0].dtype())
+        from_rows_f64(weights, 1, &self.sampler.device).cast(paths.states[0].dtype())
     }
 }
 
@@ -194,6 +172,15 @@ impl Objective for PathObjective<'_> {
     /// None: every step draws paths of its own.
     fn held_out_loss(&self, _nets: &Controls, _rng: &mut Rng) -> Option<f64> {
         None
+    }
+
+    /// What fresh paths say.
+    fn measures(&self, nets: &Controls, rng: &mut Rng) -> Vec<(&'static str, f64)> {
+        let draws = self.sampler.draw(nets, WATCHED, rng).ok();
+        let found = draws.and_then(|draws| Estimate::of(&draws.action));
+        found.map_or(Vec::new(), |found| {
+            vec![("elbo", found.elbo), ("log_z", found.log_z), ("ess", found.ess)]
+        })
     }
 }
 
