@@ -7,10 +7,11 @@
 //! # Layers
 //!
 //! Modules use only what stands above them: `error`, `watch`, `settings`, `origin`, `sources`, `context`, `densities`, `folder`,
-//! `data`, `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
+//! `columns`, `data`, `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
 //! `registry`, `runs`, `compare`.
 
 mod carry;
+mod columns;
 pub mod compare;
 pub mod context;
 pub mod data;

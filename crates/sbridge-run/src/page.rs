@@ -32,6 +32,9 @@ pub(crate) fn write<T: Task>(run: &Run<T>, page: Page, found: &T::Judgement) -> 
 
 fn described(record: &DataRecord) -> String {
     let digest = record.sha256.get(..12).unwrap_or(&record.sha256);
+    if record.count == 0 {
+        return format!("{} ({}, sha256 {digest}…)", record.source, record.shape);
+    }
     format!("{} ({} samples of {}, sha256 {digest}…)", record.source, record.count, record.shape)
 }
 

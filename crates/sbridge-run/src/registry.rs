@@ -11,6 +11,7 @@ use crate::run::{self, AnyRun};
 use crate::settings::{Overrides, Settings as _};
 use crate::task::{Run, Task};
 use crate::tasks::between::Between;
+use crate::tasks::density::Density;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
 use crate::tasks::snapshots::Snapshots;
@@ -30,6 +31,7 @@ impl Default for Registry {
             .with::<Between>()
             .with::<Variational>()
             .with::<Forecasting>()
+            .with::<Density>()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::page;
 use crate::quality::{Headline, Judgement};
 use crate::samples;
 use crate::settings::{DataConfig, Settings};
-use crate::task::{Carried, Carrier, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
+use crate::task::{Carried, Carrier, Drawer, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -212,6 +212,9 @@ pub trait AnyRun {
     /// [`RunError::Folder`] if it does not, with the command that uses it.
     fn generator(&self) -> Result<&dyn Generator>;
 
+    /// The run as something that draws from a density, if it is.
+    fn drawer(&self) -> Option<&dyn Drawer>;
+
     /// The run as something that carries samples.
     ///
     /// # Errors
@@ -314,6 +317,10 @@ impl<T: Task> AnyRun for Run<T> {
 
     fn generator(&self) -> Result<&dyn Generator> {
         T::generator(self).ok_or_else(|| self.refuse("generate samples"))
+    }
+
+    fn drawer(&self) -> Option<&dyn Drawer> {
+        T::drawer(self)
     }
 
     fn carrier(&self) -> Result<&dyn Carrier> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sbridge::tensor::{Tensor, from_rows, to_vec};
 use sbridge_data::{RowWriter, SampleShape};
 
+use crate::columns::{Column, Columns};
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::origin::Origin;
@@ -223,6 +224,49 @@ pub fn write_paths(path: &Path, states: &[Tensor<2>], origin: Option<&Origin>) -
     match origin {
         None => Ok(sbridge_data::write_npy(path, &values, &sides)?),
         Some(origin) => Ok(sbridge_data::write_npy_f64(path, &origin.added_to(&values), &sides)?),
+    }
+}
+
+/// The name of the column of weights.
+const LOG_WEIGHT: &str = "log_weight";
+
+/// Refuses a file that draws cannot be written to.
+///
+/// # Errors
+/// [`RunError::Input`] for another ending than `.npy`, `.csv` or `.parquet`.
+pub fn check_draws(path: &Path) -> Result<()> {
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("npy" | "csv" | "parquet") => Ok(()),
+        _ => Err(RunError::Input(format!(
+            "draws go to .npy, .csv or .parquet, got {} (change the ending of --out)",
+            path.display()
+        ))),
+    }
+}
+
+/// Writes draws, `[count, names]` row by row in f64, and the logarithms of their weights, `[count]`, as a last column if they are
+/// wanted. Tables have the names at their head.
+///
+/// # Errors
+/// As [`check_draws`], and if the disk refuses.
+pub fn write_draws(path: &Path, names: &[String], rows: &[f64], log_weights: Option<&[f64]>) -> Result<()> {
+    check_draws(path)?;
+    let count = rows.len() / names.len();
+    let column = |k: usize| rows.iter().skip(k).step_by(names.len()).copied().collect::<Vec<f64>>();
+    let mut columns: Vec<(String, Vec<f64>)> =
+        names.iter().cloned().zip((0..names.len()).map(column)).collect();
+    columns.extend(log_weights.map(|logs| (LOG_WEIGHT.to_owned(), logs.to_vec())));
+    if path.extension().is_some_and(|end| end == "npy") {
+        let row = |i: usize| columns.iter().map(move |(_, values)| values[i]);
+        let values: Vec<f64> = (0..count).flat_map(row).collect();
+        return Ok(sbridge_data::write_npy_f64(path, &values, &[count, columns.len()])?);
+    }
+    let table = columns
+        .iter()
+        .fold(Columns::new(count), |table, (name, values)| table.with(name, Column::Numbers(values)));
+    match path.extension().is_some_and(|end| end == "csv") {
+        true => table.write_csv(path),
+        false => table.write_parquet(path),
     }
 }
 

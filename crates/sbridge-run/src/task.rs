@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use sbridge::Direction;
+use sbridge::density::{log_mean_weight, resampled};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor};
 use sbridge_data::{Dataset, SampleShape};
@@ -111,6 +112,11 @@ pub trait Task: Sized + 'static {
 
     /// The run as something that generates samples: `Some(run)` for a task that is [`Generate`].
     fn generator(_run: &Run<Self>) -> Option<&dyn Generator> {
+        None
+    }
+
+    /// The run as something that draws from a density: `Some(run)` for a task that is [`Draw`].
+    fn drawer(_run: &Run<Self>) -> Option<&dyn Drawer> {
         None
     }
 
@@ -247,6 +253,51 @@ impl<T: Generate> Generator for Run<T> {
 
     fn shape(&self) -> SampleShape {
         Run::shape(self)
+    }
+}
+
+/// Draws of a density, and what they weigh.
+#[derive(Clone, Debug)]
+pub struct Weighted {
+    /// Names of the values of a draw.
+    pub names: Vec<String>,
+    /// `[count, names]`, row by row.
+    pub rows: Vec<f64>,
+    /// Logarithms of weights, `[count]`: the logarithm of their mean is ln Z.
+    pub log_weights: Vec<f64>,
+}
+
+impl Weighted {
+    /// As many draws, all of one weight, drawn from these by their weights.
+    #[must_use]
+    pub fn resampled(&self, rng: &mut Rng) -> Self {
+        let rows = resampled(&self.rows, self.names.len(), &self.log_weights, rng);
+        let mean = log_mean_weight(&self.log_weights);
+        Self { names: self.names.clone(), rows, log_weights: vec![mean; self.log_weights.len()] }
+    }
+}
+
+/// A task whose runs draw from a density.
+pub trait Draw: Task {
+    /// `count` draws with `sampler` settings of the form `key=value` over those of the run.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for settings that do not fit, or if more than one in a hundred paths diverged.
+    fn draw(run: &Run<Self>, count: usize, sampler: &[String], seed: u64) -> Result<Weighted>;
+}
+
+/// A run of any task that draws from a density. The function is that of [`Draw`].
+pub trait Drawer {
+    /// `count` draws and their weights.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for settings that do not fit, or if more than one in a hundred paths diverged.
+    fn draw(&self, count: usize, sampler: &[String], seed: u64) -> Result<Weighted>;
+}
+
+impl<T: Draw> Drawer for Run<T> {
+    fn draw(&self, count: usize, sampler: &[String], seed: u64) -> Result<Weighted> {
+        T::draw(self, count, sampler, seed)
     }
 }
 

@@ -4,7 +4,7 @@
 //! `tb`, `rkl` or `kl`), steps to train, and the width of the law in units of which the sampler works.
 
 use sbridge::density::targets::GaussianMixture;
-use sbridge::density::{Affine, LogDensity as _, Target as _};
+use sbridge::density::{Affine, Coordinates, LogDensity as _, Target as _};
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::solver::density::{Estimate, Loss, Method, PathObjective, Sampler};
 use sbridge::tensor::Device;
@@ -29,7 +29,8 @@ fn main() -> Result<()> {
     let steps = arguments.next().and_then(|steps| steps.parse().ok()).unwrap_or(200);
     let spread = arguments.next().and_then(|spread| spread.parse().ok()).unwrap_or(1.0);
     let (nine, device, mut rng) = (GaussianMixture::nine(), Device::flex(), Rng::new(0));
-    let density = Affine::scaled(&nine, spread);
+    let coordinates = Coordinates::scaled(2, spread);
+    let density = Affine::new(&nine, &coordinates);
     let mut objective = PathObjective::new(Sampler::new(method, 100, &density, device.clone()), loss);
     let net = method.controls(density.dim(), 1e4, &mut rng, &device);
     let settings = FitSettings {
@@ -49,7 +50,7 @@ fn main() -> Result<()> {
         }
     }
     let draws = objective.sampler.draw(&trainer.finished(), DRAWS, &rng.fork("draws"))?;
-    let states = density.outward(&draws.states);
+    let states = coordinates.outward(&draws.states);
     if let (Some(found), Some(modes)) = (Estimate::of(&draws.action), nine.modes()) {
         let mut shares = vec![0.0; modes.shares.len()];
         (modes.of)(&states).into_iter().for_each(|mode| shares[mode] += 1.0 / DRAWS as f64);

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use sbridge_run::Rng;
 use sbridge_run::RunError;
 use sbridge_run::samples::{self, SampleFormat};
+use sbridge_run::task::Drawer;
 
 use crate::session::{Result, Session};
 
@@ -16,12 +18,18 @@ pub(crate) struct Sample {
     /// Number of samples
     #[arg(short = 'n', long, default_value_t = 1000)]
     pub(crate) count: usize,
-    /// Where to write them: .npy, .csv, or .png for a grid of images
+    /// Where to write them: .npy, .csv, .png for a grid of images, .parquet for draws of a density
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Seed of the noise; the run's own if not given
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Of a density: add the logarithms of the importance weights as a last column
+    #[arg(long)]
+    pub(crate) weights: bool,
+    /// Of a density: draw again by the importance weights, so that all draws have one weight
+    #[arg(long, conflicts_with = "weights")]
+    pub(crate) resample: bool,
     /// A sampler setting, for example sampler.steps=50; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -40,6 +48,14 @@ impl Sample {
             return Err(RunError::Input(problem).into());
         }
         let run = session.registry.open(&self.run, &session.on(self.device.as_deref()))?;
+        if let Some(drawer) = run.drawer() {
+            return self.draw(drawer, run.manifest().seed);
+        }
+        if self.weights || self.resample {
+            let problem =
+                "--weights and --resample are for runs of fit density; these samples have no weights";
+            return Err(RunError::Input(problem.into()).into());
+        }
         let generator = run.generator()?;
         SampleFormat::of_path(&self.out, generator.shape())?;
         let started = Instant::now();
@@ -49,6 +65,21 @@ impl Sample {
         samples::write(&self.out, &drawn, generator.shape(), generator.range(), origin)?;
         let seconds = started.elapsed().as_secs_f64();
         println!("{} samples in {seconds:.1} s: {}", drawn.dims()[0], self.out.display());
+        Ok(())
+    }
+
+    /// Draws of a density.
+    fn draw(&self, drawer: &dyn Drawer, own_seed: u64) -> Result {
+        samples::check_draws(&self.out)?;
+        let (started, seed) = (Instant::now(), self.seed.unwrap_or(own_seed));
+        let mut drawn = drawer.draw(self.count, &self.set, seed)?;
+        if self.resample {
+            drawn = drawn.resampled(&mut Rng::new(seed).fork("resample"));
+        }
+        let log_weights = self.weights.then_some(drawn.log_weights.as_slice());
+        samples::write_draws(&self.out, &drawn.names, &drawn.rows, log_weights)?;
+        let seconds = started.elapsed().as_secs_f64();
+        println!("{} draws in {seconds:.1} s: {}", drawn.log_weights.len(), self.out.display());
         Ok(())
     }
 }

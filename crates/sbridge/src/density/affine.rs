@@ -1,41 +1,59 @@
 //! A density in other coordinates z, x = m + L z: that of a law whose centre and width are about those of N(0, I).
 
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, MatRef, Par, Side};
 
 use super::LogDensity;
 use crate::error::Result;
 
-/// ln ρ(m + L z) + ln |det L|, of which Z is that of ρ.
-pub struct Affine<'a> {
-    density: &'a dyn LogDensity,
-    centre: Vec<f64>,
-    width: Width,
+/// x = m + L z.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coordinates {
+    /// m, `[dim]`.
+    pub centre: Vec<f64>,
+    /// L.
+    pub width: Width,
 }
 
-/// L.
-enum Width {
+/// How wide coordinates are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Width {
     /// One number for every axis, `[dim]`.
     Axes(Vec<f64>),
     /// Lower triangular, `[dim, dim]`.
     Triangle(Mat<f64>),
 }
 
-impl<'a> Affine<'a> {
+/// Draws for every coordinate, at least, of which correlations are taken.
+const DRAWS_OF_CORRELATION: usize = 10;
+
+impl Coordinates {
     /// About the origin, `spread` along every axis.
-    pub fn scaled(density: &'a dyn LogDensity, spread: f64) -> Self {
-        let dim = density.dim();
-        Self::along_axes(density, vec![0.0; dim], vec![spread; dim])
+    pub fn scaled(dim: usize, spread: f64) -> Self {
+        Self { centre: vec![0.0; dim], width: Width::Axes(vec![spread; dim]) }
     }
 
-    /// About `centre`, `[dim]`, with the widths `spreads`, `[dim]`.
-    pub fn along_axes(density: &'a dyn LogDensity, centre: Vec<f64>, spreads: Vec<f64>) -> Self {
-        Self { density, centre, width: Width::Axes(spreads) }
-    }
-
-    /// About `centre`, `[dim]`, with the lower triangular L = `factor`, `[dim, dim]`.
-    pub fn by_factor(density: &'a dyn LogDensity, centre: Vec<f64>, factor: Mat<f64>) -> Self {
-        Self { density, centre, width: Width::Triangle(factor) }
+    /// In which `draws`, `[count, dim]`, have mean 0 and covariance I; variances alone where there are too few draws for
+    /// correlations. Nothing where they do not vary along some axis.
+    pub fn of_draws(draws: &[f64], dim: usize) -> Option<Self> {
+        let count = draws.len() / dim;
+        let rows = MatRef::from_row_major_slice(draws, count, dim);
+        let centre: Vec<f64> =
+            (0..dim).map(|j| (0..count).map(|i| rows[(i, j)]).sum::<f64>() / count as f64).collect();
+        let centred = Mat::from_fn(count, dim, |i, j| rows[(i, j)] - centre[j]);
+        let divisor = count as f64 - 1.0;
+        let spread = |j: usize| (centred.col(j).squared_norm_l2() / divisor).sqrt();
+        let spreads: Vec<f64> = (0..dim).map(spread).collect();
+        if !spreads.iter().all(|spread| spread.is_finite() && *spread > 0.0) {
+            return None;
+        }
+        let covariance =
+            || Mat::from_fn(dim, dim, |i, j| (centred.col(i).transpose() * centred.col(j)) / divisor);
+        let width = match count >= DRAWS_OF_CORRELATION * dim {
+            true => Width::Triangle(covariance().llt(Side::Lower).ok()?.L().to_owned()),
+            false => Width::Axes(spreads),
+        };
+        Some(Self { centre, width })
     }
 
     /// x of every z, `[count, dim]` both.
@@ -61,7 +79,7 @@ impl<'a> Affine<'a> {
         }
     }
 
-    /// ∂/∂z of slopes ∂/∂x, `[count, dim]` both.
+    /// Lᵀ g of slopes g in x: slopes in z, `[count, dim]` both.
     fn pulled(&self, slopes: Vec<f64>) -> Vec<f64> {
         match &self.width {
             Width::Axes(spreads) => slopes.iter().zip(spreads.iter().cycle()).map(|(g, s)| g * s).collect(),
@@ -76,9 +94,22 @@ impl<'a> Affine<'a> {
             Width::Triangle(factor) => (0..factor.nrows()).map(|i| factor[(i, i)].ln()).sum(),
         }
     }
+}
+
+/// ln ρ(m + L z) + ln |det L|, of which Z is that of ρ.
+pub struct Affine<'a> {
+    density: &'a dyn LogDensity,
+    coordinates: &'a Coordinates,
+}
+
+impl<'a> Affine<'a> {
+    /// `density` in `coordinates`.
+    pub fn new(density: &'a dyn LogDensity, coordinates: &'a Coordinates) -> Self {
+        Self { density, coordinates }
+    }
 
     fn with_volume(&self, values: Vec<f64>) -> Vec<f64> {
-        let volume = self.log_det();
+        let volume = self.coordinates.log_det();
         values.into_iter().map(|value| value + volume).collect()
     }
 }
@@ -89,12 +120,12 @@ impl LogDensity for Affine<'_> {
     }
 
     fn values(&self, states: &[f64]) -> Result<Vec<f64>> {
-        Ok(self.with_volume(self.density.values(&self.outward(states))?))
+        Ok(self.with_volume(self.density.values(&self.coordinates.outward(states))?))
     }
 
     fn values_and_gradients(&self, states: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
-        let (values, slopes) = self.density.values_and_gradients(&self.outward(states))?;
-        Ok((self.with_volume(values), self.pulled(slopes)))
+        let (values, slopes) = self.density.values_and_gradients(&self.coordinates.outward(states))?;
+        Ok((self.with_volume(values), self.coordinates.pulled(slopes)))
     }
 
     fn has_gradient(&self) -> bool {
@@ -128,11 +159,12 @@ mod tests {
         let factor = Mat::from_fn(dim, dim, |i, j| if i < j { 0.0 } else { below(i, j) });
         let centre: Vec<f64> = (0..dim).map(|i| 0.1 * i as f64 - 0.5).collect();
         let z = normals(4 * dim, &mut Rng::new(1));
-        for (density, volume) in [
-            (Affine::by_factor(&funnel, centre.clone(), factor), dim as f64 * 2f64.ln()),
-            (Affine::along_axes(&funnel, centre, vec![1.5; dim]), dim as f64 * 1.5f64.ln()),
+        for (width, volume) in [
+            (Width::Triangle(factor), dim as f64 * 2f64.ln()),
+            (Width::Axes(vec![1.5; dim]), dim as f64 * 1.5f64.ln()),
         ] {
-            let x = density.outward(&z);
+            let coordinates = Coordinates { centre: centre.clone(), width };
+            let (density, x) = (Affine::new(&funnel, &coordinates), coordinates.outward(&z));
             let (values, slopes) = density.values_and_gradients(&z).unwrap();
             for (found, known) in values.iter().zip(funnel.values(&x).unwrap()) {
                 assert!((found - known - volume).abs() < 1e-12);
@@ -140,9 +172,28 @@ mod tests {
             for (found, known) in slopes.iter().zip(central_differences(&density, &z).unwrap()) {
                 assert!((found - known).abs() < 1e-6 * known.abs().max(1.0), "{found} {known}");
             }
-            for (found, known) in density.inward(&x).iter().zip(&z) {
+            for (found, known) in coordinates.inward(&x).iter().zip(&z) {
                 assert!((found - known).abs() < 1e-12);
             }
         }
+    }
+
+    #[test]
+    fn draws_have_mean_zero_and_covariance_one_in_their_own_coordinates() {
+        let z = normals(400, &mut Rng::new(2));
+        let draws: Vec<f64> = z.chunks_exact(2).flat_map(|z| [3.0 + 2.0 * z[0], z[0] - 0.1 * z[1]]).collect();
+        let own = Coordinates::of_draws(&draws, 2).unwrap().inward(&draws);
+        let mean = |f: &dyn Fn(&[f64]) -> f64| own.chunks_exact(2).map(f).sum::<f64>() / 199.0;
+        for (found, known) in [
+            (mean(&|z| z[0]), 0.0),
+            (mean(&|z| z[1]), 0.0),
+            (mean(&|z| z[0] * z[0]), 1.0),
+            (mean(&|z| z[1] * z[1]), 1.0),
+            (mean(&|z| z[0] * z[1]), 0.0),
+        ] {
+            assert!((found - known).abs() < 1e-10, "{found} {known}");
+        }
+        assert!(matches!(Coordinates::of_draws(&draws[..20], 2).unwrap().width, Width::Axes(_)));
+        assert!(Coordinates::of_draws(&[1.0, 2.0, 1.0, 3.0], 2).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! `sbridge fit METHOD`: train a bridge on data; one file for the methods of each task.
 
 mod between;
+mod density;
 mod latent;
 mod variational;
 
@@ -9,6 +10,7 @@ use sbridge_run::models::bridge::PairMethod;
 
 use crate::session::{Result, Session};
 use between::FitBetween;
+use density::FitDensity;
 use latent::FitLatent;
 use variational::FitVariational;
 
@@ -32,6 +34,8 @@ pub(crate) enum Method {
     Sgm(FitBetween),
     /// Variational Schrödinger diffusion: generates one set from noise; the noising is fitted to its scales and correlations
     Vsdm(FitVariational),
+    /// Sampler of an unnormalised density: draws, ln Z and a warning, by a learned diffusion
+    Density(FitDensity),
 }
 
 impl Method {
@@ -46,6 +50,7 @@ impl Method {
             Self::Sdsb(fit) => fit.run(PairMethod::Sdsb, session),
             Self::Sgm(fit) => fit.run(PairMethod::Sgm, session),
             Self::Vsdm(fit) => fit.run(session),
+            Self::Density(fit) => fit.run(session),
         }
     }
 }

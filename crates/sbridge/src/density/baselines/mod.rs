@@ -7,6 +7,7 @@ pub use laplace::{Laplace, LaplaceFit};
 pub use smc::{Start, TemperedSmc};
 
 use crate::density::LogDensity;
+use crate::density::weights::systematic;
 use crate::error::Result;
 use crate::rng::Rng;
 
@@ -35,38 +36,7 @@ pub struct Drawn {
     pub gradients: usize,
 }
 
-/// `count` indices with chances that go with `weights`, by one uniform number: none is drawn more than once more often than
-/// its share.                                                                                       \[DCM05, Section 2.4\]
-fn systematic(weights: &[f64], count: usize, rng: &mut Rng) -> Vec<usize> {
-    let total: f64 = weights.iter().sum();
-    let first = rng.uniform(1, 0.0, 1.0)[0];
-    let (mut at, mut reached, mut chosen) = (0, weights[0] / total, Vec::with_capacity(count));
-    for i in 0..count {
-        while reached < (first + i as f64) / count as f64 && at + 1 < weights.len() {
-            at += 1;
-            reached += weights[at] / total;
-        }
-        chosen.push(at);
-    }
-    chosen
-}
-
 /// Rows `indices` of `states`.
 fn rows(states: &[f64], indices: &[usize], dim: usize) -> Vec<f64> {
     indices.iter().flat_map(|i| states[i * dim..(i + 1) * dim].iter().copied()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_drawn_more_than_once_more_often_than_the_share() {
-        let weights = [0.5, 0.0, 2.0, 1.5];
-        let chosen = systematic(&weights, 1000, &mut Rng::new(1));
-        for (k, weight) in weights.iter().enumerate() {
-            let times = chosen.iter().filter(|i| **i == k).count() as f64;
-            assert!((times - 250.0 * weight).abs() <= 1.0, "{k}: {times}");
-        }
-    }
 }

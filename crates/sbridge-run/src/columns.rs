@@ -15,7 +15,7 @@ use crate::error::{Result, RunError};
 use crate::folder::atomic;
 
 /// The cells of a column.
-pub(super) enum Column<'a> {
+pub(crate) enum Column<'a> {
     /// Words, each so many times one after the other, and all of them again.
     Text { words: &'a [String], each: usize },
     /// Whole numbers from 0, each so many times.
@@ -25,7 +25,7 @@ pub(super) enum Column<'a> {
 }
 
 /// Columns of equal length, by name.
-pub(super) struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     rows: usize,
     columns: Vec<(String, Column<'a>)>,
 }
@@ -57,16 +57,16 @@ fn quoted(word: &str) -> String {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn new(rows: usize) -> Self {
+    pub(crate) fn new(rows: usize) -> Self {
         Self { rows, columns: Vec::new() }
     }
 
-    pub(super) fn with(mut self, name: &str, column: Column<'a>) -> Self {
+    pub(crate) fn with(mut self, name: &str, column: Column<'a>) -> Self {
         self.columns.push((name.into(), column));
         self
     }
 
-    pub(super) fn write_csv(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write_csv(&self, path: &Path) -> Result<()> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
         let mut text = names.join(",") + "\n";
         for row in 0..self.rows {
@@ -81,7 +81,7 @@ impl<'a> Columns<'a> {
         atomic::write(path, text.as_bytes())
     }
 
-    pub(super) fn write_parquet(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write_parquet(&self, path: &Path) -> Result<()> {
         let bytes = self.parquet().map_err(|e| RunError::Input(format!("{}: {e}", path.display())))?;
         atomic::write(path, &bytes)
     }
@@ -97,7 +97,7 @@ impl<'a> Columns<'a> {
             field.with_converted_type(converted).build().map(Arc::new)
         };
         let fields = self.columns.iter().map(field).collect::<std::result::Result<Vec<_>, _>>()?;
-        Type::group_type_builder("forecast").with_fields(fields).build()
+        Type::group_type_builder("table").with_fields(fields).build()
     }
 
     fn parquet(&self) -> std::result::Result<Vec<u8>, ParquetError> {

@@ -1,15 +1,13 @@
 //! Forecasts beyond the end of series, and the files they are written to.
 
-mod columns;
-
 use std::path::Path;
 
 use sbridge_data::write_npy_f64;
 use sbridge_ot::{Outcome, widest_share};
 
+use crate::columns::{Column, Columns};
 use crate::error::{Result, RunError};
 use crate::samples::require_other_file;
-use columns::{Column, Columns};
 
 /// Paths of the times after the end of a series.
 pub struct Predicted {

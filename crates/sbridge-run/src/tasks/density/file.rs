@@ -1,0 +1,73 @@
+//! A trained sampler on disk, `density.safetensors`.
+
+use std::path::Path;
+
+use faer::Mat;
+use sbridge::density::{Coordinates, Width};
+use sbridge::net::{Weights, load_weights, weights_of};
+use sbridge::rng::Rng;
+use sbridge::solver::density::Controls;
+use sbridge::tensor::{Device, Module as _};
+use serde::{Deserialize, Serialize};
+
+use super::settings::method_of;
+use super::{DensityConfig, DensityModel};
+use crate::error::Result;
+use crate::folder::tensor_file::{self, damaged, vector, widen};
+
+/// What the arrays do not say.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    method: String,
+    dim: usize,
+    clip: f64,
+}
+
+/// Writes `controls` of `method` in `coordinates`, trained with `config`, to `path` in one step.
+///
+/// # Errors
+/// [`RunError::Disk`](crate::RunError::Disk) if the disk refuses.
+pub(super) fn save(
+    path: &Path,
+    method: &str,
+    config: &DensityConfig,
+    coordinates: &Coordinates,
+    controls: &Controls,
+) -> Result<()> {
+    let dim = coordinates.centre.len();
+    let mut arrays = Weights::from([("centre".into(), vector(&coordinates.centre))]);
+    match &coordinates.width {
+        Width::Axes(spreads) => arrays.insert("spreads".into(), vector(spreads)),
+        Width::Triangle(factor) => {
+            let entries = (0..dim).flat_map(|i| (0..dim).map(move |j| factor[(i, j)] as f32)).collect();
+            arrays.insert("factor".into(), (vec![dim, dim], entries))
+        }
+    };
+    tensor_file::insert(&mut arrays, "controls", weights_of(controls));
+    let description = Description { method: method.into(), dim, clip: config.sampler.clip };
+    tensor_file::save(path, &arrays, &description)
+}
+
+/// Reads what [`save`] wrote, onto `device`.
+///
+/// # Errors
+/// [`RunError::Folder`](crate::RunError::Folder) if the file is missing or damaged.
+pub(super) fn load(path: &Path, device: &Device) -> Result<DensityModel> {
+    let (mut arrays, Description { method, dim, clip }): (_, Description) = tensor_file::load(path)?;
+    let mut numbers = |name: &str, count: usize| match arrays.remove(name) {
+        Some((_, values)) if values.len() == count => Ok(Some(widen(&values))),
+        Some(_) => Err(damaged(path, &format!("{name} has another size"))),
+        None => Ok(None),
+    };
+    let centre = numbers("centre", dim)?.ok_or_else(|| damaged(path, "it has no centre"))?;
+    let width = match (numbers("spreads", dim)?, numbers("factor", dim.saturating_mul(dim))?) {
+        (Some(spreads), None) => Width::Axes(spreads),
+        (None, Some(entries)) => Width::Triangle(Mat::from_fn(dim, dim, |i, j| entries[i * dim + j])),
+        _ => return Err(damaged(path, "it has no width, or two")),
+    };
+    // Initial weights are overwritten, so any stream will do.
+    let method = method_of(&method);
+    let controls = method.controls(dim, clip, &mut Rng::new(0), device);
+    let controls = load_weights(controls, tensor_file::extract(&mut arrays, "controls"))?.valid();
+    Ok(DensityModel { method, coordinates: Coordinates { centre, width }, controls })
+}

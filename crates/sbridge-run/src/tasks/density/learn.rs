@@ -1,0 +1,94 @@
+//! From a density to a sampler: baselines, units, controls.
+
+use sbridge::density::{Affine, Coordinates};
+use sbridge::rng::Rng;
+use sbridge::solver::density::{Exploration, Method, PathObjective, Sampler};
+use sbridge::tensor::Device;
+
+use super::settings::method_of;
+use super::{DensityConfig, MODEL_FILE, baselines, file};
+use crate::densities::OpenDensity;
+use crate::error::{Result, RunError};
+use crate::training::{Cost, Learning, Stage, cost};
+
+/// The controls.
+const CONTROL: Stage<'static> =
+    Stage { name: "control", learning_rate: "fit.learning_rate, or another sampler.spread or sampler.clip" };
+
+/// Runs what is not run yet, and writes the sampler.
+///
+/// # Errors
+/// [`RunError`] if training is interrupted, diverges, or cannot be saved, or the density fails.
+pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -> Result<()> {
+    baselines::run(run, open)?;
+    let coordinates = units(run, open)?;
+    let density = Affine::new(open.target.as_ref(), &coordinates);
+    let (method, rng) = (method_of(run.method), run.rng(CONTROL.name));
+    let sampler = Sampler::new(method, run.settings.sampler.steps, &density, run.device.clone());
+    let clip = run.settings.sampler.clip;
+    let nets = method.controls(coordinates.centre.len(), clip, &mut rng.fork("init"), &run.device);
+    let mut objective = objective(&run.settings, sampler);
+    let fit = run.settings.fit.clone();
+    let controls = run.train(CONTROL, nets, &mut objective, fit, rng.fork("fit"));
+    let controls = controls.map_err(|error| failed(error, &objective))?;
+    file::save(&run.file(MODEL_FILE), run.method, &run.settings, &coordinates, &controls)
+}
+
+/// Why training ended, if the density ended it.
+fn failed(error: RunError, objective: &PathObjective<'_>) -> RunError {
+    match (error, objective.failure()) {
+        (RunError::Diverged { .. }, Some(failure)) => {
+            RunError::Input(format!("the target could not be evaluated on the way: {failure}"))
+        }
+        (error, _) => error,
+    }
+}
+
+/// What controls are trained by.
+fn objective<'a>(settings: &DensityConfig, sampler: Sampler<'a>) -> PathObjective<'a> {
+    let mut objective = PathObjective::new(sampler, settings.objective.loss());
+    objective.bound = settings.objective.max_action;
+    let paths = settings.fit.steps as f64 * settings.fit.batch_size as f64;
+    objective.exploration = (settings.objective.exploration > 0.0).then(|| Exploration {
+        noise: settings.objective.exploration,
+        until: ((paths * settings.objective.explored) as usize).max(1),
+    });
+    objective
+}
+
+/// Centre and width of the law: of the draws of a baseline, or as the settings say.
+fn units(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -> Result<Coordinates> {
+    let (dim, spread) = (open.target.dim(), run.settings.sampler.spread);
+    if !run.settings.measures_units() {
+        return Ok(Coordinates::scaled(dim, spread));
+    }
+    let kept = baselines::load(run.folder, "smc")?;
+    match Coordinates::of_draws(&kept.states, dim) {
+        Some(coordinates) => Ok(coordinates),
+        None => {
+            run.remark(
+                "smc gave no draws to measure centre and width by: the law is taken for one about the origin \
+                        of width 1 (say another with sampler.spread)",
+            );
+            Ok(Coordinates::scaled(dim, 1.0))
+        }
+    }
+}
+
+/// What a run will take, by a few steps.
+///
+/// # Errors
+/// Settings that training would refuse.
+pub(super) fn expected(settings: &DensityConfig, open: &OpenDensity, device: &Device) -> Result<Cost> {
+    // All methods take about the same.
+    let (dim, method) = (open.target.dim(), Method::Dds);
+    let coordinates = Coordinates::scaled(dim, settings.sampler.spread.max(1.0));
+    let density = Affine::new(open.target.as_ref(), &coordinates);
+    let sampler = Sampler::new(method, settings.sampler.steps, &density, device.clone());
+    let nets = method.controls(dim, settings.sampler.clip, &mut Rng::new(0), device);
+    let seconds = cost::trial(nets, &mut objective(settings, sampler), &settings.fit, &Rng::new(0))?;
+    let rows = settings.fit.batch_size * settings.sampler.steps;
+    // Of every state on a path: itself, noise, control, score and what pulls; and ten layers of 64 features for the way back.
+    let bytes = cost::BASE_BYTES + rows * (8 * dim + 10 * 64) * size_of::<f32>();
+    Ok(Cost { seconds, bytes })
+}
