@@ -1,4 +1,4 @@
-//! Stan models that BridgeStan compiled to a shared library: loaded, given data, evaluated.                        \[RWCV23\]
+//! Stan models that BridgeStan compiled to a shared library: loaded, given data, evaluated.                        \[RWCSA23\]
 //!
 //! A model is evaluated where its parameters have no bounds, with the Jacobian of the way there, and with all constants of its
 //! densities: ρ is the joint density of parameters and data, so that Z is the evidence, if every prior is normalised.

@@ -88,8 +88,8 @@ impl Ray {
         if values[1] == f64::INFINITY {
             return Ok(false);
         }
-        // NaN and −∞ included.
-        Ok(!(values[1] - values[0] >= -(far / near).ln()))
+        let change = values[1] - values[0];
+        Ok(change.is_nan() || change < -(far / near).ln())
     }
 }
 

@@ -81,7 +81,7 @@ impl StanDensity {
     fn each<T: Send>(
         &self,
         states: &[f64],
-        evaluate: impl Fn(&[f64]) -> sbridge::Result<T> + Sync,
+        evaluate: impl Fn(&[f64]) -> sbridge::Result<T> + Sync + Send,
     ) -> sbridge::Result<Vec<T>> {
         match (self.dim(), self.model.is_threaded()) {
             (0, _) => Ok(Vec::new()),
