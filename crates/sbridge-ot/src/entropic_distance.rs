@@ -117,10 +117,8 @@ mod tests {
             Points::new(values.collect(), 2).unwrap()
         };
         let (x, y) = (group(4), group(10));
-        let (printed, exact) = (
-            entropic_distance(&x, &y, &PlainSweeps::default()).unwrap(),
-            wasserstein1(&x, &y).unwrap(),
-        );
+        let (printed, exact) =
+            (entropic_distance(&x, &y, &PlainSweeps::default()).unwrap(), wasserstein1(&x, &y).unwrap());
         assert!(printed < 1.0 && exact > 14.9, "{printed} {exact}");
     }
 

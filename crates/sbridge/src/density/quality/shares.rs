@@ -32,7 +32,8 @@ impl ModeShares {
     fn beside(shares: Vec<f64>, own: &[f64]) -> Self {
         let both = || shares.iter().zip(own);
         let even = (shares.len() as f64).ln();
-        let entropy = -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>();
+        let entropy =
+            -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>();
         Self {
             total_variation: 0.5 * both().map(|(share, own)| (share - own).abs()).sum::<f64>(),
             // One mode is never missed.

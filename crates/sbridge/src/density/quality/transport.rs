@@ -2,7 +2,7 @@
 
 use sbridge_ot::{PlainSweeps, Points, entropic_distance};
 
-use crate::density::{LogDensity as _, Target};
+use crate::density::Target;
 use crate::error::Result;
 use crate::rng::Rng;
 
