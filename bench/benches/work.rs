@@ -6,13 +6,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "mlp-step 128 128",
     "mlp-step 512 256",
     "mlp-step 4096 512",
     "mlp-forward 512 256",
     "simulate 10000 100 256",
     "autoencoder-step 128",
+    "density-step 512 100",
     "assignment 1000",
     "assignment 3000",
     "transport 3000 3500",

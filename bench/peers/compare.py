@@ -24,7 +24,7 @@ from worker import prepare  # noqa: E402
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "bench", "target"))
 OURS = os.path.join(TARGET, "release", "sbridge-work")
-NEEDS = {"torch": "torch", "torch-compiled": "torch", "torch-published": "torch", "scipy": "scipy", "pot": "ot"}
+NEEDS = {"scipy": "scipy", "pot": "ot"} | {f"torch{way}": "torch" for way in ("", "-compiled", "-published", "-graph")}
 TORCH = ["torch", "torch-compiled", "torch-published"]
 SHAPES = [(batch, width) for batch in (128, 512, 4096) for width in (128, 256, 512)]
 WORK = (
@@ -34,6 +34,7 @@ WORK = (
     + [(f"unet-step 64 {c}", ["torch"]) for c in (32, 64)]
     + [(f"half-bridge 128 256 1000 {uses}", TORCH) for uses in (1, 4)]
     + [("dsb-half-bridge 128 256 1500", TORCH)]
+    + [("density-step 512 100", ["torch", "torch-graph"])]
     + [(f"assignment {n}", ["scipy", "pot"]) for n in (1000, 3000)]
     + [(f"{kind} {n} {m}", ["pot"]) for kind in ("transport", "transport-plan") for n, m in ((1000, 1300), (3000, 3500))]
     + [("sinkhorn 10000", ["pot"])]

@@ -327,6 +327,10 @@ def prepare(name, peer, threads):
         "mlp-step": mlp_step, "mlp-forward": mlp_forward, "simulate": simulate,
         "autoencoder-step": autoencoder_step, "unet-step": unet_step,
     }
+    if kind == "density-step":
+        from density import density_step
+
+        return density_step(*sizes, threads, peer)
     if kind in halves_of:
         return halves_of[kind](*sizes, threads, peer)
     if kind in networks:

@@ -10,13 +10,16 @@
 //! | `unet-step B C` | a training step of a U-Net of C channels on 28 × 28 images |
 //! | `half-bridge B W S U` | S steps of bridge matching in five dimensions, batch B, network 6-W-W-5, on 10,000 pairs at a time that the last half-bridge simulates in 20 steps, each used U times; always once in the other library |
 //! | `dsb-half-bridge B W S` | the same by mean matching on every step of 10,000 such paths at a time, each used once |
+//! | `density-step B K` | a training step of the time-reversed diffusion sampler on nine Gaussians, by the log-variance loss of B paths of K steps |
 //! | `assignment N` | exact matching of N points in 16 dimensions |
 //! | `transport N M` | exact transport between N and M points in 16 dimensions with unequal weights, costs included |
 //! | `transport-plan N M` | the same with the costs given |
 //! | `sinkhorn N` | an entropic plan between N points in the plane, to a marginal error of 10⁻³ |
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, UNet};
@@ -24,6 +27,7 @@ use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings};
+use sbridge::solver::density::{LogVariance, Method};
 use sbridge::solver::{Dsb, Dsbm};
 use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
 use sbridge_kernels::Activation::Silu;
@@ -54,6 +58,7 @@ pub fn work(name: &str) -> Result<Work, String> {
         ["dsb-half-bridge", batch, width, steps] => {
             Ok(half_bridge(Dsb.defaults(), size(batch)?, size(width)?, size(steps)?))
         }
+        ["density-step", batch, steps] => Ok(density_step(size(batch)?, size(steps)?)),
         ["assignment", count] => Ok(assignment(size(count)?)),
         ["transport", n, m] => Ok(transport(size(n)?, size(m)?)),
         ["transport-plan", n, m] => Ok(transport_plan(size(n)?, size(m)?)),
@@ -287,6 +292,19 @@ fn half_bridge(mut preset: AlternationSettings, batch: usize, width: usize, step
     Box::new(move || {
         alternation.continue_from(before.clone(), 2);
         alternation.learn_silently().expect(HERE);
+    })
+}
+
+fn density_step(batch: usize, steps: usize) -> Work {
+    static DENSITY: LazyLock<GaussianMixture> = LazyLock::new(GaussianMixture::nine);
+    let (device, mut rng, method) = (Device::flex(), Rng::new(0), Method::Dis);
+    let net = method.control(2, 1e4, &mut rng, &device);
+    let chain = method.chain(steps, 1.0);
+    let mut objective = LogVariance { method, chain, density: &*DENSITY, device };
+    let settings = FitSettings { learning_rate: 1e-3, ..settings(batch) };
+    let mut trainer = Trainer::new(net, settings, rng).expect(HERE);
+    Box::new(move || {
+        trainer.step(&mut objective);
     })
 }
 

@@ -31,6 +31,10 @@ impl Array {
         self.0.layout().shape().dims()
     }
 
+    pub(crate) fn rank(&self) -> usize {
+        self.0.layout().shape().num_dims()
+    }
+
     pub(crate) fn into_tensor(self) -> FlexTensor {
         self.0
     }
@@ -75,6 +79,11 @@ impl<'a> Matrix<'a> {
         let reach = rows.saturating_sub(1) * row_stride + columns;
         assert!(reach <= values.len(), "{rows} rows of {columns}, {row_stride} apart, in {}", values.len());
         Self { values, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// How many values it has.
+    pub(crate) fn count(&self) -> usize {
+        self.rows * self.columns
     }
 
     pub(crate) fn transposed(self) -> Self {

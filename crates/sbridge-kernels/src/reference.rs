@@ -5,6 +5,7 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation, module};
 
 use crate::activation::{Activation, LEAK};
+use crate::control::Control;
 
 /// Added to a variance before its root.
 pub const NORM_EPSILON: f32 = 1e-5;
@@ -47,6 +48,21 @@ pub fn linear_add(
     f: Activation,
 ) -> Tensor<2> {
     activate(module::linear(x, weight, Some(bias)) + r, f)
+}
+
+/// [`control`](crate::control()).
+pub fn control(inputs: Control, clip: f64) -> Tensor<2> {
+    let Control { x, guide, times, openings, layers } = inputs;
+    let ([rows, _], [count, _]) = (x.dims(), times.dims());
+    let repeated = |of_times: Tensor<2>| {
+        let [_, width] = of_times.dims();
+        of_times.unsqueeze_dim::<3>(1).expand([count, rows / count, width]).reshape([rows, width])
+    };
+    let cut = |values: Tensor<2>| values.clamp(-clip, clip);
+    let [(w1, b1), (w2, b2), (w3, b3), (w4, b4)] = layers;
+    let first = linear_add(x, w1, b1, repeated(times), Activation::Gelu);
+    let deep = linear(linear(first, w2, b2, Activation::Gelu), w3, b3, Activation::Gelu);
+    cut(linear(deep, w4, b4, Activation::Identity)) + repeated(openings) * cut(guide)
 }
 
 /// [`group_norm`](crate::group_norm).

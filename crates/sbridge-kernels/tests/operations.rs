@@ -254,3 +254,85 @@ fn not_a_number_is_passed_on() {
         assert!(scalar(value).is_nan(), "{f:?}");
     }
 }
+
+#[test]
+fn controls_of_densities() {
+    // Fewer rows than a block has; more, with times that end inside of one; and a time for every row.
+    for (times, count, dim, width) in [(3, 5, 2, 8), (3, 200, 2, 8), (7, 1, 3, 4)] {
+        let rows = times * count;
+        let layers = [dim * width, width, width * width, width, width * width, width, width * dim, dim];
+        let sizes = [&[rows * dim, rows * dim, times * width, times], &layers[..]].concat();
+        let inputs = |t: &[Tensor<1>]| {
+            let layer = |l: usize, from: usize, to: usize| {
+                (t[4 + 2 * l].clone().reshape([from, to]), t[5 + 2 * l].clone())
+            };
+            kernels::Control {
+                x: t[0].clone().reshape([rows, dim]),
+                guide: t[1].clone().reshape([rows, dim]),
+                times: t[2].clone().reshape([times, width]),
+                openings: t[3].clone().reshape([times, 1]),
+                layers: [
+                    layer(0, dim, width),
+                    layer(1, width, width),
+                    layer(2, width, width),
+                    layer(3, width, dim),
+                ],
+            }
+        };
+        // A cut that many values reach.
+        let clip = 0.7;
+        check(
+            &format!("control of {times} times {count} rows"),
+            &sizes,
+            &|t| flat(kernels::control(inputs(t), clip)),
+            &|t| flat(reference::control(inputs(t), clip)),
+        );
+    }
+}
+
+#[test]
+fn speed() {
+    let (times, count, dim, width) = (100, 256, 2, 64);
+    let r = |a: usize, b: usize, s: usize| (tensor(&numbers(a * b, s), DType::F32) * 0.2).reshape([a, b]);
+    let rows = times * count;
+    let make = |grad: bool| {
+        let g = |t: Tensor<2>| if grad { t.autodiff().require_grad() } else { t };
+        let layer = |a: usize, b: usize, s: usize| {
+            let bias = tensor(&numbers(b, s + 20), DType::F32);
+            (g(r(a, b, s)), if grad { bias.autodiff().require_grad() } else { bias })
+        };
+        kernels::Control {
+            x: r(rows, dim, 1),
+            guide: r(rows, dim, 2),
+            times: g(r(times, width, 3)),
+            openings: g(r(times, 1, 4)),
+            layers: [
+                layer(dim, width, 5),
+                layer(width, width, 6),
+                layer(width, width, 7),
+                layer(width, dim, 8),
+            ],
+        }
+    };
+    let best = |f: &dyn Fn()| {
+        (0..20)
+            .map(|_| {
+                let s = std::time::Instant::now();
+                f();
+                s.elapsed().as_secs_f64() * 1e3
+            })
+            .fold(f64::INFINITY, f64::min)
+    };
+    let plain = make(false);
+    println!("forward {}", best(&|| drop(kernels::control(plain.clone(), 1e4))));
+    println!("reference forward {}", best(&|| drop(reference::control(plain.clone(), 1e4))));
+    let tracked = make(true);
+    println!("both {}", best(&|| drop(kernels::control(tracked.clone(), 1e4).sum().backward())));
+    let mut a = vec![0.3f32; 64 * 256];
+    let s = std::time::Instant::now();
+    for _ in 0..300 {
+        let t = tensor(&[0.0; 64], DType::F32);
+        let _ = t;
+    }
+    let _ = (s, &mut a);
+}

@@ -8,6 +8,7 @@
 //! Tests: the number of parameters; an untrained control; states of several times at once.
 
 use sbridge_kernels::Activation::{self, Gelu, Identity};
+use sbridge_kernels::Control;
 
 use crate::net::layers::Linear;
 use crate::rng::Rng;
@@ -87,10 +88,15 @@ impl ControlNet {
     /// # Shapes
     /// `x` and `guide`: `[times · count, dim]`, as the result.
     pub fn forward(&self, embedded: &Embedded, x: Tensor<2>, guide: Tensor<2>) -> Tensor<2> {
-        let count = x.dims()[0] / embedded.times.dims()[0];
-        let first = self.state.added_to(repeated(&embedded.times, count), x, Gelu);
-        let deep = self.hidden.iter().fold(first, |x, layer| layer.activated(x, Gelu));
-        self.cut(self.output.forward(deep)) + repeated(&embedded.openings, count) * self.cut(guide)
+        let [first, second] = &self.hidden;
+        let inputs = Control {
+            x,
+            guide,
+            times: embedded.times.clone(),
+            openings: embedded.openings.clone(),
+            layers: [&self.state, first, second, &self.output].map(Linear::values),
+        };
+        sbridge_kernels::control(inputs, self.clip)
     }
 
     fn cut(&self, values: Tensor<2>) -> Tensor<2> {
@@ -119,12 +125,6 @@ impl Embedded {
     pub fn autodiff(&self) -> Self {
         Self { times: self.times.clone().autodiff(), openings: self.openings.clone().autodiff() }
     }
-}
-
-/// Every row `count` times: `[times, width]` to `[times · count, width]`.
-fn repeated(rows: &Tensor<2>, count: usize) -> Tensor<2> {
-    let [times, width] = rows.dims();
-    rows.clone().unsqueeze_dim::<3>(1).expand([times, count, width]).reshape([times * count, width])
 }
 
 #[cfg(test)]

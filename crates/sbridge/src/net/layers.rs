@@ -44,6 +44,11 @@ impl Linear {
         Self { bias: self.bias.map(|values| values.full_like(bias)), ..self }
     }
 
+    /// W, `[inputs, outputs]`, and b, `[outputs]`.
+    pub(super) fn values(&self) -> (Tensor<2>, Tensor<1>) {
+        (self.weight.val(), self.bias.val())
+    }
+
     /// x W + b.
     ///
     /// # Shapes
