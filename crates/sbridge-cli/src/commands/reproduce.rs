@@ -44,6 +44,8 @@ pub(crate) enum ExperimentChoice {
     Dsb2d,
     /// Cells of a day left out (CITE-seq, 50 principal components): files *day_2.npy, … in the folder --data
     Cite,
+    /// Samplers of densities: the log-variance loss beside the divergence; hours, with --quick minutes
+    DensityLv,
     /// A variational diffusion of a Gaussian
     VsdmGaussian,
     /// A spiral stretched eightfold, beside score models
@@ -77,6 +79,7 @@ impl Reproduce {
             ExperimentChoice::Conformance => Experiment::Conformance,
             ExperimentChoice::Dsb2d => Experiment::Dsb2d,
             ExperimentChoice::Cite => Experiment::Cite(data()),
+            ExperimentChoice::DensityLv => Experiment::DensityLv,
             ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,
             ExperimentChoice::VsdmSpiral => Experiment::VsdmSpiral,
             ExperimentChoice::VsdmCheckerboard => Experiment::VsdmCheckerboard,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use sbridge_run::Rng;
+use sbridge::Rng;
 use sbridge_run::RunError;
 use sbridge_run::samples::{self, SampleFormat};
 use sbridge_run::task::Drawer;

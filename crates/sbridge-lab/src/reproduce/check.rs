@@ -17,6 +17,9 @@ pub struct Study {
     pub text: String,
     /// The numbers.
     pub checks: Vec<Check>,
+    /// Numbers beside which nothing is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listings: Vec<Listing>,
     /// Where tolerances come from.
     pub note: String,
     /// The drawings.
@@ -24,6 +27,19 @@ pub struct Study {
     pub plots: Vec<Plot>,
     /// Time it took.
     pub seconds: f64,
+}
+
+/// Numbers to look at, which no check is made of.
+#[derive(Debug, Serialize)]
+pub struct Listing {
+    /// What is shown.
+    pub caption: String,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// A name and a number for every column.
+    pub rows: Vec<(String, Vec<f64>)>,
+    /// How to read it.
+    pub note: String,
 }
 
 /// A measured number, what is known of it, and whether they agree.

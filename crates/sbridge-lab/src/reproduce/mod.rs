@@ -7,6 +7,7 @@
 mod bridges;
 mod cells;
 mod check;
+mod density;
 mod lsbdm;
 mod statistics;
 mod table;
@@ -18,7 +19,7 @@ use std::time::Instant;
 use sbridge::rng::Rng;
 use serde::Serialize;
 
-pub use check::{Check, Control, Expected, Study, Verdict};
+pub use check::{Check, Control, Expected, Listing, Study, Verdict};
 use check::{dashed, dots, line};
 pub use statistics::Estimate;
 use statistics::{Sweep, mean};
@@ -45,6 +46,8 @@ pub enum Experiment {
     Dsb2d,
     /// Cells at several times, in a folder.
     Cite(PathBuf),
+    /// Samplers of densities by the log-variance loss, beside the divergence.
+    DensityLv,
     /// A variational diffusion of a Gaussian.
     VsdmGaussian,
     /// Variational diffusions of a spiral stretched eightfold, beside score models.
@@ -93,6 +96,7 @@ impl Experiment {
             Self::Conformance => own(bridges::CONFORMANCE),
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
+            Self::DensityLv => own(density::STUDIES),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
             Self::VsdmSpiral => own(vsdm::SPIRAL),
             Self::VsdmCheckerboard => own(vsdm::CHECKERBOARD),
@@ -111,6 +115,7 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::DensityLv => "Samplers of densities: the log-variance loss beside the divergence",
             Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",
             Self::VsdmSpiral => "A stretched spiral, beside score models",
             Self::VsdmCheckerboard => "A stretched checkerboard, beside score models",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::check::{Check, Expected, Study, Verdict};
+use super::check::{Check, Expected, Listing, Study, Verdict};
 use super::statistics::Estimate;
 use sbridge_report::{Block, Emphasis, Row, Section, Table, digits};
 
@@ -96,6 +96,21 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Numbers without a verdict as a table.
+fn listed(listing: &Listing) -> Table {
+    let row = |(label, values): &(String, Vec<f64>)| Row {
+        label: label.clone(),
+        cells: values.iter().map(|value| shown(*value)).collect(),
+        emphasis: Emphasis::Baseline,
+    };
+    Table {
+        caption: listing.caption.clone(),
+        columns: listing.columns.clone(),
+        rows: listing.rows.iter().map(row).collect(),
+        note: listing.note.clone(),
+    }
+}
+
 /// The study on the page.
 pub(super) fn section(study: &Study) -> Section {
     let row = |check: &Check| Row {
@@ -112,12 +127,30 @@ pub(super) fn section(study: &Study) -> Section {
         rows: study.checks.iter().map(row).collect(),
         note: study.note.clone(),
     };
+    let listings = study.listings.iter().map(|listing| Block::Table(listed(listing)));
     let plots = study.plots.iter().cloned().map(Block::Plot);
     Section {
         title: study.title.clone(),
         text: study.text.clone(),
-        blocks: std::iter::once(Block::Table(table)).chain(plots).collect(),
+        blocks: std::iter::once(Block::Table(table)).chain(listings).chain(plots).collect(),
     }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  {:24}", self.caption)?;
+        self.columns.iter().try_for_each(|name| write!(f, " {name:>14}"))?;
+        for (name, values) in &self.rows {
+            write!(f, "\n  {name:24}")?;
+            values.iter().try_for_each(|value| write!(f, " {:>14}", shown(*value)))?;
+        }
+        Ok(())
+    }
+}
+
+/// A number, or a dash where there is none.
+fn shown(value: f64) -> String {
+    if value.is_nan() { "–".into() } else { digits(value) }
 }
 
 impl fmt::Display for Study {
@@ -133,6 +166,6 @@ impl fmt::Display for Study {
                 check.quantity
             )?;
         }
-        Ok(())
+        self.listings.iter().try_for_each(|listing| write!(f, "\n{listing}"))
     }
 }

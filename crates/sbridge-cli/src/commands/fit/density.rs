@@ -1,10 +1,7 @@
 //! `sbridge fit density`: draw from an unnormalised density by a learned diffusion.
 
-use std::fmt;
-
 use clap::{Args, ValueEnum};
-use sbridge_run::folder::RunFolder;
-use sbridge_run::tasks::density::METHODS;
+use sbridge_run::tasks::density::METHOD;
 
 use crate::options::{RunOptions, toml_string};
 use crate::session::{Result, Session};
@@ -18,7 +15,7 @@ pub(crate) struct FitDensity {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) data: Option<String>,
     /// The diffusion that is controlled [default: dds]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "resume")]
     pub(crate) method: Option<SamplerMethod>,
     /// What its controls are trained by [default: lv]
     #[arg(long, value_enum, conflicts_with = "resume")]
@@ -69,12 +66,6 @@ fn name_of(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-impl fmt::Display for SamplerMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&name_of(self))
-    }
-}
-
 impl FitDensity {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let settings = || {
@@ -82,22 +73,13 @@ impl FitDensity {
             Ok(vec![
                 ("target.source", text(self.target.as_deref())),
                 ("target.data", text(self.data.as_deref())),
+                ("sampler.method", self.method.as_ref().map(name_of).map(toml_string)),
                 ("objective.loss", self.loss.as_ref().map(name_of).map(toml_string)),
                 ("compare", self.compare.as_ref().map(|names| format!("{names:?}"))),
                 ("sampler.spread", self.spread.map(|spread| spread.to_string())),
                 ("fit.steps", self.steps.map(|steps| steps.to_string())),
             ])
         };
-        self.run.fit(&self.method_name(), settings, session)
-    }
-
-    /// The method that is asked for; that of the run to continue, if none is.
-    fn method_name(&self) -> String {
-        let of_run = || {
-            let manifest = RunFolder::open(self.run.resume.as_deref()?).ok()?.manifest().ok()?;
-            METHODS.contains(&manifest.method.as_str()).then_some(manifest.method)
-        };
-        let asked = self.method.map(|method| method.to_string());
-        asked.or_else(of_run).unwrap_or_else(|| SamplerMethod::Dds.to_string())
+        self.run.fit(METHOD, settings, session)
     }
 }

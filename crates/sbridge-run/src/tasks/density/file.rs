@@ -10,26 +10,24 @@ use sbridge::solver::density::Controls;
 use sbridge::tensor::{Device, Module as _};
 use serde::{Deserialize, Serialize};
 
-use super::settings::method_of;
-use super::{DensityConfig, DensityModel};
+use super::{DensityConfig, DensityModel, MethodName};
 use crate::error::Result;
 use crate::folder::tensor_file::{self, damaged, vector, widen};
 
 /// What the arrays do not say.
 #[derive(Serialize, Deserialize)]
 struct Description {
-    method: String,
+    method: MethodName,
     dim: usize,
     clip: f64,
 }
 
-/// Writes `controls` of `method` in `coordinates`, trained with `config`, to `path` in one step.
+/// Writes `controls` in `coordinates`, trained with `config`, to `path` in one step.
 ///
 /// # Errors
 /// [`RunError::Disk`](crate::RunError::Disk) if the disk refuses.
 pub(super) fn save(
     path: &Path,
-    method: &str,
     config: &DensityConfig,
     coordinates: &Coordinates,
     controls: &Controls,
@@ -44,16 +42,19 @@ pub(super) fn save(
         }
     };
     tensor_file::insert(&mut arrays, "controls", weights_of(controls));
-    let description = Description { method: method.into(), dim, clip: config.sampler.clip };
+    let description = Description { method: config.sampler.method, dim, clip: config.sampler.clip };
     tensor_file::save(path, &arrays, &description)
 }
 
-/// Reads what [`save`] wrote, onto `device`.
+/// Reads what [`save`] wrote of a sampler by `method`, onto `device`.
 ///
 /// # Errors
 /// [`RunError::Folder`](crate::RunError::Folder) if the file is missing or damaged.
-pub(super) fn load(path: &Path, device: &Device) -> Result<DensityModel> {
-    let (mut arrays, Description { method, dim, clip }): (_, Description) = tensor_file::load(path)?;
+pub(super) fn load(path: &Path, method: MethodName, device: &Device) -> Result<DensityModel> {
+    let (mut arrays, Description { method: found, dim, clip }): (_, Description) = tensor_file::load(path)?;
+    if found != method {
+        return Err(damaged(path, &format!("it is of {found} and the run of {method}")));
+    }
     let mut numbers = |name: &str, count: usize| match arrays.remove(name) {
         Some((_, values)) if values.len() == count => Ok(Some(widen(&values))),
         Some(_) => Err(damaged(path, &format!("{name} has another size"))),
@@ -66,8 +67,7 @@ pub(super) fn load(path: &Path, device: &Device) -> Result<DensityModel> {
         _ => return Err(damaged(path, "it has no width, or two")),
     };
     // Initial weights are overwritten, so any stream will do.
-    let method = method_of(&method);
-    let controls = method.controls(dim, clip, &mut Rng::new(0), device);
+    let controls = method.method().controls(dim, clip, &mut Rng::new(0), device);
     let controls = load_weights(controls, tensor_file::extract(&mut arrays, "controls"))?.valid();
-    Ok(DensityModel { method, coordinates: Coordinates { centre, width }, controls })
+    Ok(DensityModel { coordinates: Coordinates { centre, width }, controls })
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use sbridge::density::quality::{ModeShares, SpreadError, TransportError, pareto_shape, spreads};
-use sbridge::density::{LogDensity as _, Target, resampled};
+use sbridge::density::{Target, resampled};
 use sbridge::rng::Rng;
 use sbridge::solver::density::losses::is_counted;
 use sbridge::solver::density::{Draws, Estimate};
@@ -141,7 +141,7 @@ fn sampler_row(
     let seconds =
         run.manifest.seconds.iter().find(|(stage, _)| stage == "control").map(|(_, seconds)| *seconds);
     Ok(Row {
-        name: run.method().into(),
+        name: run.settings.sampler.method.to_string(),
         kind: RowKind::Model,
         log_z: Some((estimate.log_z, estimate.log_z_error)),
         elbo: Some(estimate.elbo),
@@ -165,7 +165,10 @@ fn weighted_row(
 ) -> Result<Row> {
     let drawn = resampled(&draws.states, target.dim(), logs, &mut rng.fork("resampled"));
     let quality = quality(target, &drawn, rng)?;
-    Ok(Row { draws: quality, ..Row::named(format!("{}, weighted", run.method()), RowKind::Model) })
+    Ok(Row {
+        draws: quality,
+        ..Row::named(format!("{}, weighted", run.settings.sampler.method), RowKind::Model)
+    })
 }
 
 /// Exact draws, where there are any: nothing is nearer but by chance.

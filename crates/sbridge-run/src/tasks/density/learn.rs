@@ -2,10 +2,9 @@
 
 use sbridge::density::{Affine, Coordinates};
 use sbridge::rng::Rng;
-use sbridge::solver::density::{Exploration, Method, PathObjective, Sampler};
+use sbridge::solver::density::{Exploration, PathObjective, Sampler};
 use sbridge::tensor::Device;
 
-use super::settings::method_of;
 use super::{DensityConfig, MODEL_FILE, baselines, file};
 use crate::densities::OpenDensity;
 use crate::error::{Result, RunError};
@@ -23,7 +22,7 @@ pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -
     baselines::run(run, open)?;
     let coordinates = units(run, open)?;
     let density = Affine::new(open.target.as_ref(), &coordinates);
-    let (method, rng) = (method_of(run.method), run.rng(CONTROL.name));
+    let (method, rng) = (run.settings.sampler.method.method(), run.rng(CONTROL.name));
     let sampler = Sampler::new(method, run.settings.sampler.steps, &density, run.device.clone());
     let clip = run.settings.sampler.clip;
     let nets = method.controls(coordinates.centre.len(), clip, &mut rng.fork("init"), &run.device);
@@ -31,7 +30,7 @@ pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -
     let fit = run.settings.fit.clone();
     let controls = run.train(CONTROL, nets, &mut objective, fit, rng.fork("fit"));
     let controls = controls.map_err(|error| failed(error, &objective))?;
-    file::save(&run.file(MODEL_FILE), run.method, &run.settings, &coordinates, &controls)
+    file::save(&run.file(MODEL_FILE), &run.settings, &coordinates, &controls)
 }
 
 /// Why training ended, if the density ended it.
@@ -80,8 +79,7 @@ fn units(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -> Result<Co
 /// # Errors
 /// Settings that training would refuse.
 pub(super) fn expected(settings: &DensityConfig, open: &OpenDensity, device: &Device) -> Result<Cost> {
-    // All methods take about the same.
-    let (dim, method) = (open.target.dim(), Method::Dds);
+    let (dim, method) = (open.target.dim(), settings.sampler.method.method());
     let coordinates = Coordinates::scaled(dim, settings.sampler.spread.max(1.0));
     let density = Affine::new(open.target.as_ref(), &coordinates);
     let sampler = Sampler::new(method, settings.sampler.steps, &density, device.clone());

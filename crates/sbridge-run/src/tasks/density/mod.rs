@@ -11,13 +11,13 @@ mod trust;
 
 pub use judge::{DensityEvaluation, Row};
 pub use settings::{
-    DensityConfig, DrawsConfig, LossName, METHODS, ObjectiveConfig, SamplerConfig, TargetConfig,
+    DensityConfig, DrawsConfig, LossName, METHOD, MethodName, ObjectiveConfig, SamplerConfig, TargetConfig,
 };
 pub use trust::Trust;
 
-use sbridge::density::{Affine, Coordinates, LogDensity as _};
+use sbridge::density::{Affine, Coordinates};
 use sbridge::rng::Rng;
-use sbridge::solver::density::{Controls, Draws, Method, Sampler};
+use sbridge::solver::density::{Controls, Draws, Sampler};
 use sbridge::tensor::{Tensor, from_rows_f64};
 use sbridge_data::{Dataset, ElementType, SampleShape};
 
@@ -34,8 +34,6 @@ const MODEL_FILE: &str = "density.safetensors";
 
 /// A trained sampler.
 pub struct DensityModel {
-    /// Which diffusion is controlled.
-    pub method: Method,
     /// The coordinates in which it is.
     pub coordinates: Coordinates,
     /// Its controls.
@@ -70,20 +68,16 @@ impl Density {
         ask: impl FnOnce(&Sampler<'_>) -> sbridge::Result<T>,
     ) -> Result<T> {
         let density = Affine::new(self.open.target.as_ref(), &self.model.coordinates);
-        Ok(ask(&Sampler::new(self.model.method, steps, &density, run.device.clone()))?)
+        Ok(ask(&Sampler::new(run.settings.sampler.method.method(), steps, &density, run.device.clone()))?)
     }
 }
 
 impl Task for Density {
     const NAME: &'static str = "density";
-    const METHODS: &'static [&'static str] = METHODS;
+    const METHODS: &'static [&'static str] = &[METHOD];
     type Settings = DensityConfig;
     type Data = OpenDensity;
     type Judgement = DensityEvaluation;
-
-    fn command(method: &str) -> String {
-        format!("fit density --method {method}")
-    }
 
     fn read(settings: &mut DensityConfig, context: &Context) -> Result<OpenDensity> {
         open(settings, context)
@@ -116,7 +110,10 @@ impl Task for Density {
     fn open(run: &SavedRun<'_, DensityConfig>) -> Result<Self> {
         let path = run.folder.file(MODEL_FILE);
         run.folder.require_finished(run.manifest, run.command)?;
-        Ok(Self { model: file::load(&path, run.device)?, open: open(run.settings, run.context)? })
+        Ok(Self {
+            model: file::load(&path, run.settings.sampler.method, run.device)?,
+            open: open(run.settings, run.context)?,
+        })
     }
 
     fn judge(run: &Run<Self>, data: &OpenDensity, _reference: Option<&Dataset>) -> Result<DensityEvaluation> {

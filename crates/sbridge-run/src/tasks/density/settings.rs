@@ -9,18 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::{Common, Refusal, Settings};
 
-/// The methods, by the names that manifests have.
-pub const METHODS: &[&str] = &["dds", "dis", "pis", "bridge"];
-
-/// The method called `name`, one of [`METHODS`].
-pub(super) fn method_of(name: &str) -> Method {
-    match name {
-        "pis" => Method::Pis,
-        "dis" => Method::Dis,
-        "bridge" => Method::Bridge,
-        _ => Method::Dds,
-    }
-}
+/// The one method, by the name that manifests have.
+pub const METHOD: &str = "density";
 
 /// All settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +48,8 @@ pub struct TargetConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplerConfig {
+    /// Which diffusion: `dds` (default), `dis`, `pis` or `bridge`.
+    pub method: MethodName,
     /// Steps of a path, about. Default 100.
     pub steps: usize,
     /// Standard deviation about the origin for which the law is taken, along every axis; 0 takes centre and covariance of the
@@ -65,6 +57,43 @@ pub struct SamplerConfig {
     pub spread: f64,
     /// Largest value of the networks and of the score that they are told. Default 1e4.
     pub clip: f64,
+}
+
+/// A diffusion, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodName {
+    /// Denoising diffusion sampler.
+    Dds,
+    /// Time-reversed diffusion sampler.
+    Dis,
+    /// Path integral sampler.
+    Pis,
+    /// Both directions learned.
+    Bridge,
+}
+
+impl MethodName {
+    /// The method.
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Dds => Method::Dds,
+            Self::Dis => Method::Dis,
+            Self::Pis => Method::Pis,
+            Self::Bridge => Method::Bridge,
+        }
+    }
+}
+
+impl fmt::Display for MethodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dds => "dds",
+            Self::Dis => "dis",
+            Self::Pis => "pis",
+            Self::Bridge => "bridge",
+        })
+    }
 }
 
 /// What is minimised.
@@ -160,7 +189,7 @@ impl Default for DensityConfig {
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { steps: 100, spread: 0.0, clip: 1e4 }
+        Self { method: MethodName::Dds, steps: 100, spread: 0.0, clip: 1e4 }
     }
 }
 
@@ -188,6 +217,11 @@ impl Settings for DensityConfig {
 
     fn check(&self) -> std::result::Result<(), Refusal> {
         self.check_compared()?;
+        if (self.sampler.method, self.objective.loss) == (MethodName::Bridge, LossName::LvTraj) {
+            let problem = "lv-traj cannot train sampler.method bridge: what is learned of the noising makes up for any law of the \
+                           ends, start by start (use lv)";
+            return Err(Refusal::new("objective.loss", problem));
+        }
         let Self { sampler, objective, output, fit, .. } = self;
         let counts = [
             ("sampler.steps", sampler.steps, 1..=10_000, "100 is the default"),
@@ -264,7 +298,7 @@ mod tests {
     #[test]
     fn defaults_survive_a_round_trip_and_wrong_values_are_refused() {
         let of = |text: &str, set: &[&str]| {
-            DensityConfig::resolved("dds", &Overrides { text: text.into(), ..Overrides::of(set) })
+            DensityConfig::resolved(METHOD, &Overrides { text: text.into(), ..Overrides::of(set) })
         };
         let config = DensityConfig::default();
         assert_eq!(of(&config.to_toml(), &[]).unwrap(), config);

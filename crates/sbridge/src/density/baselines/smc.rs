@@ -172,7 +172,8 @@ impl TemperedSmc {
         let (dim, mut step) = (density.dim(), self.step);
         let z = normals(self.particles * dim, rng);
         let (log_density, slopes) = (Vec::new(), Vec::new());
-        let mut particles = Particles { density, start, dim, z: z.clone(), log_density, slopes, gradients: 0 };
+        let mut particles =
+            Particles { density, start, dim, z: z.clone(), log_density, slopes, gradients: 0 };
         (particles.log_density, particles.slopes) = particles.evaluate(&z)?;
         let (mut beta, mut log_z, mut variance, mut least) = (0.0, 0.0, 0.0, 1.0f64);
         for _ in 0..TEMPERATURES {
@@ -199,7 +200,12 @@ impl TemperedSmc {
             }
         }
         let fix = "start nearer to the law, or scale its coordinates";
-        Err(Error::setting("temperatures", format!("at most {TEMPERATURES}"), format!("more, at β = {beta:.1e}"), fix))
+        Err(Error::setting(
+            "temperatures",
+            format!("at most {TEMPERATURES}"),
+            format!("more, at β = {beta:.1e}"),
+            fix,
+        ))
     }
 
     /// The Gaussian to start from, the states that the gradient was evaluated at for it, and what to know of it.
