@@ -287,6 +287,14 @@ fn controls_of_densities() {
             &|t| flat(kernels::control(inputs(t), clip)),
             &|t| flat(reference::control(inputs(t), clip)),
         );
+        let cotangents =
+            |t: &[Tensor<1>]| tensor(&numbers(rows * dim, 55), t[0].dtype()).reshape([rows, dim]);
+        check(
+            &format!("product with a control of {times} times {count} rows"),
+            &sizes,
+            &|t| kernels::control_product(inputs(t), cotangents(t), clip),
+            &|t| reference::control_product(inputs(t), cotangents(t), clip),
+        );
     }
 }
 
@@ -327,6 +335,11 @@ fn speed() {
     println!("forward {}", best(&|| drop(kernels::control(plain.clone(), 1e4))));
     println!("reference forward {}", best(&|| drop(reference::control(plain.clone(), 1e4))));
     let tracked = make(true);
+    let c = r(rows, dim, 9);
+    println!(
+        "product {}",
+        best(&|| drop(kernels::control_product(tracked.clone(), c.clone(), 1e4).backward()))
+    );
     println!("both {}", best(&|| drop(kernels::control(tracked.clone(), 1e4).sum().backward())));
     let mut a = vec![0.3f32; 64 * 256];
     let s = std::time::Instant::now();

@@ -79,10 +79,22 @@ impl<'a> Guided<'a> {
 
     /// The controls of all states of `paths` but the last, `[steps · count, dim]`, step by step.
     pub fn along(&self, chain: &Chain, paths: &Paths) -> Tensor<2> {
+        let (states, guides) = self.inputs(chain, paths);
+        self.net.forward(&self.embedded, states, guides)
+    }
+
+    /// Σ u·c over the states of [`along`](Self::along), with constants `cotangents` of its shape: `[1]`.
+    pub fn product_along(&self, chain: &Chain, paths: &Paths, cotangents: Tensor<2>) -> Tensor<1> {
+        let (states, guides) = self.inputs(chain, paths);
+        self.net.product(&self.embedded, states, guides, cotangents)
+    }
+
+    /// States and guides, step by step.
+    fn inputs(&self, chain: &Chain, paths: &Paths) -> (Tensor<2>, Tensor<2>) {
         let states = &paths.states[..chain.steps.len()];
         let guides = chain.steps.iter().zip(states).zip(&paths.scores);
         let guides = guides.map(|((step, x), score)| self.method.guide(step, x, score, self.start_var));
-        self.net.forward(&self.embedded, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides.collect(), 0))
+        (Tensor::cat(states.to_vec(), 0), Tensor::cat(guides.collect(), 0))
     }
 }
 

@@ -56,8 +56,8 @@ impl Objective for LogVariance<'_> {
         let cotangents = from_rows_f64(&cotangents, 1, &self.device).cast(paths.states[0].dtype());
         let pulls = self.chain.steps.iter().zip(&paths.noise);
         let pulls = pulls.map(|(step, xi)| xi.clone() * cotangents.clone() * (step.moved / step.noise));
-        let controls = Guided::new(self.method, net, &self.chain, &self.device).along(&self.chain, &paths);
-        let along = (controls * Tensor::cat(pulls.collect(), 0)).sum();
+        let control = Guided::new(self.method, net, &self.chain, &self.device);
+        let along = control.product_along(&self.chain, &paths, Tensor::cat(pulls.collect(), 0));
         // Its value is nothing; its gradient is that of the variance.
         along.clone() - along.detach() + variance
     }
