@@ -181,6 +181,8 @@ impl<'a> Net<'a> {
     fn of(inputs: &'a [Array; 12], clip: f32) -> Self {
         let [x, guide, times, openings, layers @ ..] = inputs;
         let ([rows, dim], [count, width]) = (x.dims(), times.dims());
+        assert!(rows >= count && rows.is_multiple_of(count), "{rows} rows of {count} times");
+        assert_eq!(guide.dims(), [rows, dim], "a guide for every state");
         let matrix = |layer: usize| {
             let [inputs, outputs] = layers[2 * layer].dims();
             Matrix::new(layers[2 * layer].values(), inputs, outputs)
@@ -247,7 +249,7 @@ impl<'a> Net<'a> {
         self.with_times(block, out.chunks_exact_mut(dim), |time, row| {
             let (opening, guide) = (self.openings[time], guides.next().unwrap_or(&[]));
             for ((u, b), guide) in row.iter_mut().zip(bias).zip(guide) {
-                *u = (*u + b).clamp(-clip, clip) + opening * guide.clamp(-clip, clip);
+                *u = cut(*u + b, clip) + opening * cut(*guide, clip);
             }
         });
     }
@@ -354,10 +356,10 @@ impl<'a> Net<'a> {
             let (opening, mut of_opening, mut of_net) = (self.openings[time], 0.0, 0.0);
             for (k, ((u, guide), c)) in row.iter_mut().zip(guide).zip(cotangents).enumerate() {
                 let value = *u + bias[k];
-                of_net += c * value.clamp(-clip, clip);
+                of_net += c * cut(value, clip);
                 *u = if value.abs() <= clip { *c } else { 0.0 };
                 pulled.biases[HIDDEN][k] += *u;
-                of_opening += c * guide.clamp(-clip, clip);
+                of_opening += c * cut(*guide, clip);
                 if let Some(slot) = pulled.guide.get_mut(at + k) {
                     *slot = if guide.abs() <= clip { opening * c } else { 0.0 };
                 }
@@ -384,6 +386,18 @@ impl<'a> Net<'a> {
             let a = Matrix::new(a, block.len(), width);
             multiply_into(out, a, self.weights[0].transposed(), Accum::Replace);
         }
+    }
+}
+
+/// `x` between ±`clip`. Unlike `min` and `max` this passes a NaN on, and unlike `clamp` it is never a panic.
+#[inline(always)]
+fn cut(x: f32, clip: f32) -> f32 {
+    if x > clip {
+        clip
+    } else if x < -clip {
+        -clip
+    } else {
+        x
     }
 }
 
