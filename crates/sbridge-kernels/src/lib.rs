@@ -5,7 +5,7 @@
 //! | f(x W + b), f(x W + b + r) | [`linear()`], [`linear_add`] |
 //! | layer and group normalisation with their activation | [`layer_norm`], [`group_norm`] |
 //! | convolution and transposed convolution, channels last | [`conv2d`], [`conv_transpose2d`] |
-//! | the control of a sampler of densities, whole | [`control()`] |
+//! | the control of a sampler of densities, whole | [`control()`], [`control_product`] |
 //! | sines and cosines of features; what draws large ones together | [`sin_cos`]; [`asinh()`] |
 //! | standard normal numbers from a counter | [`fill_normal`] |
 //! | one pass of Adam, averaging and clipping included | [`AdamStep`], [`gradient_norm`] |
@@ -38,7 +38,7 @@ mod vectorise;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, Moments, gradient_norm};
-pub use control::{Control, control};
+pub use control::{Control, control, control_product};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use features::{asinh, sin_cos};
 pub use linear::{linear, linear_add};

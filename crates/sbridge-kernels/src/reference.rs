@@ -65,6 +65,13 @@ pub fn control(inputs: Control, clip: f64) -> Tensor<2> {
     cut(linear(deep, w4, b4, Activation::Identity)) + repeated(openings) * cut(guide)
 }
 
+/// [`control_product`](crate::control_product).
+pub fn control_product(inputs: Control, cotangents: Tensor<2>, clip: f64) -> Tensor<1> {
+    let controls = control(inputs, clip);
+    let cotangents = if controls.is_autodiff() { Tensor::from_inner(cotangents) } else { cotangents };
+    (controls * cotangents).sum()
+}
+
 /// [`group_norm`](crate::group_norm).
 pub fn group_norm(
     x: Tensor<3>,

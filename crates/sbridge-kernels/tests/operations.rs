@@ -287,52 +287,13 @@ fn controls_of_densities() {
             &|t| flat(kernels::control(inputs(t), clip)),
             &|t| flat(reference::control(inputs(t), clip)),
         );
+        let cotangents =
+            |t: &[Tensor<1>]| tensor(&numbers(rows * dim, 55), t[0].dtype()).reshape([rows, dim]);
+        check(
+            &format!("product with a control of {times} times {count} rows"),
+            &sizes,
+            &|t| kernels::control_product(inputs(t), cotangents(t), clip),
+            &|t| reference::control_product(inputs(t), cotangents(t), clip),
+        );
     }
-}
-
-#[test]
-fn speed() {
-    let (times, count, dim, width) = (100, 256, 2, 64);
-    let r = |a: usize, b: usize, s: usize| (tensor(&numbers(a * b, s), DType::F32) * 0.2).reshape([a, b]);
-    let rows = times * count;
-    let make = |grad: bool| {
-        let g = |t: Tensor<2>| if grad { t.autodiff().require_grad() } else { t };
-        let layer = |a: usize, b: usize, s: usize| {
-            let bias = tensor(&numbers(b, s + 20), DType::F32);
-            (g(r(a, b, s)), if grad { bias.autodiff().require_grad() } else { bias })
-        };
-        kernels::Control {
-            x: r(rows, dim, 1),
-            guide: r(rows, dim, 2),
-            times: g(r(times, width, 3)),
-            openings: g(r(times, 1, 4)),
-            layers: [
-                layer(dim, width, 5),
-                layer(width, width, 6),
-                layer(width, width, 7),
-                layer(width, dim, 8),
-            ],
-        }
-    };
-    let best = |f: &dyn Fn()| {
-        (0..20)
-            .map(|_| {
-                let s = std::time::Instant::now();
-                f();
-                s.elapsed().as_secs_f64() * 1e3
-            })
-            .fold(f64::INFINITY, f64::min)
-    };
-    let plain = make(false);
-    println!("forward {}", best(&|| drop(kernels::control(plain.clone(), 1e4))));
-    println!("reference forward {}", best(&|| drop(reference::control(plain.clone(), 1e4))));
-    let tracked = make(true);
-    println!("both {}", best(&|| drop(kernels::control(tracked.clone(), 1e4).sum().backward())));
-    let mut a = vec![0.3f32; 64 * 256];
-    let s = std::time::Instant::now();
-    for _ in 0..300 {
-        let t = tensor(&[0.0; 64], DType::F32);
-        let _ = t;
-    }
-    let _ = (s, &mut a);
 }

@@ -10,7 +10,9 @@ use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{load_weights, weights_of};
 use sbridge::objective::Objective as _;
-use sbridge::solver::density::{Controls, Estimate, Guided, Loss, Method, PathObjective, Sampler};
+use sbridge::solver::density::{
+    Control as _, Controls, Estimate, Guided, Loss, Method, PathObjective, Sampler,
+};
 use sbridge::tensor::{Gradients, Module as _, ModuleVisitor, Param, Tensor, to_vec_f64};
 
 const METHODS: [Method; 4] = [Method::Pis, Method::Dis, Method::Dds, Method::Bridge];
@@ -48,12 +50,15 @@ fn mean_action(objective: &PathObjective<'_>, nets: &Controls) -> (f64, f64) {
     let paths = objective.sampler.paths(nets, count, &mut Rng::new(11)).unwrap();
     let guided = Guided::new(objective.sampler.method, nets, &objective.sampler.chain, &device());
     let dim = objective.sampler.density.dim();
-    let u = to_vec_f64(guided.forward_along(&paths));
+    let chain = &objective.sampler.chain;
+    let states = chain.knots.iter().enumerate().zip(&paths.states).zip(&paths.scores);
+    let u: Vec<f64> = states
+        .flat_map(|(((k, knot), x), score)| to_vec_f64(guided.forward(k, knot, x, Some(score))))
+        .collect();
     let noise: Vec<f64> = paths.noise.iter().flat_map(|xi| to_vec_f64(xi.clone())).collect();
-    let integral: f64 = (0..u.len())
-        .map(|i| objective.sampler.chain.steps[i / (count * dim)].ratio() * u[i] * noise[i])
-        .sum::<f64>()
-        / count as f64;
+    let integral: f64 =
+        (0..u.len()).map(|i| chain.steps[i / (count * dim)].ratio() * u[i] * noise[i]).sum::<f64>()
+            / count as f64;
     let mean = paths.action.iter().sum::<f64>() / count as f64;
     (mean - integral, mean)
 }

@@ -64,15 +64,15 @@ impl PointDensity for GaussianMixture {
     }
 
     fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        let terms: Vec<f64> =
-            (0..self.count()).map(|k| -0.5 * squared_distance(x, self.mean(k)) / self.var).collect();
-        let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = terms.iter().map(|term| (term - largest).exp()).sum();
+        let term = |k: usize| -0.5 * squared_distance(x, self.mean(k)) / self.var;
+        let mut shares: Vec<f64> = (0..self.count()).map(term).collect();
+        let largest = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        shares.iter_mut().for_each(|share| *share = (*share - largest).exp());
+        let total: f64 = shares.iter().sum();
         gradient.fill(0.0);
-        for (k, term) in terms.iter().enumerate() {
-            let share = (term - largest).exp() / total;
-            let pull = gradient.iter_mut().zip(self.mean(k)).zip(x);
-            pull.for_each(|((slope, mean), x)| *slope += share * (mean - x) / self.var);
+        for (share, mean) in shares.iter().zip(self.means.chunks_exact(self.dim)) {
+            let pull = gradient.iter_mut().zip(mean).zip(x);
+            pull.for_each(|((slope, mean), x)| *slope += share / total * (mean - x) / self.var);
         }
         largest + total.ln() - (self.count() as f64).ln() - 0.5 * self.dim as f64 * (TAU * self.var).ln()
     }

@@ -117,20 +117,22 @@ impl<'a> Guided<'a> {
         Self { method, chain, nets, forward, backward }
     }
 
-    /// u at all states of `paths` but the last, `[steps · count, dim]`, step by step.
-    pub fn forward_along(&self, paths: &Paths) -> Tensor<2> {
+    /// Σ u·c over all states of `paths` but the last, with constants c = `pulls`, `[count, dim]` for every step: `[1]`.
+    pub fn forward_product(&self, paths: &Paths, pulls: Vec<Tensor<2>>) -> Tensor<1> {
         let states = &paths.states[..self.chain.steps.len()];
         let guides = self.chain.knots.iter().zip(states).zip(&paths.scores);
         let guides = guides.map(|((knot, x), score)| self.method.guide(knot, x, score)).collect();
-        self.nets.forward.forward(&self.forward, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides, 0))
+        let [states, guides, pulls] = [states.to_vec(), guides, pulls].map(|rows| Tensor::cat(rows, 0));
+        self.nets.forward.product(&self.forward, states, guides, pulls)
     }
 
-    /// v at all states of `paths` but the first, `[steps · count, dim]`, step by step; nothing where it is zero.
-    pub fn backward_along(&self, paths: &Paths) -> Option<Tensor<2>> {
+    /// Σ v·c over all states of `paths` but the first, likewise; nothing where v is zero.
+    pub fn backward_product(&self, paths: &Paths, pulls: Vec<Tensor<2>>) -> Option<Tensor<1>> {
         let (net, embedded) = (self.nets.backward.as_ref()?, self.backward.as_ref()?);
         let states = &paths.states[1..];
         let guides = self.chain.knots[1..].iter().zip(states).map(|(knot, x)| start_guide(knot, x)).collect();
-        Some(net.forward(embedded, Tensor::cat(states.to_vec(), 0), Tensor::cat(guides, 0)))
+        let [states, guides, pulls] = [states.to_vec(), guides, pulls].map(|rows| Tensor::cat(rows, 0));
+        Some(net.product(embedded, states, guides, pulls))
     }
 
     /// (∂u/∂x)ᵀ `pull` with the guide held fixed, and (∂u/∂γ)ᵀ `pull`, at knot `k` and `x`: `[count, dim]` all.

@@ -111,18 +111,16 @@ impl<'a> PathObjective<'a> {
 
     /// Controls along `paths` times what pulls at them where paths are held fixed.
     fn along(&self, guided: &Guided<'_>, paths: &Paths, pull: &Pull) -> Tensor<1> {
-        let column = |weights: &[f64]| self.column(weights, paths);
-        let (of_u, of_v) = (column(&pull.forward), column(&pull.backward));
-        let steps = || self.sampler.chain.steps.iter().zip(&paths.noise).zip(&paths.controls);
-        let at_u = steps().map(|((step, xi), _)| xi.clone() * of_u.clone() * step.ratio());
-        let forward = (guided.forward_along(paths) * Tensor::cat(at_u.collect(), 0)).sum();
-        guided.backward_along(paths).map_or(forward.clone(), |v| {
-            let at_v = steps().map(|((step, xi), control)| {
-                let r = step.ratio();
-                (xi.clone() * r + control.clone() * (r * r)) * of_v.clone()
-            });
-            forward + (v * Tensor::cat(at_v.collect(), 0)).sum()
-        })
+        let (of_u, of_v) = (self.column(&pull.forward, paths), self.column(&pull.backward, paths));
+        let steps = || self.sampler.chain.steps.iter().zip(&paths.noise);
+        let at_u = steps().map(|(step, xi)| xi.clone() * of_u.clone() * step.ratio()).collect();
+        let at_v = steps().zip(&paths.controls).map(|((step, xi), control)| {
+            let r = step.ratio();
+            (xi.clone() * r + control.clone() * (r * r)) * of_v.clone()
+        });
+        let forward = guided.forward_product(paths, at_u);
+        let backward = guided.backward_product(paths, at_v.collect());
+        backward.map_or(forward.clone(), |backward| forward + backward)
     }
 
     /// Controls along `paths` times what pulls at them with all that they move after them.
@@ -137,11 +135,9 @@ impl<'a> PathObjective<'a> {
         let pulls = adjoint::pulls(chain, &self.guided(plain), *density, paths)?;
         // The mean over the paths that are counted: the weight with which A itself is pulled.
         let share = self.column(&pull.backward, paths);
-        let all = |pulls: Vec<Tensor<2>>| {
-            Tensor::cat(pulls.into_iter().map(|rows| rows * share.clone()).collect(), 0)
-        };
-        let forward = (guided.forward_along(paths) * all(pulls.forward)).sum();
-        let backward = guided.backward_along(paths).map(|v| (v * all(pulls.backward)).sum());
+        let all = |pulls: Vec<Tensor<2>>| pulls.into_iter().map(|rows| rows * share.clone()).collect();
+        let forward = guided.forward_product(paths, all(pulls.forward));
+        let backward = guided.backward_product(paths, all(pulls.backward));
         Ok(backward.map_or(forward.clone(), |backward| forward + backward))
     }
 
