@@ -9,7 +9,8 @@ use common::assert_close;
 use common::posteriors::credit;
 use sbridge::Rng;
 use sbridge::density::targets::{
-    Brownian, DoubleWell, Field, Funnel, GaussianMixture, LogGaussianCox, ManyWell, Mixture, Prior, Rings, Seeds,
+    Brownian, DoubleWell, Field, Funnel, GaussianMixture, LogGaussianCox, ManyWell, Mixture, Prior, Rings,
+    Seeds,
 };
 use sbridge::density::{LogDensity, Target, central_differences};
 
@@ -106,11 +107,12 @@ fn tilted() -> Mixture {
 
 #[test]
 fn a_mixture_of_equal_spheres_is_the_other_one() {
-    let (means, sphere) = ([-5.0, 0.0, 5.0].map(|x| [-5.0, 0.0, 5.0].map(|y| vec![x, y])).concat(), vec![0.3, 0.0, 0.0, 0.3]);
+    let (means, sphere) =
+        ([-5.0, 0.0, 5.0].map(|x| [-5.0, 0.0, 5.0].map(|y| vec![x, y])).concat(), vec![0.3, 0.0, 0.0, 0.3]);
     let mixture = Mixture::new(means, &vec![sphere; 9], &[2.0; 9]).unwrap();
     let states: Vec<f64> = (0..40).map(|k| (f64::from(k) * 1.7).sin() * 6.0).collect();
-    let [found, known] =
-        [&mixture as &dyn LogDensity, &GaussianMixture::nine()].map(|law| law.values_and_gradients(&states).unwrap());
+    let [found, known] = [&mixture as &dyn LogDensity, &GaussianMixture::nine()]
+        .map(|law| law.values_and_gradients(&states).unwrap());
     for (found, known) in found.0.iter().chain(&found.1).zip(known.0.iter().chain(&known.1)) {
         assert_close(*found, *known, 1e-12 * (1.0 + known.abs()), "a value or slope"); // rounding
     }
@@ -122,9 +124,15 @@ fn draws_of_a_mixture_have_its_covariance() {
     let draws = law.sample(count, &mut Rng::new(8)).unwrap();
     let first: Vec<&[f64]> = draws.chunks_exact(2).filter(|x| x[0] < 0.5).collect();
     // 4.5 standard errors: of a share, and of moments of 30,000 draws, whose variance is at most 2 · 2² each.
-    assert_close(first.len() as f64 / count as f64, 0.75, 4.5 * (0.75f64 * 0.25 / count as f64).sqrt(), "share");
+    assert_close(
+        first.len() as f64 / count as f64,
+        0.75,
+        4.5 * (0.75f64 * 0.25 / count as f64).sqrt(),
+        "share",
+    );
     let mean = |f: &dyn Fn(&[f64]) -> f64| first.iter().map(|x| f(x)).sum::<f64>() / first.len() as f64;
-    let close = |found: f64, known: f64| assert_close(found, known, 4.5 * (8.0f64 / 30_000.0).sqrt(), "a moment");
+    let close =
+        |found: f64, known: f64| assert_close(found, known, 4.5 * (8.0f64 / 30_000.0).sqrt(), "a moment");
     close(mean(&|x| (x[0] + 6.0).powi(2)), 1.0);
     close(mean(&|x| (x[0] + 6.0) * (x[1] - 1.0)), 0.6);
     close(mean(&|x| (x[1] - 1.0).powi(2)), 2.0);
@@ -136,7 +144,8 @@ fn double_wells_lie_below_the_law_they_are_drawn_from() {
     for separation in [1.0, 1.5, 2.0, 4.0, 8.0, 20.0, 100.0] {
         let (centre, law) = (f64::sqrt(separation), DoubleWell::new(1, 1, separation));
         let log_z = law.log_normaliser().unwrap().0;
-        let gaussian = |x: f64| (-0.5 * separation * x * x).exp() * (separation / std::f64::consts::TAU).sqrt();
+        let gaussian =
+            |x: f64| (-0.5 * separation * x * x).exp() * (separation / std::f64::consts::TAU).sqrt();
         let ratio = |k: i32| {
             let x = f64::from(k) * 1e-3 * (centre + 2.0);
             (value(&law, &[x]) - log_z).exp() / (0.5 * (gaussian(x - centre) + gaussian(x + centre)))
