@@ -9,11 +9,13 @@ use sbridge::rng::Rng;
 use sbridge_run::Context;
 use sbridge_run::densities::{BUILTIN, check, open};
 
+type Gradient = fn(&[f64]) -> Vec<f64>;
+
 /// A density of a closure, with a gradient if there is a second.
 struct Given {
     dim: usize,
     value: fn(&[f64]) -> f64,
-    gradient: Option<fn(&[f64]) -> Vec<f64>>,
+    gradient: Option<Gradient>,
 }
 
 impl Given {
@@ -21,7 +23,7 @@ impl Given {
         Self { dim: 2, value, gradient: None }
     }
 
-    fn with(self, gradient: fn(&[f64]) -> Vec<f64>) -> Self {
+    fn with(self, gradient: Gradient) -> Self {
         Self { gradient: Some(gradient), ..self }
     }
 
