@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sbridge::density::{LogDensity as _, Target as _};
 use sbridge_run::Context;
 use sbridge_run::densities::{BUILTIN, OpenDensity, open};
 
@@ -141,7 +140,6 @@ fn ionosphere_and_sonar_have_their_references() {
         let count = if name == "sonar" { 208.0 } else { 351.0 };
         let at_zero = -count * 2f64.ln() - 0.5 * dim as f64 * std::f64::consts::TAU.ln();
         assert_close(value(&density, &vec![0.0; dim]), at_zero, 1e-9); // rounding
-        println!("{name}: {} {}", value(&density, &vec![0.1; dim]), value(&density, &vec![-0.1; dim]));
         assert_eq!(density.target.log_normaliser().map(|(value, _)| value), Some(known));
     }
 }
@@ -250,6 +248,7 @@ fn files_that_say_something_else_are_refused_with_words() {
     let folder = Folder::new();
     folder.write("t.csv", "a,b,y\n1,2,0\n2,1,1\n3,3,0\n");
     folder.write("three.csv", "a,b\n1,0\n2,1\n3,2\n");
+    folder.write("wide.csv", "a,b,c\n0.1,0.2,0.3\n0.4,0.5,0.6\n");
     folder.write("far.csv", "x,y\n1,0\n2,1\n");
     let logistic = "kind = \"logistic-regression\"\ndata = \"t.csv\"\n";
     for (text, word) in [
@@ -262,12 +261,12 @@ fn files_that_say_something_else_are_refused_with_words() {
         (&format!("{logistic}prior = \"normal\"\n"), "can be \"flat\""),
         (&format!("{logistic}prior_sd = 1\nstandardize = true\n"), "standardize"),
         (&format!("{logistic}prior_sd = 1\nlabel = \"z\"\n"), "has no column z"),
-        (&format!("{logistic}prior_sd = 1\nlabel = \"a\"\n"), "outcomes have two values"),
+        (&format!("{logistic}prior_sd = 1\nlabel = \"a\"\n"), "has labels besides a"),
         (&format!("{logistic}prior_sd = 1\nfeatures = [\"c\"]\n"), "has no column c"),
         ("kind = \"logistic-regression\"\ndata = \"three.csv\"\nprior_sd = 1\n", "outcomes have two values"),
         ("kind = \"logistic-regression\"\ndata = \"not.csv\"\nprior_sd = 1\n", "no such file"),
         ("kind = \"log-gaussian-cox\"\npoints = \"far.csv\"\n", "unit square"),
-        ("kind = \"log-gaussian-cox\"\npoints = \"t.csv\"\n", "points of the plane"),
+        ("kind = \"log-gaussian-cox\"\npoints = \"wide.csv\"\n", "points of the plane"),
         ("kind = \"gaussian-mixture\"\nmeans = []\nsd = 1\n", "means"),
         ("kind = \"gaussian-mixture\"\nmeans = [[1.0], [2.0, 3.0]]\nsd = 1\n", "means"),
         ("kind = \"gaussian-mixture\"\nmeans = [[1.0]]\n", "has to say sd"),

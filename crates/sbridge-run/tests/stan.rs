@@ -200,8 +200,9 @@ fn libraries_that_are_no_models_are_refused() {
     let (Some(old), Some(short)) = (Schools::new(&["-DMAJOR=1"]), Schools::new(&["-DSHORT"])) else { return };
     assert!(old.refusal(Some("data.json")).contains("compiled by BridgeStan 1 and not 2"));
     assert!(short.refusal(Some("data.json")).contains("it says it has 10 parameters, and names 9"));
-    short.write("model.so", "no library");
-    assert!(short.refusal(None).contains("cannot be loaded as a shared library"));
+    short.write("text.so", "no library");
+    let message = open(&short.path("text.so"), None, &Context::default()).err().unwrap().to_string();
+    assert!(message.contains("cannot be loaded as a shared library"), "{message}");
     // A sound library of something else.
     let other = Schools::new(&["-Dbs_major_version=another"]).unwrap();
     assert!(other.refusal(None).contains("has no bs_major_version"));

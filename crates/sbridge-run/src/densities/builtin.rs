@@ -149,7 +149,7 @@ const POSTERIORS: [Posterior; 5] = [
         size: (351, 34),
         centred: true,
         prior: Prior::Normal(1.0),
-        mark: Mark::Value(0.0),
+        mark: Mark::Value(-240.996_874),
         log_normaliser: (-111.59, 0.03),
     },
     Posterior {
@@ -159,7 +159,7 @@ const POSTERIORS: [Posterior; 5] = [
         size: (208, 60),
         centred: true,
         prior: Prior::Normal(1.0),
-        mark: Mark::Value(0.0),
+        mark: Mark::Value(-360.792_560),
         log_normaliser: (-108.38, 0.03),
     },
     Posterior {

@@ -1,8 +1,8 @@
 //! How ln ρ goes far away: along rays from random points it has to fall faster than −ln r, or ρ has no finite integral.
 //!
-//! Rays start at random points and lead along axes, in random directions, and where the slope leads. So whatever does not fall on
-//! one does not fall on its neighbours, and the integral over them diverges. A ridge that narrows as it rises, which has a
-//! finite integral, is met by none.
+//! Rays start at random points and lead along axes, in random directions, where the slope leads, and where there is none. So
+//! whatever does not fall on one does not fall on those that start beside it, and the integral over them diverges. A ridge that
+//! narrows as it rises, which has a finite integral, is met by none. What stays up in a narrow cone alone may not be found.
 
 use super::check::{Look, norm, refuse};
 use crate::error::Result;
@@ -46,8 +46,16 @@ pub(super) fn check(look: &Look, points: &[f64], values: &[f64]) -> Result<Optio
             Course::Stays => return refuse_improper(&ray.name),
         }
     }
-    if let Some(name) = uphill(look, starts[0])? {
-        return refuse_improper(&name);
+    for (direction, name) in sought(look, starts[0])? {
+        let rays = starts.iter().map(|start| Ray {
+            start: start.to_vec(),
+            direction: direction.clone(),
+            name: name.into(),
+        });
+        let courses = rays.map(|ray| ray.course(look)).collect::<Result<Vec<Course>>>()?;
+        if courses.iter().all(|course| matches!(course, Course::Stays)) {
+            return refuse_improper(name);
+        }
     }
     Ok(wide.map(|name| {
         format!(
@@ -55,6 +63,21 @@ pub(super) fn check(look: &Look, points: &[f64], values: &[f64]) -> Result<Optio
             FAR[0][1]
         )
     }))
+}
+
+/// Directions that are looked for: where ln ρ may stay up, and what they are called.
+fn sought(look: &Look, start: &[f64]) -> Result<Vec<(Vec<f64>, &'static str)>> {
+    /// Where every slope takes two values a coordinate, there are other ways to wait.
+    const FEW: usize = 100;
+    if !look.density.has_gradient() && look.dim() > FEW {
+        return Ok(Vec::new());
+    }
+    let mut sought = Vec::new();
+    for radius in SPHERES {
+        sought.extend(uphill(look, start, radius)?.map(|direction| (direction, "where its slope leads")));
+    }
+    sought.extend(unseen(look)?.map(|direction| (direction, "in a direction that its slope has no part in")));
+    Ok(sought)
 }
 
 fn refuse_improper<T>(name: &str) -> Result<T> {
@@ -119,38 +142,75 @@ fn at_random<'a>(look: &'a Look, starts: &'a [&[f64]]) -> impl Iterator<Item = R
     rays.map(|(direction, start)| Ray { start, direction, name: "in a random direction".into() })
 }
 
-/// Steps uphill, each longer than the last by this factor: from 0.1 they lead to 10⁴ in so many.
-const LONGER: f64 = 1.5;
-const STEPS: usize = 29;
+/// Distances at which ln ρ is climbed with a fixed distance from the origin, and steps at each.
+const SPHERES: [f64; 2] = [10.0, 100.0];
+const STEPS: usize = 100;
 
-/// A direction that the slope leads to from `start` and in which ln ρ does not fall.
-///
-/// Every step is longer than the last, so that it turns back behind a summit, and goes on where there is none. Of rays next to
-/// the direction it came to, a hundredth aside, most must not fall: a ridge that narrows does not count.
-fn uphill(look: &Look, start: &[f64]) -> Result<Option<String>> {
-    const BESIDE: usize = 4;
-    let mut place = start.to_vec();
-    let mut length = 0.1;
-    for _ in 0..STEPS {
-        let (_, slope) = look.values_and_gradients(&place)?;
+/// The direction in which ln ρ is highest at a distance, as far as its slope leads from `start`: the mean of the later half of
+/// the steps, which become shorter.
+fn uphill(look: &Look, start: &[f64], radius: f64) -> Result<Option<Vec<f64>>> {
+    let mut direction = unit(start.to_vec());
+    let mut mean = vec![0.0; look.dim()];
+    for step in 0..STEPS {
+        let place: Vec<f64> = direction.iter().map(|x| radius * x).collect();
+        let (_, mut slope) = look.values_and_gradients(&place)?;
+        let outward = dot(&slope, &direction);
+        slope.iter_mut().zip(&direction).for_each(|(slope, x)| *slope -= outward * x);
         let steepness = norm(&slope);
-        if !steepness.is_finite() || steepness == 0.0 {
-            break;
+        if !steepness.is_finite() {
+            return Ok(None);
         }
-        place.iter_mut().zip(&slope).for_each(|(x, slope)| *x += length * slope / steepness);
-        length *= LONGER;
+        if steepness > 0.0 {
+            let length = 0.5 / ((step + 1) as f64).sqrt();
+            direction.iter_mut().zip(&slope).for_each(|(x, slope)| *x += length * slope / steepness);
+            direction = unit(direction);
+        }
+        if 2 * step >= STEPS {
+            mean.iter_mut().zip(&direction).for_each(|(mean, x)| *mean += x);
+        }
     }
-    let total = norm(&place);
-    if !total.is_finite() || total == 0.0 {
+    Ok(Some(unit(mean)))
+}
+
+/// Coordinates of which directions without a slope are looked for, at most.
+const MOST_UNSEEN: usize = 64;
+
+/// A direction that slopes at many points have no part in, if there is one: parameters that only occur in a sum, say.
+fn unseen(look: &Look) -> Result<Option<Vec<f64>>> {
+    let dim = look.dim();
+    if dim > MOST_UNSEEN {
         return Ok(None);
     }
-    let mut staying = 0;
-    for aside in look.directions(BESIDE, "beside").chunks_exact(look.dim()) {
-        let tilted: Vec<f64> = place.iter().zip(aside).map(|(x, aside)| x / total + 0.01 * aside).collect();
-        let long = norm(&tilted);
-        let direction = tilted.iter().map(|x| x / long).collect();
-        let ray = Ray { start: start.to_vec(), direction, name: String::new() };
-        staying += usize::from(matches!(ray.course(look)?, Course::Stays));
+    let points: Vec<f64> = look.normals(2 * dim * dim, "unseen").into_iter().map(|x| 2.0 * x).collect();
+    let (values, gradients) = look.values_and_gradients(&points)?;
+    let mut seen: Vec<Vec<f64>> = Vec::new();
+    for (slope, _) in gradients.chunks_exact(dim).zip(&values).filter(|(_, value)| value.is_finite()) {
+        let rest = without(slope.to_vec(), &seen);
+        // Slopes by differences have ten digits.
+        if norm(&rest) > 1e-7 * norm(slope) {
+            seen.push(unit(rest));
+        }
     }
-    Ok((2 * staying > BESIDE).then(|| "where its slope leads".into()))
+    let is_hidden = !seen.is_empty() && seen.len() < dim;
+    Ok(is_hidden.then(|| unit(without(look.normals(dim, "hidden"), &seen))))
+}
+
+/// What of `x` is orthogonal to the orthonormal `basis`; twice, against rounding.
+fn without(mut x: Vec<f64>, basis: &[Vec<f64>]) -> Vec<f64> {
+    for along in basis.iter().chain(basis) {
+        let part = dot(&x, along);
+        x.iter_mut().zip(along).for_each(|(x, along)| *x -= part * along);
+    }
+    x
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+/// `x` of length 1, if it has one.
+fn unit(mut x: Vec<f64>) -> Vec<f64> {
+    let length = norm(&x).max(f64::MIN_POSITIVE);
+    x.iter_mut().for_each(|x| *x /= length);
+    x
 }

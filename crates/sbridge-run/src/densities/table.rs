@@ -22,6 +22,9 @@ pub(super) struct Outcomes {
     pub(super) file: DensityFile,
 }
 
+/// Names of columns that the reader takes for labels.
+const LABELS: [&str; 5] = ["label", "labels", "class", "target", "y"];
+
 /// Numbers in columns, with labels if the reader found some.
 struct Table {
     values: Vec<f64>,
@@ -44,15 +47,7 @@ pub(super) fn outcomes(
     sources: &Sources,
 ) -> Result<Outcomes> {
     let table = Table::read(source, sources)?;
-    let (raw, at) = match (label, &table.labels) {
-        // The reader takes a column of labels out, so that its name is no longer there.
-        (Some(name), labels) if labels.is_none() || table.position(name).is_ok() => {
-            let at = table.position(name)?;
-            (table.column(at), Some(at))
-        }
-        (_, Some(labels)) => (labels.iter().map(|label| f64::from(*label)).collect(), None),
-        _ => (table.column(table.width - 1), Some(table.width - 1)),
-    };
+    let (raw, at) = table.outcome(label)?;
     let kept: Vec<usize> = match wanted {
         None => (0..table.width).filter(|column| Some(*column) != at).collect(),
         Some(wanted) => wanted.iter().map(|name| table.position(name)).collect::<Result<_>>()?,
@@ -100,6 +95,10 @@ fn two_values(raw: &[f64], source: &str) -> Result<Vec<bool>> {
             "outcomes have two values, and in {source} there are {low}, {x} and {high} (name the column of outcomes with label)"
         ))),
     }
+}
+
+fn classes(labels: &[u32]) -> Vec<f64> {
+    labels.iter().map(|label| f64::from(*label)).collect()
 }
 
 impl Table {
@@ -158,6 +157,24 @@ impl Table {
             _ => {
                 Ok(Self { values, width, names: None, labels: None, file: DensityFile::of(&source, &bytes) })
             }
+        }
+    }
+
+    /// The column of outcomes called `name`, and where it is if it stands among the others.
+    fn outcome(&self, name: Option<&str>) -> Result<(Vec<f64>, Option<usize>)> {
+        let Some(labels) = &self.labels else {
+            let at = name.map_or(Ok(self.width - 1), |name| self.position(name))?;
+            return Ok((self.column(at), Some(at)));
+        };
+        let Some(name) = name else { return Ok((classes(labels), None)) };
+        // The reader took the column of labels out, and its name.
+        match self.position(name) {
+            Ok(_) => {
+                let fix = "rename the column called label, class, target or y, or take it out";
+                Err(RunError::Input(format!("{} has labels besides {name} ({fix})", self.file.source)))
+            }
+            Err(_) if LABELS.contains(&name.to_lowercase().as_str()) => Ok((classes(labels), None)),
+            Err(error) => Err(error),
         }
     }
 
