@@ -6,7 +6,7 @@
 //! To load a library is to run it: what it does when it is opened, and whether it keeps to the interface whose version it claims,
 //! cannot be checked from here. Load models that you compiled. Libraries stay loaded until the program ends.
 //!
-//! [`abi`] is the border: everything `unsafe` is there.
+//! The module `abi` is the border: everything `unsafe` is there.
 
 mod abi;
 
