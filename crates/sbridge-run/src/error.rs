@@ -44,15 +44,14 @@ pub enum RunError {
     /// Training diverged; the last checkpoint stands.
     #[error(
         "training of the {stage} diverged, again with half the step size, at {reason}. The last checkpoint \
-         is kept in {folder}; start a new run with a third of {setting}, and check the scale of the data \
-         with sbridge inspect",
+         is kept in {folder}; start a new run with {fix}",
         folder = .folder.display()
     )]
     Diverged {
         /// Which network.
         stage: String,
-        /// Its learning rate among the settings.
-        setting: &'static str,
+        /// What to do otherwise.
+        fix: String,
         /// Which quantity, at which step.
         reason: String,
         /// The run folder.

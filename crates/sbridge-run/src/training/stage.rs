@@ -95,7 +95,10 @@ impl<S: Settings> Learning<'_, S> {
             Outcome::Interrupted => Err(sbridge::Error::Interrupted.into()),
             Outcome::Diverged { reason } => Err(RunError::Diverged {
                 stage: stage.name.into(),
-                setting: stage.learning_rate,
+                fix: format!(
+                    "a third of {}, and check the scale of the data with sbridge inspect",
+                    stage.learning_rate
+                ),
                 reason,
                 folder,
             }),

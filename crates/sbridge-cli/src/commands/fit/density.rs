@@ -24,7 +24,7 @@ pub(crate) struct FitDensity {
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
     pub(crate) compare: Option<Vec<String>>,
     /// Standard deviation about the origin for which the law is taken; if not given, centre and covariance are measured by smc
-    #[arg(long, value_name = "NUMBER", conflicts_with = "resume")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, conflicts_with = "resume")]
     pub(crate) spread: Option<f64>,
     /// Training steps
     #[arg(long, value_name = "COUNT", conflicts_with = "resume")]

@@ -11,8 +11,11 @@ use crate::error::{Result, RunError};
 use crate::training::{Cost, Learning, Stage, cost};
 
 /// The controls.
-const CONTROL: Stage<'static> =
-    Stage { name: "control", learning_rate: "fit.learning_rate, or another sampler.spread or sampler.clip" };
+const CONTROL: Stage<'static> = Stage { name: "control", learning_rate: "fit.learning_rate" };
+
+/// What to do about paths that diverge.
+const FIX: &str = "more sampler.steps, a sampler.spread nearer to the width of the law, a lower sampler.clip (10, say), or a third \
+                   of fit.learning_rate";
 
 /// Runs what is not run yet, and writes the sampler.
 ///
@@ -33,11 +36,14 @@ pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -
     file::save(&run.file(MODEL_FILE), &run.settings, &coordinates, &controls)
 }
 
-/// Why training ended, if the density ended it.
+/// Why training ended: the density failed, or paths diverged.
 fn failed(error: RunError, objective: &PathObjective<'_>) -> RunError {
     match (error, objective.failure()) {
         (RunError::Diverged { .. }, Some(failure)) => {
             RunError::Input(format!("the target could not be evaluated on the way: {failure}"))
+        }
+        (RunError::Diverged { stage, reason, folder, .. }, None) => {
+            RunError::Diverged { stage, reason, folder, fix: FIX.into() }
         }
         (error, _) => error,
     }

@@ -13,7 +13,7 @@ use crate::error::Result;
 const SIDE: usize = 420;
 
 /// Nats below the largest ln ρ that are still shaded.
-const DEPTH: f64 = 12.0;
+const DEPTH: f64 = 8.0;
 
 /// Share of the draws' extent that is shown around them.
 const MARGIN: f64 = 0.15;
