@@ -77,7 +77,7 @@ impl Gaussian {
     }
 
     /// ln |det L|.
-    pub(super) fn log_det(&self) -> f64 {
+    pub(crate) fn log_det(&self) -> f64 {
         (0..self.dim()).map(|i| self.factor[(i, i)].ln()).sum()
     }
 
