@@ -20,6 +20,9 @@ pub struct Gaussian {
     pub factor: Mat<f64>,
 }
 
+/// Effective sample size, as a share, below which weights may miss where the mass is.
+const TRUSTED: f64 = 0.05;
+
 impl Gaussian {
     /// N(0, I).
     pub(super) fn standard(dim: usize) -> Self {
@@ -84,12 +87,7 @@ impl Gaussian {
     /// Draws of `density` by importance sampling, of the normal noise `name` of `rng`, from the Student law of this shape: of
     /// 20 degrees of freedom, or of as many as there are dimensions, for in high ones the radius of a wider tail misses the
     /// shell where the mass is. With ln Z, and the mean of ln ρ − ln q under the Gaussian itself.
-    pub(super) fn importance(
-        &self,
-        density: &dyn LogDensity,
-        draws: usize,
-        rng: &mut Rng,
-    ) -> Result<Drawn> {
+    pub(super) fn importance(&self, density: &dyn LogDensity, draws: usize, rng: &mut Rng) -> Result<Drawn> {
         let (dim, freedom) = (self.dim(), (self.dim() / 2 * 2).max(20));
         let noise = normals(draws * dim, rng);
         // z √(ν/χ²) has a Student law of ν degrees of freedom.
@@ -98,21 +96,27 @@ impl Gaussian {
             (freedom as f64 / chi).sqrt()
         };
         let scales: Vec<f64> = (0..draws).map(scale).collect();
-        let scaled: Vec<f64> =
-            noise.chunks_exact(dim).zip(scales).flat_map(|(z, scale)| z.iter().map(move |z| z * scale)).collect();
+        let scaled: Vec<f64> = noise
+            .chunks_exact(dim)
+            .zip(scales)
+            .flat_map(|(z, scale)| z.iter().map(move |z| z * scale))
+            .collect();
         let states = self.at(&scaled);
         let proposal = scaled.chunks_exact(dim).map(|z| log_student(z, freedom) - self.log_det());
         let logs: Vec<f64> =
             density.values(&states)?.into_iter().zip(proposal).map(|(value, q)| value - q).collect();
         let weights = Weights::of_logs(&logs);
         let chosen = systematic(&weights.relative, draws, rng);
+        let few = weights.ess < TRUSTED;
+        let remark =
+            format!("{:.1} % of the draws carry the weight: ln Z is a lower bound", 100.0 * weights.ess);
         Ok(Drawn {
             states: rows(&states, &chosen, dim),
             log_z: Some((weights.log_mean, weights.variance_of_log_mean().sqrt())),
             elbo: None,
             ess: weights.ess,
             gradients: 0,
-            remarks: Vec::new(),
+            remarks: few.then_some(remark).into_iter().collect(),
         })
     }
 }

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 
-use nuts_rs::{Chain as _, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, HasDims, LogpError, Settings as _};
+use nuts_rs::{
+    Chain as _, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, HasDims, LogpError, Settings as _,
+};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -111,7 +113,11 @@ impl CpuLogpFunc for Posterior<'_> {
         }
     }
 
-    fn expand_vector<R: rand::Rng + ?Sized>(&mut self, _: &mut R, _: &[f64]) -> std::result::Result<(), CpuMathError> {
+    fn expand_vector<R: rand::Rng + ?Sized>(
+        &mut self,
+        _: &mut R,
+        _: &[f64],
+    ) -> std::result::Result<(), CpuMathError> {
         Ok(())
     }
 }
@@ -218,8 +224,10 @@ struct Mixing {
 impl Mixing {
     /// Of chains of `length` each, one after the other, each cut in halves.
     fn of(draws: &[f64], length: usize) -> Self {
-        let halves: Vec<&[f64]> =
-            draws.chunks_exact(length).flat_map(|chain| chain[..length / 2 * 2].chunks_exact((length / 2).max(1))).collect();
+        let halves: Vec<&[f64]> = draws
+            .chunks_exact(length)
+            .flat_map(|chain| chain[..length / 2 * 2].chunks_exact((length / 2).max(1)))
+            .collect();
         let (count, n) = (halves.len() as f64, (length / 2) as f64);
         let means: Vec<f64> = halves.iter().map(|half| half.iter().sum::<f64>() / n).collect();
         let mean = means.iter().sum::<f64>() / count;

@@ -64,6 +64,9 @@ const KEPT: f64 = 0.9;
 /// Share of moves that a step size is adapted to have accepted.
 const ACCEPTED: f64 = 0.8;
 
+/// The smallest step of a particle, in units of the largest: where a law narrows large ones are refused.
+const SMALLEST: f64 = 1.0 / 16.0;
+
 /// Particles on the way, in coordinates z of the start: x = m + L z.
 struct Particles<'a> {
     density: &'a dyn LogDensity,
@@ -101,6 +104,8 @@ impl Particles<'_> {
     fn hamiltonian(&mut self, beta: f64, step: f64, leapfrogs: usize, rng: &mut Rng) -> Result<f64> {
         let (dim, count) = (self.dim, self.log_density.len());
         let mut momentum = normals(count * dim, rng);
+        let size = |u: f64| step * SMALLEST.powf(u * u);
+        let sizes: Vec<f64> = rng.uniform(count, 0.0, 1.0).into_iter().map(size).collect();
         let kinetic = |p: &[f64]| 0.5 * p.iter().map(|p| p * p).sum::<f64>();
         let energy = |z: &[f64], log_density: f64, p: &[f64]| {
             kinetic(p) - beta * log_density - (1.0 - beta) * log_standard(z)
@@ -110,13 +115,13 @@ impl Particles<'_> {
             .collect();
         let (mut z, mut slopes, mut values) = (self.z.clone(), self.slopes.clone(), self.log_density.clone());
         let push = |momentum: &mut [f64], z: &[f64], slopes: &[f64], share: f64| {
-            for ((p, z), slope) in momentum.iter_mut().zip(z).zip(slopes) {
-                *p += share * step * (beta * slope - (1.0 - beta) * z);
+            for (k, ((p, z), slope)) in momentum.iter_mut().zip(z).zip(slopes).enumerate() {
+                *p += share * sizes[k / dim] * (beta * slope - (1.0 - beta) * z);
             }
         };
         push(&mut momentum, &z, &slopes, 0.5);
         for k in 0..leapfrogs {
-            z.iter_mut().zip(&momentum).for_each(|(z, p)| *z += step * p);
+            z.iter_mut().zip(&momentum).enumerate().for_each(|(i, (z, p))| *z += sizes[i / dim] * p);
             (values, slopes) = self.evaluate(&z)?;
             push(&mut momentum, &z, &slopes, if k + 1 < leapfrogs { 1.0 } else { 0.5 });
         }
@@ -201,7 +206,8 @@ impl TemperedSmc {
         let (dim, mut step, count) = (density.dim(), self.step, self.particles * self.islands);
         let z = normals(count * dim, rng);
         let (log_density, slopes) = (Vec::new(), Vec::new());
-        let mut particles = Particles { density, start, dim, z: z.clone(), log_density, slopes, gradients: 0 };
+        let mut particles =
+            Particles { density, start, dim, z: z.clone(), log_density, slopes, gradients: 0 };
         (particles.log_density, particles.slopes) = particles.evaluate(&z)?;
         let (mut beta, mut least, mut log_z) = (0.0, 1.0f64, vec![0.0; self.islands]);
         for _ in 0..TEMPERATURES {
@@ -245,7 +251,8 @@ impl TemperedSmc {
                 Ok(Chosen { gradients, ..Chosen::plain(law.widened(*widened)) })
             }
             Start::Variational(widened) => {
-                let GaussViFit { law, gradients, remarks } = GaussViFit::of(density, &GaussVi::default(), rng)?;
+                let GaussViFit { law, gradients, remarks } =
+                    GaussViFit::of(density, &GaussVi::default(), rng)?;
                 Ok(Chosen { law: law.widened(*widened), times: 1, gradients, remarks })
             }
             Start::Given(law) => Ok(Chosen::plain(law.clone())),
@@ -266,7 +273,7 @@ const LEAST_DIFFERENCE: f64 = 0.3;
 const OUTSIDE: f64 = 0.1;
 
 /// How much a fitted Gaussian is widened: narrow starts have heavy weights.
-const WIDENED: f64 = 1.15;
+const WIDENED: f64 = 1.3;
 
 /// Times as many particles for a law of several modes, to have enough of them at each.
 const TIMES: usize = 4;
@@ -296,7 +303,7 @@ fn measured(density: &dyn LogDensity, rng: &Rng) -> Result<Chosen> {
     let outside = outside as f64 / (SCOUTS.particles * SCOUTS.islands) as f64;
     let more = far.log_z.0 - close.log_z.0;
     let difference = (ERRORS * far.log_z.1.hypot(close.log_z.1)).max(LEAST_DIFFERENCE);
-    if more > difference || (more > -difference && outside > OUTSIDE) {
+    if more > difference || (more > -LEAST_DIFFERENCE && outside > OUTSIDE) {
         return Ok(about_all(gradients));
     }
     Ok(Chosen { law: near, times: 1, gradients: climbed + gradients, remarks: fit.remarks })

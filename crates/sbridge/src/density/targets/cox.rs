@@ -72,7 +72,8 @@ impl LogGaussianCox {
         let mut mean = vec![field_mean(); CELLS];
         let mut var = vec![VAR; CELLS];
         for _ in 0..SWEEPS {
-            let rates: Vec<f64> = mean.iter().zip(&var).map(|(m, v)| (m + 0.5 * v).exp() / CELLS as f64).collect();
+            let rates: Vec<f64> =
+                mean.iter().zip(&var).map(|(m, v)| (m + 0.5 * v).exp() / CELLS as f64).collect();
             let mut precision = self.precision.clone();
             (0..CELLS).for_each(|i| precision[(i, i)] += rates[i]);
             let pull = &self.precision * Col::from_fn(CELLS, |i| mean[i] - field_mean());
