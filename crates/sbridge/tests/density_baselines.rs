@@ -190,8 +190,8 @@ fn what_a_density_fails_for_comes_back() {
 fn regression_on_credit_data_has_the_known_normaliser() {
     for (prior, known) in [(Prior::Flat, -504.487), (Prior::Normal(100.0), -585.097)] {
         let Some(posterior) = posteriors::credit(prior) else { return };
-        let laplace = Laplace { draws: 10_000 }.run(&posterior, &Rng::new(0)).unwrap();
-        let fit = GaussVi { draws: 10_000, climbing: 30, averaging: 20 };
+        let laplace = Laplace { draws: 4000 }.run(&posterior, &Rng::new(0)).unwrap();
+        let fit = GaussVi { draws: 4000, climbing: 20, averaging: 10 };
         let fit = fit.run(&posterior, &Rng::new(0)).unwrap();
         for (found, least) in [(&laplace, 0.5), (&fit, 0.75)] {
             let (log_z, error) = found.log_z.unwrap();

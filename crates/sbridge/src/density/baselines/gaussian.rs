@@ -56,7 +56,7 @@ impl Gaussian {
 
     /// States m + L z for `z`, `[count, dim]`.
     pub(super) fn at(&self, z: &[f64]) -> Vec<f64> {
-        let mut states = flat(&(&self.factor * columns(z, self.dim())));
+        let mut states = flat(&product(self.factor.as_ref(), columns(z, self.dim())));
         for row in states.chunks_exact_mut(self.dim()) {
             row.iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += mean);
         }
@@ -65,7 +65,7 @@ impl Gaussian {
 
     /// Gradients in z, Lᵀ g, of `gradients` g in x = m + L z, `[count, dim]`.
     pub(super) fn pulled(&self, gradients: &[f64]) -> Vec<f64> {
-        flat(&(self.factor.transpose() * columns(gradients, self.dim())))
+        flat(&product(self.factor.transpose(), columns(gradients, self.dim())))
     }
 
     /// z = L⁻¹(x − m) of `states` x, `[count, dim]`.
@@ -119,6 +119,14 @@ impl Gaussian {
             remarks: few.then_some(remark).into_iter().collect(),
         })
     }
+}
+
+/// Dimension above which a product is worth the waiting of threads for each other.
+const SPREAD: usize = 256;
+
+/// A B.
+fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    if a.nrows() > SPREAD { a * b } else { sbridge_ot::matrix::times(a, b) }
 }
 
 /// `[count, dim]`, row by row, as the columns of a matrix.

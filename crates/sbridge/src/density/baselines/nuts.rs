@@ -41,7 +41,8 @@ impl Default for Nuts {
     }
 }
 
-/// Chains start uniformly within this distance of the origin along every axis.
+/// The first chain starts uniformly within this distance of the origin along every axis, each further one within twice that of
+/// the one before: together they see modes that are apart.
 const REACH: f64 = 2.0;
 
 /// Places that are tried for a start with a finite ln ρ.
@@ -133,7 +134,7 @@ impl Nuts {
     fn chain(&self, density: &dyn LogDensity, index: usize, rng: &Rng) -> Result<ChainOfDraws> {
         let mut rng = rng.fork(&format!("chain {index}"));
         let failure = Mutex::new(None);
-        let (start, tried) = start(density, &mut rng)?;
+        let (start, tried) = start(density, REACH * 2f64.powi(index.min(8) as i32), &mut rng)?;
         let settings = DiagNutsSettings {
             num_tune: self.warm_up as u64,
             num_draws: self.draws as u64,
@@ -166,15 +167,15 @@ impl Nuts {
 }
 
 /// A state with a finite ln ρ, and how many were tried.
-fn start(density: &dyn LogDensity, rng: &mut Rng) -> Result<(Vec<f64>, usize)> {
+fn start(density: &dyn LogDensity, reach: f64, rng: &mut Rng) -> Result<(Vec<f64>, usize)> {
     for tried in 1..=TRIALS {
-        let state = rng.uniform(density.dim(), -REACH, REACH);
+        let state = rng.uniform(density.dim(), -reach, reach);
         let (values, gradients) = density.values_and_gradients(&state)?;
         if values.iter().chain(&gradients).all(|value| value.is_finite()) {
             return Ok((state, tried));
         }
     }
-    let got = format!("values that are not, at {TRIALS} states within {REACH} of the origin");
+    let got = format!("values that are not, at {TRIALS} states within {reach} of the origin");
     Err(Error::setting("ln ρ and its gradient", "finite near the origin", got, "move the origin, or rescale"))
 }
 
