@@ -1,7 +1,5 @@
 //! Posteriors of real data, where they are there.
 
-#![allow(dead_code)]
-
 use std::path::Path;
 
 use sbridge::density::targets::{LogGaussianCox, LogisticRegression, Prior};

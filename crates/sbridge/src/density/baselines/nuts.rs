@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::{Baseline, Drawn};
 use crate::density::LogDensity;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_STEPS, Result, require_count};
 use crate::rng::Rng;
 
 /// The no-U-turn sampler. It has no ln Z.
@@ -185,6 +185,8 @@ impl Baseline for Nuts {
     }
 
     fn run(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Drawn> {
+        require_count("chains", self.chains, 1..=1000, "4 are usual")?;
+        require_count("draws", self.draws, 4..=MAX_STEPS, "1000 are usual")?;
         let rng = rng.fork("nuts");
         let chains: Vec<ChainOfDraws> = (0..self.chains)
             .into_par_iter()
@@ -201,7 +203,7 @@ impl Baseline for Nuts {
             .collect();
         let mut remarks = Vec::new();
         let worst = (0..dim).max_by(|a, b| found[*a].r_hat.total_cmp(&found[*b].r_hat));
-        if let Some(axis) = worst.filter(|axis| !(found[*axis].r_hat <= MET)) {
+        if let Some(axis) = worst.filter(|axis| found[*axis].r_hat.is_nan() || found[*axis].r_hat > MET) {
             remarks.push(format!("R-hat {:.2} in {}", found[axis].r_hat, density.names()[axis]));
         }
         let divergences: usize = chains.iter().map(|chain| chain.divergences).sum();
@@ -246,7 +248,7 @@ impl Mixing {
         for lag in (0..length / 2).step_by(2) {
             let next = if lag + 1 < length / 2 { correlation(lag + 1) } else { 0.0 };
             let pair = if lag == 0 { 1.0 + next } else { correlation(lag) + next };
-            if !(pair > 0.0) {
+            if pair.is_nan() || pair <= 0.0 {
                 break;
             }
             least = least.min(pair);

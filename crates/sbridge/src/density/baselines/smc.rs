@@ -273,7 +273,7 @@ const LEAST_DIFFERENCE: f64 = 0.3;
 const OUTSIDE: f64 = 0.1;
 
 /// How much a fitted Gaussian is widened: narrow starts have heavy weights.
-const WIDENED: f64 = 1.3;
+const WIDENED: f64 = 1.15;
 
 /// Times as many particles for a law of several modes, to have enough of them at each.
 const TIMES: usize = 4;
