@@ -256,6 +256,7 @@ impl Baseline for GaussVi {
     fn run(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Drawn> {
         let fit = GaussViFit::of(density, self, rng)?;
         let drawn = self.from_law(density, &fit.law, rng)?;
-        Ok(Drawn { gradients: fit.gradients, remarks: fit.remarks, ..drawn })
+        let remarks = fit.remarks.into_iter().chain(drawn.remarks).collect();
+        Ok(Drawn { gradients: fit.gradients, remarks, ..drawn })
     }
 }

@@ -20,6 +20,9 @@ pub struct Gaussian {
     pub factor: Mat<f64>,
 }
 
+/// Effective sample size, as a share, below which weights may miss where the mass is.
+const TRUSTED: f64 = 0.05;
+
 impl Gaussian {
     /// N(0, I).
     pub(super) fn standard(dim: usize) -> Self {
@@ -53,7 +56,7 @@ impl Gaussian {
 
     /// States m + L z for `z`, `[count, dim]`.
     pub(super) fn at(&self, z: &[f64]) -> Vec<f64> {
-        let mut states = flat(&(&self.factor * columns(z, self.dim())));
+        let mut states = flat(&product(self.factor.as_ref(), columns(z, self.dim())));
         for row in states.chunks_exact_mut(self.dim()) {
             row.iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += mean);
         }
@@ -62,7 +65,7 @@ impl Gaussian {
 
     /// Gradients in z, Lᵀ g, of `gradients` g in x = m + L z, `[count, dim]`.
     pub(super) fn pulled(&self, gradients: &[f64]) -> Vec<f64> {
-        flat(&(self.factor.transpose() * columns(gradients, self.dim())))
+        flat(&product(self.factor.transpose(), columns(gradients, self.dim())))
     }
 
     /// z = L⁻¹(x − m) of `states` x, `[count, dim]`.
@@ -77,7 +80,7 @@ impl Gaussian {
     }
 
     /// ln |det L|.
-    pub(super) fn log_det(&self) -> f64 {
+    pub(crate) fn log_det(&self) -> f64 {
         (0..self.dim()).map(|i| self.factor[(i, i)].ln()).sum()
     }
 
@@ -104,15 +107,26 @@ impl Gaussian {
             density.values(&states)?.into_iter().zip(proposal).map(|(value, q)| value - q).collect();
         let weights = Weights::of_logs(&logs);
         let chosen = systematic(&weights.relative, draws, rng);
+        let few = weights.ess < TRUSTED;
+        let remark =
+            format!("{:.1} % of the draws carry the weight: ln Z is a lower bound", 100.0 * weights.ess);
         Ok(Drawn {
             states: rows(&states, &chosen, dim),
             log_z: Some((weights.log_mean, weights.variance_of_log_mean().sqrt())),
             elbo: None,
             ess: weights.ess,
             gradients: 0,
-            remarks: Vec::new(),
+            remarks: few.then_some(remark).into_iter().collect(),
         })
     }
+}
+
+/// Dimension above which a product is worth the waiting of threads for each other.
+const SPREAD: usize = 256;
+
+/// A B.
+fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    if a.nrows() > SPREAD { a * b } else { sbridge_ot::matrix::times(a, b) }
 }
 
 /// `[count, dim]`, row by row, as the columns of a matrix.

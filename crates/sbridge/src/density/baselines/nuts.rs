@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::{Baseline, Drawn};
 use crate::density::LogDensity;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_STEPS, Result, require_count};
 use crate::rng::Rng;
 
 /// The no-U-turn sampler. It has no ln Z.
@@ -41,7 +41,8 @@ impl Default for Nuts {
     }
 }
 
-/// Chains start uniformly within this distance of the origin along every axis.
+/// The first chain starts uniformly within this distance of the origin along every axis, each further one within twice that of
+/// the one before: together they see modes that are apart.
 const REACH: f64 = 2.0;
 
 /// Places that are tried for a start with a finite ln ρ.
@@ -133,7 +134,7 @@ impl Nuts {
     fn chain(&self, density: &dyn LogDensity, index: usize, rng: &Rng) -> Result<ChainOfDraws> {
         let mut rng = rng.fork(&format!("chain {index}"));
         let failure = Mutex::new(None);
-        let (start, tried) = start(density, &mut rng)?;
+        let (start, tried) = start(density, REACH * 2f64.powi(index.min(8) as i32), &mut rng)?;
         let settings = DiagNutsSettings {
             num_tune: self.warm_up as u64,
             num_draws: self.draws as u64,
@@ -166,15 +167,15 @@ impl Nuts {
 }
 
 /// A state with a finite ln ρ, and how many were tried.
-fn start(density: &dyn LogDensity, rng: &mut Rng) -> Result<(Vec<f64>, usize)> {
+fn start(density: &dyn LogDensity, reach: f64, rng: &mut Rng) -> Result<(Vec<f64>, usize)> {
     for tried in 1..=TRIALS {
-        let state = rng.uniform(density.dim(), -REACH, REACH);
+        let state = rng.uniform(density.dim(), -reach, reach);
         let (values, gradients) = density.values_and_gradients(&state)?;
         if values.iter().chain(&gradients).all(|value| value.is_finite()) {
             return Ok((state, tried));
         }
     }
-    let got = format!("values that are not, at {TRIALS} states within {REACH} of the origin");
+    let got = format!("values that are not, at {TRIALS} states within {reach} of the origin");
     Err(Error::setting("ln ρ and its gradient", "finite near the origin", got, "move the origin, or rescale"))
 }
 
@@ -184,6 +185,8 @@ impl Baseline for Nuts {
     }
 
     fn run(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Drawn> {
+        require_count("chains", self.chains, 1..=1000, "4 are usual")?;
+        require_count("draws", self.draws, 4..=MAX_STEPS, "1000 are usual")?;
         let rng = rng.fork("nuts");
         let chains: Vec<ChainOfDraws> = (0..self.chains)
             .into_par_iter()
@@ -200,7 +203,7 @@ impl Baseline for Nuts {
             .collect();
         let mut remarks = Vec::new();
         let worst = (0..dim).max_by(|a, b| found[*a].r_hat.total_cmp(&found[*b].r_hat));
-        if let Some(axis) = worst.filter(|axis| !(found[*axis].r_hat <= MET)) {
+        if let Some(axis) = worst.filter(|axis| found[*axis].r_hat.is_nan() || found[*axis].r_hat > MET) {
             remarks.push(format!("R-hat {:.2} in {}", found[axis].r_hat, density.names()[axis]));
         }
         let divergences: usize = chains.iter().map(|chain| chain.divergences).sum();
@@ -245,7 +248,7 @@ impl Mixing {
         for lag in (0..length / 2).step_by(2) {
             let next = if lag + 1 < length / 2 { correlation(lag + 1) } else { 0.0 };
             let pair = if lag == 0 { 1.0 + next } else { correlation(lag) + next };
-            if !(pair > 0.0) {
+            if pair.is_nan() || pair <= 0.0 {
                 break;
             }
             least = least.min(pair);

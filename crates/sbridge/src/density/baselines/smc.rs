@@ -2,7 +2,8 @@
 //!
 //! From a Gaussian q to ρ: γ_β = q^{1−β} ρ^β. The next β is where the effective sample size of the step is 0.9; then
 //! particles are drawn again by their weights, and moved by Hamiltonian Monte Carlo in the coordinates of q. Z is the product
-//! of the mean weights.
+//! of the mean weights. Particles live on islands: they are drawn again within their own, and only temperatures and step sizes
+//! are common. So islands know Z independently of each other, and how far they are apart is its error.          \[VDDMM15\]
 //!
 //! A law of one mode is best approached from a Gaussian fitted to it, one of several from a Gaussian about them all. Which it
 //! is is measured: see [`Start::Measured`].
@@ -13,14 +14,16 @@ use super::gaussian::log_standard;
 use super::{Baseline, Drawn, GaussVi, GaussViFit, Gaussian, LaplaceFit, rows, systematic};
 use crate::density::weights::Weights;
 use crate::density::{LogDensity, normals};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_count};
 use crate::rng::Rng;
 
 /// Tempered sequential Monte Carlo.
 #[derive(Clone, Debug)]
 pub struct TemperedSmc {
-    /// Particles.
+    /// Particles of an island.
     pub particles: usize,
+    /// Islands: one alone cannot say how well it knows Z.
+    pub islands: usize,
     /// Moves after every temperature.
     pub moves: usize,
     /// Leapfrog steps of a move.
@@ -43,15 +46,15 @@ pub enum Start {
     Variational(f64),
     /// This one.
     Given(Gaussian),
-    /// By a small run from a Gaussian about all modes that climbs from far and near come to. If it ends where the Gaussian of
-    /// variational inference is, tempering starts there; if a tenth of its particles or more lie outside, where the small run
-    /// started. Modes are looked for within about 100 of the origin.
+    /// The better of two by small runs: the Gaussian of variational inference, and one about all modes that climbs from far and
+    /// near come to. The latter, and four times the particles, if its run finds more mass, or as much and a tenth of it or more
+    /// far outside the former. Modes are looked for within about 100 of the origin.
     Measured,
 }
 
 impl Default for TemperedSmc {
     fn default() -> Self {
-        Self { particles: 1500, moves: 2, leapfrogs: 8, step: 0.3, start: Start::Measured }
+        Self { particles: 200, islands: 8, moves: 2, leapfrogs: 8, step: 0.3, start: Start::Measured }
     }
 }
 
@@ -60,6 +63,9 @@ const KEPT: f64 = 0.9;
 
 /// Share of moves that a step size is adapted to have accepted.
 const ACCEPTED: f64 = 0.8;
+
+/// The smallest step of a particle, in units of the largest: where a law narrows large ones are refused.
+const SMALLEST: f64 = 1.0 / 16.0;
 
 /// Particles on the way, in coordinates z of the start: x = m + L z.
 struct Particles<'a> {
@@ -98,6 +104,8 @@ impl Particles<'_> {
     fn hamiltonian(&mut self, beta: f64, step: f64, leapfrogs: usize, rng: &mut Rng) -> Result<f64> {
         let (dim, count) = (self.dim, self.log_density.len());
         let mut momentum = normals(count * dim, rng);
+        let size = |u: f64| step * SMALLEST.powf(u * u);
+        let sizes: Vec<f64> = rng.uniform(count, 0.0, 1.0).into_iter().map(size).collect();
         let kinetic = |p: &[f64]| 0.5 * p.iter().map(|p| p * p).sum::<f64>();
         let energy = |z: &[f64], log_density: f64, p: &[f64]| {
             kinetic(p) - beta * log_density - (1.0 - beta) * log_standard(z)
@@ -107,13 +115,13 @@ impl Particles<'_> {
             .collect();
         let (mut z, mut slopes, mut values) = (self.z.clone(), self.slopes.clone(), self.log_density.clone());
         let push = |momentum: &mut [f64], z: &[f64], slopes: &[f64], share: f64| {
-            for ((p, z), slope) in momentum.iter_mut().zip(z).zip(slopes) {
-                *p += share * step * (beta * slope - (1.0 - beta) * z);
+            for (k, ((p, z), slope)) in momentum.iter_mut().zip(z).zip(slopes).enumerate() {
+                *p += share * sizes[k / dim] * (beta * slope - (1.0 - beta) * z);
             }
         };
         push(&mut momentum, &z, &slopes, 0.5);
         for k in 0..leapfrogs {
-            z.iter_mut().zip(&momentum).for_each(|(z, p)| *z += step * p);
+            z.iter_mut().zip(&momentum).enumerate().for_each(|(i, (z, p))| *z += sizes[i / dim] * p);
             (values, slopes) = self.evaluate(&z)?;
             push(&mut momentum, &z, &slopes, if k + 1 < leapfrogs { 1.0 } else { 0.5 });
         }
@@ -155,6 +163,9 @@ fn next_step(ratios: &[f64], left: f64) -> f64 {
     low.max(1e-9 * left)
 }
 
+/// Particles, at most, on all islands.
+const MAX_PARTICLES: usize = 1 << 24;
+
 /// Temperatures, at most: with so many the law is not one to come near.
 const TEMPERATURES: usize = 5000;
 
@@ -166,92 +177,136 @@ struct Tempered {
     gradients: usize,
 }
 
+/// A start, and what it took.
+struct Chosen {
+    law: Gaussian,
+    /// Times as many particles as otherwise.
+    times: usize,
+    gradients: usize,
+    remarks: Vec<String>,
+}
+
+impl Chosen {
+    fn plain(law: Gaussian) -> Self {
+        Self { law, times: 1, gradients: 0, remarks: Vec::new() }
+    }
+}
+
+/// Weights of islands by the logarithms of what each knows Z to be, ln of their mean, and its standard error.
+fn islands(logs: &[f64]) -> (Vec<f64>, (f64, f64)) {
+    let (weights, count) = (Weights::of_logs(logs), logs.len() as f64);
+    let mean = weights.relative.iter().sum::<f64>() / count;
+    let var = weights.relative.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (weights.relative, (weights.log_mean, (var / count).sqrt() / mean))
+}
+
 impl TemperedSmc {
     /// From `start` to the density.
     fn temper(&self, density: &dyn LogDensity, start: Gaussian, rng: &mut Rng) -> Result<Tempered> {
-        let (dim, mut step) = (density.dim(), self.step);
-        let z = normals(self.particles * dim, rng);
+        let (dim, mut step, count) = (density.dim(), self.step, self.particles * self.islands);
+        let z = normals(count * dim, rng);
         let (log_density, slopes) = (Vec::new(), Vec::new());
         let mut particles =
             Particles { density, start, dim, z: z.clone(), log_density, slopes, gradients: 0 };
         (particles.log_density, particles.slopes) = particles.evaluate(&z)?;
-        let (mut beta, mut log_z, mut variance, mut least) = (0.0, 0.0, 0.0, 1.0f64);
+        let (mut beta, mut least, mut log_z) = (0.0, 1.0f64, vec![0.0; self.islands]);
         for _ in 0..TEMPERATURES {
             let ratios = particles.log_ratios();
-            if !ratios.iter().any(|ratio| ratio.is_finite()) {
-                let got = "of no particle";
-                return Err(Error::setting("ln ρ", "finite", got, "start where the density is positive"));
-            }
             let raised = next_step(&ratios, 1.0 - beta);
-            let weights = weigh(&ratios, raised);
-            log_z += weights.log_mean;
-            variance += weights.variance_of_log_mean();
-            least = least.min(weights.ess);
+            least = least.min(weigh(&ratios, raised).ess);
             beta = if raised >= 1.0 - beta { 1.0 } else { beta + raised };
-            particles.choose(&systematic(&weights.relative, self.particles, rng));
+            let mut chosen = Vec::with_capacity(count);
+            for (k, ratios) in ratios.chunks_exact(self.particles).enumerate() {
+                if !ratios.iter().any(|ratio| ratio.is_finite()) {
+                    let fix = "start where the density is positive";
+                    return Err(Error::setting("ln ρ", "finite", "not at any particle", fix));
+                }
+                let weights = weigh(ratios, raised);
+                log_z[k] += weights.log_mean;
+                let first = k * self.particles;
+                chosen.extend(systematic(&weights.relative, self.particles, rng).iter().map(|i| first + i));
+            }
+            particles.choose(&chosen);
             for _ in 0..self.moves {
                 let accepted = particles.hamiltonian(beta, step, self.leapfrogs, rng)?;
                 step *= (accepted - ACCEPTED).exp();
             }
             if beta >= 1.0 {
+                let (shares, log_z) = islands(&log_z);
+                let weights: Vec<f64> = (0..count).map(|i| shares[i / self.particles]).collect();
                 let states = particles.start.at(&particles.z);
-                let log_z = (log_z, variance.sqrt());
+                let states = rows(&states, &systematic(&weights, count, rng), dim);
                 return Ok(Tempered { states, log_z, least, gradients: particles.gradients });
             }
         }
-        let fix = "start nearer to the law, or scale its coordinates";
-        Err(Error::setting(
-            "temperatures",
-            format!("at most {TEMPERATURES}"),
-            format!("more, at β = {beta:.1e}"),
-            fix,
-        ))
+        let (most, got) = (format!("at most {TEMPERATURES}"), format!("more, up to β = {beta:.1e}"));
+        Err(Error::setting("temperatures", most, got, "start nearer to the law, or scale its coordinates"))
     }
 
-    /// The Gaussian to start from, the states that the gradient was evaluated at for it, and what to know of it.
-    fn start(&self, density: &dyn LogDensity, rng: &Rng) -> Result<(Gaussian, usize, Vec<String>)> {
+    fn chosen(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Chosen> {
         match &self.start {
-            Start::Origin(spread) => Ok((Gaussian::standard(density.dim()).widened(*spread), 0, Vec::new())),
+            Start::Origin(spread) => Ok(Chosen::plain(Gaussian::standard(density.dim()).widened(*spread))),
             Start::Mode(widened) => {
-                let fit = LaplaceFit::of(density)?;
-                Ok((fit.law.widened(*widened), fit.gradients, Vec::new()))
+                let LaplaceFit { law, gradients } = LaplaceFit::of(density)?;
+                Ok(Chosen { gradients, ..Chosen::plain(law.widened(*widened)) })
             }
             Start::Variational(widened) => {
-                let fit = GaussViFit::of(density, &GaussVi::default(), rng)?;
-                Ok((fit.law.widened(*widened), fit.gradients, fit.remarks))
+                let GaussViFit { law, gradients, remarks } =
+                    GaussViFit::of(density, &GaussVi::default(), rng)?;
+                Ok(Chosen { law: law.widened(*widened), times: 1, gradients, remarks })
             }
-            Start::Given(law) => Ok((law.clone(), 0, Vec::new())),
-            Start::Measured => {
-                let (law, gradients) = measured(density, rng)?;
-                Ok((law, gradients, Vec::new()))
-            }
+            Start::Given(law) => Ok(Chosen::plain(law.clone())),
+            Start::Measured => measured(density, rng),
         }
     }
 }
 
-/// Particles of the small run that a start is chosen by.
-const SCOUTS: usize = 300;
+/// The small runs that a start is chosen by.
+const SCOUTS: TemperedSmc =
+    TemperedSmc { particles: 80, islands: 4, moves: 1, leapfrogs: 8, step: 0.3, start: Start::Measured };
 
-/// Share of them outside a fitted Gaussian that makes it the wrong one.
+/// Standard errors that say that one small run found more mass than another, and nats at least.
+const ERRORS: f64 = 3.0;
+const LEAST_DIFFERENCE: f64 = 0.3;
+
+/// Share of the mass outside a fitted Gaussian that makes it the wrong one.
 const OUTSIDE: f64 = 0.1;
 
-/// How much a fitted Gaussian is widened: tails are cheap, and narrow starts have heavy weights.
+/// How much a fitted Gaussian is widened: narrow starts have heavy weights.
 const WIDENED: f64 = 1.15;
 
-/// What [`Start::Measured`] comes to, and the states that the gradient was evaluated at.
-fn measured(density: &dyn LogDensity, rng: &Rng) -> Result<(Gaussian, usize)> {
+/// Times as many particles for a law of several modes, to have enough of them at each.
+const TIMES: usize = 4;
+
+/// What [`Start::Measured`] comes to.
+fn measured(density: &dyn LogDensity, rng: &Rng) -> Result<Chosen> {
     let dim = density.dim();
     let (broad, climbed) = about_all_modes(density, &mut rng.fork("climbs"))?;
-    let Ok(fit) = GaussViFit::of(density, &GaussVi::default(), rng) else { return Ok((broad, climbed)) };
-    let scouts = TemperedSmc { particles: SCOUTS, moves: 1, ..TemperedSmc::default() };
-    let found = scouts.temper(density, broad.clone(), &mut rng.fork("scouts"))?;
+    let about_all = |gradients| {
+        let remarks = vec![format!("started about all modes, with {TIMES} times the particles")];
+        Chosen { law: broad.clone(), times: TIMES, gradients: climbed + gradients, remarks }
+    };
+    let Ok(fit) = GaussViFit::of(density, &GaussVi::default(), rng) else { return Ok(about_all(0)) };
+    let near = fit.law.clone().widened(WIDENED);
+    let far = SCOUTS.temper(density, broad.clone(), &mut rng.fork("scouts from afar"));
+    let close = SCOUTS.temper(density, near.clone(), &mut rng.fork("scouts"));
+    let (far, close) = match (far, close) {
+        (Ok(far), Ok(close)) => (far, close),
+        (Ok(far), Err(_)) => return Ok(about_all(fit.gradients + far.gradients)),
+        (Err(_), _) => return Ok(Chosen { gradients: climbed + fit.gradients, ..Chosen::plain(near) }),
+    };
+    let gradients = fit.gradients + far.gradients + close.gradients;
     // Five standard deviations of a χ² above its mean.
     let reach = dim as f64 + 5.0 * (2.0 * dim as f64).sqrt();
-    let z = fit.law.whitened(&found.states);
+    let z = fit.law.whitened(&far.states);
     let outside = z.chunks_exact(dim).filter(|z| z.iter().map(|z| z * z).sum::<f64>() > reach).count();
-    let one_mode = (outside as f64) < OUTSIDE * SCOUTS as f64;
-    let law = if one_mode { fit.law.widened(WIDENED) } else { broad };
-    Ok((law, climbed + fit.gradients + found.gradients))
+    let outside = outside as f64 / (SCOUTS.particles * SCOUTS.islands) as f64;
+    let more = far.log_z.0 - close.log_z.0;
+    let difference = (ERRORS * far.log_z.1.hypot(close.log_z.1)).max(LEAST_DIFFERENCE);
+    if more > difference || (more > -LEAST_DIFFERENCE && outside > OUTSIDE) {
+        return Ok(about_all(gradients));
+    }
+    Ok(Chosen { law: near, times: 1, gradients: climbed + gradients, remarks: fit.remarks })
 }
 
 /// Climbs, their steps, and the distances from the origin that they start at, the last tenfold the one before.
@@ -294,16 +349,19 @@ impl Baseline for TemperedSmc {
     }
 
     fn run(&self, density: &dyn LogDensity, rng: &Rng) -> Result<Drawn> {
+        require_count("particles", self.particles, 2..=MAX_PARTICLES, "200 are usual")?;
+        require_count("islands", self.islands, 2..=MAX_PARTICLES / self.particles, "8 are usual")?;
         let rng = rng.fork("smc");
-        let (start, before, remarks) = self.start(density, &rng)?;
-        let found = self.temper(density, start, &mut rng.fork("temper"))?;
+        let chosen = self.chosen(density, &rng)?;
+        let enough = Self { particles: chosen.times * self.particles, ..self.clone() };
+        let found = enough.temper(density, chosen.law, &mut rng.fork("temper"))?;
         Ok(Drawn {
             states: found.states,
             log_z: Some(found.log_z),
             elbo: None,
             ess: found.least,
-            gradients: before + found.gradients,
-            remarks,
+            gradients: chosen.gradients + found.gradients,
+            remarks: chosen.remarks,
         })
     }
 }
