@@ -90,6 +90,13 @@ pub struct Controls {
 const LOG_Z_UNIT: f64 = 100.0;
 
 impl Controls {
+    /// u of a method that does not weigh its guide by the time, at `times`, `[batch]`, of its own, and states and guides,
+    /// `[batch, dim]`.
+    pub(super) fn at_times(&self, times: Tensor<1>, x: Tensor<2>, guide: Tensor<2>) -> Tensor<2> {
+        let embedded = self.forward.embed(times.clone(), times.ones_like());
+        self.forward.forward(&embedded, x, guide)
+    }
+
     /// The value for ln Z, `[1]`.
     pub(super) fn log_z(&self) -> Tensor<1> {
         self.log_z.val() * LOG_Z_UNIT

@@ -10,6 +10,7 @@
 //! | `guided` | these with networks for controls |
 //! | [`losses`] | losses whose gradient needs no graph along the path |
 //! | `adjoint` | the gradient of E\[A\] through the path |
+//! | `foellmer` | what `pis` learns, as a Schrödinger bridge from the origin |
 //! | `sampler` | paths and draws by these |
 //! | `objective` | either as what networks are trained by |
 //! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
@@ -18,6 +19,7 @@ mod adjoint;
 pub mod chain;
 mod dds;
 mod dis;
+mod foellmer;
 mod guided;
 pub mod losses;
 mod objective;
@@ -30,6 +32,7 @@ use chain::{Base, Knot, Step};
 pub use chain::{Chain, Control, Paths};
 pub use dds::{Dds, cosine_grid, dds_euler};
 pub use dis::dis;
+pub use foellmer::Foellmer;
 pub use guided::{Controls, Guided, Method};
 pub use objective::{Exploration, Loss, PathObjective};
 pub use pis::pis;

@@ -5,8 +5,11 @@
 
 use super::chain::{Base, Chain, Knot, Step};
 
-const END: f64 = 5.0;
-const VAR: f64 = 0.2;
+/// T.
+pub(super) const END: f64 = 5.0;
+
+/// g².
+pub(super) const VAR: f64 = 0.2;
 
 /// `steps` even steps of Euler and Maruyama.
 pub fn pis(steps: usize) -> Chain {
