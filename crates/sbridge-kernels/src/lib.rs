@@ -19,7 +19,7 @@
 //! and for no extension at all; which one runs is decided when the program starts, and all give the
 //! same bits. Matrix products come from the `gemm` crate, whose rounding depends on the machine.
 //!
-//! This is the only crate with `unsafe` code: buffers that are written before they are read, and the
+//! Beside the border to compiled Stan models this is the only crate with `unsafe` code: buffers that are written before they are read, and the
 //! call of `gemm`.
 
 mod activation;
