@@ -91,11 +91,11 @@ struct Series {
 impl Question {
     fn answer(&self, target: &dyn Target, effort: Effort, rng: &Rng) -> Result<Study> {
         let seeds = effort.pick(1, 5);
-        let steps = effort.pick(400, 3000);
+        let steps = effort.pick(400, 1500);
         let mut study = Study::new(
             format!("{}: log-variance beside the divergence", self.name),
             format!(
-                "{STEPS} steps of a path, {steps} training steps of {PATHS} paths, learning rate 2e-3, {seeds} seeds, {JUDGED} fresh \
+                "{STEPS} steps of a path, {steps} training steps of {PATHS} paths, learning rate 5e-3, {seeds} seeds, {JUDGED} fresh \
                  paths to judge; the law is taken for one of width {} about the origin. Published (unverified, 60,000 steps of 2048 \
                  paths): {}. Controls are untrained networks.",
                 self.spread, self.published
@@ -172,7 +172,7 @@ fn trained(nets: Controls, objective: &mut PathObjective<'_>, steps: usize, rng:
     let settings = FitSettings {
         steps,
         batch_size: PATHS,
-        learning_rate: 2e-3,
+        learning_rate: 5e-3,
         weight_decay: 0.0,
         clip_norm: 1.0,
         ema_decay: 0.99,

@@ -148,10 +148,9 @@ fn open(settings: &DensityConfig, context: &Context) -> Result<OpenDensity> {
 impl Draw for Density {
     fn draw(run: &Run<Self>, count: usize, sampler: &[String], seed: u64) -> Result<Weighted> {
         let settings = run.settings.with(run.method(), sampler)?;
-        if settings.sampler.spread != run.settings.sampler.spread
-            || settings.sampler.clip != run.settings.sampler.clip
-        {
-            let problem = "spread and clip are part of what was learned; sampling takes sampler.steps alone";
+        let learned = SamplerConfig { steps: settings.sampler.steps, ..run.settings.sampler.clone() };
+        if settings.sampler != learned {
+            let problem = "all but the steps is part of what was learned; sampling takes sampler.steps alone";
             return Err(RunError::Config(problem.into()));
         }
         let rng = Rng::new(seed).fork("sample");

@@ -28,7 +28,7 @@ pub struct DensityConfig {
     pub sampler: SamplerConfig,
     /// What its controls are trained by.
     pub objective: ObjectiveConfig,
-    /// Training. Default 3000 steps of 512 paths, learning rate 2e-3.
+    /// Training. Default 1500 steps of 512 paths, learning rate 5e-3.
     pub fit: FitSettings,
     /// What is left in the run folder.
     pub output: DrawsConfig,
@@ -50,7 +50,7 @@ pub struct TargetConfig {
 pub struct SamplerConfig {
     /// Which diffusion: `dds` (default), `dis`, `pis` or `bridge`.
     pub method: MethodName,
-    /// Steps of a path, about. Default 100.
+    /// Steps of a path. Default 200.
     pub steps: usize,
     /// Standard deviation about the origin for which the law is taken, along every axis; 0 takes centre and covariance of the
     /// draws of `smc`, which is run before. Default 0.
@@ -174,9 +174,9 @@ impl Default for DensityConfig {
             sampler: SamplerConfig::default(),
             objective: ObjectiveConfig::default(),
             fit: FitSettings {
-                steps: 3000,
+                steps: 1500,
                 batch_size: 512,
-                learning_rate: 2e-3,
+                learning_rate: 5e-3,
                 weight_decay: 0.0,
                 clip_norm: 1.0,
                 ema_decay: 0.99,
@@ -189,7 +189,7 @@ impl Default for DensityConfig {
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { method: MethodName::Dds, steps: 100, spread: 0.0, clip: 1e4 }
+        Self { method: MethodName::Dds, steps: 200, spread: 0.0, clip: 1e4 }
     }
 }
 
@@ -224,7 +224,7 @@ impl Settings for DensityConfig {
         }
         let Self { sampler, objective, output, fit, .. } = self;
         let counts = [
-            ("sampler.steps", sampler.steps, 1..=10_000, "100 is the default"),
+            ("sampler.steps", sampler.steps, 1..=10_000, "200 is the default"),
             ("output.samples", output.samples, 2..=100_000_000, "10000 is the default"),
             (
                 "objective.paths_per_start",

@@ -1,7 +1,7 @@
 //! The methods: their diffusions, and the guides that go into their networks.
 
 use super::chain::{Chain, Control, Knot, Paths};
-use super::{Dds, cosine_grid, dis, pis, two_sided};
+use super::{Dds, dis, pis, ratio_grid, two_sided};
 use crate::net::{ControlNet, Embedded};
 use crate::rng::Rng;
 use crate::tensor::{DType, Device, Module, Param, Tensor, TensorData};
@@ -20,17 +20,17 @@ pub enum Method {
     Bridge,
 }
 
+/// Time of `Dds`, in which e^−5 of a variance is kept; and what is left of it before the last step.
+const DDS_END: f64 = 5.0;
+const DDS_LAST: f64 = 1e-3;
+
 impl Method {
-    /// Its diffusion in about so many steps.
+    /// Its diffusion in so many steps.
     pub fn chain(self, steps: usize) -> Chain {
         match self {
             Self::Pis => pis(steps),
             Self::Dis => dis(steps),
-            // 0.05 of its time a step.
-            Self::Dds => {
-                let lengths = cosine_grid(0.05 * (steps.max(2) - 1) as f64);
-                Dds { spread: 1.0, rate: 1.0 }.chain(&lengths)
-            }
+            Self::Dds => Dds { spread: 1.0, rate: 1.0 }.chain(&ratio_grid(steps, DDS_END, DDS_LAST)),
             Self::Bridge => two_sided(steps),
         }
     }

@@ -30,7 +30,7 @@ pub mod weights;
 
 use chain::{Base, Knot, Step};
 pub use chain::{Chain, Control, Paths};
-pub use dds::{Dds, cosine_grid, dds_euler};
+pub use dds::{Dds, cosine_grid, dds_euler, ratio_grid};
 pub use dis::dis;
 pub use foellmer::Foellmer;
 pub use guided::{Controls, Guided, Method};

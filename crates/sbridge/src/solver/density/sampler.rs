@@ -35,7 +35,7 @@ const VALUES_AT_ONCE: usize = 1 << 24;
 const PATHS_AT_ONCE: usize = 2048;
 
 impl<'a> Sampler<'a> {
-    /// Of `method` in about so many `steps`.
+    /// Of `method` in so many `steps`.
     pub fn new(method: Method, steps: usize, density: &'a dyn LogDensity, device: Device) -> Self {
         Self { method, chain: method.chain(steps), density, device }
     }
