@@ -58,7 +58,7 @@ fn alarms(found: &DensityEvaluation, row: &Row) -> Vec<String> {
     let mut alarms = Vec::new();
     let ess = row.ess.unwrap_or(0.0);
     // A share that is not a number is no assurance either.
-    if !(ess >= LEAST_ESS) {
+    if ess.is_nan() || ess < LEAST_ESS {
         alarms.push(format!(
             "the effective sample size is {:.2} % of the paths, so a few carry all the weight",
             100.0 * ess
@@ -73,7 +73,7 @@ fn alarms(found: &DensityEvaluation, row: &Row) -> Vec<String> {
         ));
     }
     if let (Some(eubo), Some(elbo)) = (row.eubo, row.elbo)
-        && !(eubo - elbo <= WIDEST_GAP)
+        && (eubo.is_nan() || eubo - elbo > WIDEST_GAP)
     {
         alarms.push(format!("ln Z lies anywhere between the bounds {elbo:.2} and {eubo:.2}"));
     }
