@@ -71,7 +71,7 @@ const PATHS: usize = 512;
 const JUDGED: usize = 6000;
 
 /// Largest value of networks and score.
-const CLIP: f64 = 1e4;
+const CLIP: f64 = 250.0;
 
 /// What a sampler came to.
 struct Found {
@@ -158,6 +158,7 @@ impl Question {
         let sampler = Sampler::new(method, STEPS, &density, device.clone());
         let mut objective = PathObjective::new(sampler, loss);
         objective.bound = 1e8;
+        objective.warm_up = steps * PATHS / 4;
         let nets = method.controls(target.dim(), CLIP, &mut rng.fork("init"), &device);
         let nets = trained(nets, &mut objective, steps, rng)?;
         let draws = objective.sampler.draw(&nets, JUDGED, &rng.fork("judge"))?;

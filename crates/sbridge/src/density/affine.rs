@@ -1,27 +1,23 @@
 //! A density in other coordinates z, x = m + L z: that of a law whose centre and width are about those of N(0, I).
 
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-use faer::{Mat, MatRef, Par, Side};
+use faer::{Mat, MatRef, Side};
 
 use super::LogDensity;
+use super::baselines::Gaussian;
 use crate::error::Result;
 
 /// x = m + L z.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Coordinates {
-    /// m, `[dim]`.
-    pub centre: Vec<f64>,
-    /// L.
-    pub width: Width,
-}
-
-/// How wide coordinates are.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Width {
-    /// One number for every axis, `[dim]`.
-    Axes(Vec<f64>),
-    /// Lower triangular, `[dim, dim]`.
-    Triangle(Mat<f64>),
+#[derive(Clone, Debug)]
+pub enum Coordinates {
+    /// L is diagonal.
+    Axes {
+        /// m, `[dim]`.
+        centre: Vec<f64>,
+        /// The diagonal of L, `[dim]`.
+        spreads: Vec<f64>,
+    },
+    /// Those in which this law is N(0, I).
+    Law(Gaussian),
 }
 
 /// Draws for every coordinate, at least, of which correlations are taken.
@@ -30,7 +26,7 @@ const DRAWS_OF_CORRELATION: usize = 10;
 impl Coordinates {
     /// About the origin, `spread` along every axis.
     pub fn scaled(dim: usize, spread: f64) -> Self {
-        Self { centre: vec![0.0; dim], width: Width::Axes(vec![spread; dim]) }
+        Self::Axes { centre: vec![0.0; dim], spreads: vec![spread; dim] }
     }
 
     /// In which `draws`, `[count, dim]`, have mean 0 and covariance I; variances alone where there are too few draws for
@@ -38,8 +34,8 @@ impl Coordinates {
     pub fn of_draws(draws: &[f64], dim: usize) -> Option<Self> {
         let count = draws.len() / dim;
         let rows = MatRef::from_row_major_slice(draws, count, dim);
-        let centre: Vec<f64> =
-            (0..dim).map(|j| (0..count).map(|i| rows[(i, j)]).sum::<f64>() / count as f64).collect();
+        let mean = |j: usize| (0..count).map(|i| rows[(i, j)]).sum::<f64>() / count as f64;
+        let centre: Vec<f64> = (0..dim).map(mean).collect();
         let centred = Mat::from_fn(count, dim, |i, j| rows[(i, j)] - centre[j]);
         let divisor = count as f64 - 1.0;
         let spread = |j: usize| (centred.col(j).squared_norm_l2() / divisor).sqrt();
@@ -47,51 +43,60 @@ impl Coordinates {
         if !spreads.iter().all(|spread| spread.is_finite() && *spread > 0.0) {
             return None;
         }
-        let covariance =
-            || Mat::from_fn(dim, dim, |i, j| (centred.col(i).transpose() * centred.col(j)) / divisor);
-        let width = match count >= DRAWS_OF_CORRELATION * dim {
-            true => Width::Triangle(covariance().llt(Side::Lower).ok()?.L().to_owned()),
-            false => Width::Axes(spreads),
-        };
-        Some(Self { centre, width })
+        if count < DRAWS_OF_CORRELATION * dim {
+            return Some(Self::Axes { centre, spreads });
+        }
+        let covariance = sbridge_ot::matrix::times(centred.transpose(), centred.as_ref());
+        let covariance = Mat::from_fn(dim, dim, |i, j| covariance[(i, j)] / divisor);
+        let factor = covariance.llt(Side::Lower).ok()?.L().to_owned();
+        Some(Self::Law(Gaussian { mean: centre, factor }))
+    }
+
+    /// Dimension of a state.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Axes { centre, .. } => centre.len(),
+            Self::Law(law) => law.mean.len(),
+        }
     }
 
     /// x of every z, `[count, dim]` both.
     pub fn outward(&self, z: &[f64]) -> Vec<f64> {
-        let mut x = match &self.width {
-            Width::Axes(spreads) => z.iter().zip(spreads.iter().cycle()).map(|(z, s)| z * s).collect(),
-            Width::Triangle(factor) => flat(&(rows(z, factor) * factor.transpose())),
-        };
-        x.iter_mut().zip(self.centre.iter().cycle()).for_each(|(x, m)| *x += m);
-        x
+        match self {
+            Self::Axes { centre, spreads } => {
+                let axes = centre.iter().zip(spreads).cycle();
+                z.iter().zip(axes).map(|(z, (m, s))| m + s * z).collect()
+            }
+            Self::Law(law) => law.at(z),
+        }
     }
 
     /// z of every x, `[count, dim]` both.
     pub fn inward(&self, x: &[f64]) -> Vec<f64> {
-        let centred: Vec<f64> = x.iter().zip(self.centre.iter().cycle()).map(|(x, m)| x - m).collect();
-        match &self.width {
-            Width::Axes(spreads) => centred.iter().zip(spreads.iter().cycle()).map(|(x, s)| x / s).collect(),
-            Width::Triangle(factor) => {
-                let mut columns = rows(&centred, factor).transpose().to_owned();
-                solve_lower_triangular_in_place(factor.as_ref(), columns.as_mut(), Par::rayon(0));
-                flat(&columns.transpose().to_owned())
+        match self {
+            Self::Axes { centre, spreads } => {
+                let axes = centre.iter().zip(spreads).cycle();
+                x.iter().zip(axes).map(|(x, (m, s))| (x - m) / s).collect()
             }
+            Self::Law(law) => law.whitened(x),
         }
     }
 
     /// Lᵀ g of slopes g in x: slopes in z, `[count, dim]` both.
-    fn pulled(&self, slopes: Vec<f64>) -> Vec<f64> {
-        match &self.width {
-            Width::Axes(spreads) => slopes.iter().zip(spreads.iter().cycle()).map(|(g, s)| g * s).collect(),
-            Width::Triangle(factor) => flat(&(rows(&slopes, factor) * factor)),
+    fn pulled(&self, slopes: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Axes { spreads, .. } => {
+                slopes.iter().zip(spreads.iter().cycle()).map(|(g, s)| g * s).collect()
+            }
+            Self::Law(law) => law.pulled(slopes),
         }
     }
 
     /// ln |det L|.
     fn log_det(&self) -> f64 {
-        match &self.width {
-            Width::Axes(spreads) => spreads.iter().map(|s| s.ln()).sum(),
-            Width::Triangle(factor) => (0..factor.nrows()).map(|i| factor[(i, i)].ln()).sum(),
+        match self {
+            Self::Axes { spreads, .. } => spreads.iter().map(|s| s.ln()).sum(),
+            Self::Law(law) => law.log_det(),
         }
     }
 }
@@ -125,22 +130,12 @@ impl LogDensity for Affine<'_> {
 
     fn values_and_gradients(&self, states: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
         let (values, slopes) = self.density.values_and_gradients(&self.coordinates.outward(states))?;
-        Ok((self.with_volume(values), self.coordinates.pulled(slopes)))
+        Ok((self.with_volume(values), self.coordinates.pulled(&slopes)))
     }
 
     fn has_gradient(&self) -> bool {
         self.density.has_gradient()
     }
-}
-
-/// `[count, dim]`, row by row, as a matrix.
-fn rows<'a>(values: &'a [f64], factor: &Mat<f64>) -> MatRef<'a, f64> {
-    let dim = factor.nrows();
-    MatRef::from_row_major_slice(values, values.len() / dim, dim)
-}
-
-fn flat(matrix: &Mat<f64>) -> Vec<f64> {
-    (0..matrix.nrows()).flat_map(|i| (0..matrix.ncols()).map(move |j| matrix[(i, j)])).collect()
 }
 
 #[cfg(test)]
@@ -159,11 +154,10 @@ mod tests {
         let factor = Mat::from_fn(dim, dim, |i, j| if i < j { 0.0 } else { below(i, j) });
         let centre: Vec<f64> = (0..dim).map(|i| 0.1 * i as f64 - 0.5).collect();
         let z = normals(4 * dim, &mut Rng::new(1));
-        for (width, volume) in [
-            (Width::Triangle(factor), dim as f64 * 2f64.ln()),
-            (Width::Axes(vec![1.5; dim]), dim as f64 * 1.5f64.ln()),
+        for (coordinates, volume) in [
+            (Coordinates::Law(Gaussian { mean: centre.clone(), factor }), dim as f64 * 2f64.ln()),
+            (Coordinates::Axes { centre, spreads: vec![1.5; dim] }, dim as f64 * 1.5f64.ln()),
         ] {
-            let coordinates = Coordinates { centre: centre.clone(), width };
             let (density, x) = (Affine::new(&funnel, &coordinates), coordinates.outward(&z));
             let (values, slopes) = density.values_and_gradients(&z).unwrap();
             for (found, known) in values.iter().zip(funnel.values(&x).unwrap()) {
@@ -193,7 +187,7 @@ mod tests {
         ] {
             assert!((found - known).abs() < 1e-10, "{found} {known}");
         }
-        assert!(matches!(Coordinates::of_draws(&draws[..20], 2).unwrap().width, Width::Axes(_)));
+        assert!(matches!(Coordinates::of_draws(&draws[..20], 2), Some(Coordinates::Axes { .. })));
         assert!(Coordinates::of_draws(&[1.0, 2.0, 1.0, 3.0], 2).is_none());
     }
 }

@@ -10,7 +10,7 @@ pub mod quality;
 pub mod targets;
 pub(crate) mod weights;
 
-pub use affine::{Affine, Coordinates, Width};
+pub use affine::{Affine, Coordinates};
 pub use weights::{log_mean_weight, resampled};
 
 use rayon::prelude::*;

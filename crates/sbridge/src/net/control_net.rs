@@ -77,6 +77,12 @@ impl ControlNet {
         Self { time, state, hidden, output, gate, opening, clip }
     }
 
+    /// The same weights, cut at `share` of where they were.
+    #[must_use]
+    pub fn cut_at(&self, share: f64) -> Self {
+        Self { clip: share * self.clip, ..self.clone() }
+    }
+
     /// What the networks make of times alone, where the guide weighs `weights`; `[times]` both.
     pub fn embed(&self, times: Tensor<1>, weights: Tensor<1>) -> Embedded {
         let opening = self.opening.forward(self.gate.forward(times.clone(), Gelu));

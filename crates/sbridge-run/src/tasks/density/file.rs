@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use faer::Mat;
-use sbridge::density::{Coordinates, Width};
+use sbridge::density::Coordinates;
+use sbridge::density::baselines::Gaussian;
 use sbridge::net::{Weights, load_weights, weights_of};
 use sbridge::rng::Rng;
 use sbridge::solver::density::Controls;
@@ -32,15 +33,16 @@ pub(super) fn save(
     coordinates: &Coordinates,
     controls: &Controls,
 ) -> Result<()> {
-    let dim = coordinates.centre.len();
-    let mut arrays = Weights::from([("centre".into(), vector(&coordinates.centre))]);
-    match &coordinates.width {
-        Width::Axes(spreads) => arrays.insert("spreads".into(), vector(spreads)),
-        Width::Triangle(factor) => {
-            let entries = (0..dim).flat_map(|i| (0..dim).map(move |j| factor[(i, j)] as f32)).collect();
-            arrays.insert("factor".into(), (vec![dim, dim], entries))
+    let (dim, mut arrays) = (coordinates.dim(), Weights::new());
+    match coordinates {
+        Coordinates::Axes { centre, spreads } => {
+            arrays.extend([("centre".into(), vector(centre)), ("spreads".into(), vector(spreads))]);
         }
-    };
+        Coordinates::Law(Gaussian { mean, factor }) => {
+            let entries = (0..dim).flat_map(|i| (0..dim).map(move |j| factor[(i, j)] as f32)).collect();
+            arrays.extend([("centre".into(), vector(mean)), ("factor".into(), (vec![dim, dim], entries))]);
+        }
+    }
     tensor_file::insert(&mut arrays, "controls", weights_of(controls));
     let description = Description { method: config.sampler.method, dim, clip: config.sampler.clip };
     tensor_file::save(path, &arrays, &description)
@@ -61,13 +63,16 @@ pub(super) fn load(path: &Path, method: MethodName, device: &Device) -> Result<D
         None => Ok(None),
     };
     let centre = numbers("centre", dim)?.ok_or_else(|| damaged(path, "it has no centre"))?;
-    let width = match (numbers("spreads", dim)?, numbers("factor", dim.saturating_mul(dim))?) {
-        (Some(spreads), None) => Width::Axes(spreads),
-        (None, Some(entries)) => Width::Triangle(Mat::from_fn(dim, dim, |i, j| entries[i * dim + j])),
+    let coordinates = match (numbers("spreads", dim)?, numbers("factor", dim.saturating_mul(dim))?) {
+        (Some(spreads), None) => Coordinates::Axes { centre, spreads },
+        (None, Some(entries)) => {
+            let factor = Mat::from_fn(dim, dim, |i, j| entries[i * dim + j]);
+            Coordinates::Law(Gaussian { mean: centre, factor })
+        }
         _ => return Err(damaged(path, "it has no width, or two")),
     };
     // Initial weights are overwritten, so any stream will do.
     let controls = method.method().controls(dim, clip, &mut Rng::new(0), device);
     let controls = load_weights(controls, tensor_file::extract(&mut arrays, "controls"))?.valid();
-    Ok(DensityModel { coordinates: Coordinates { centre, width }, controls })
+    Ok(DensityModel { coordinates, controls })
 }

@@ -13,6 +13,9 @@ use crate::training::{Cost, Learning, Stage, cost};
 /// The controls.
 const CONTROL: Stage<'static> = Stage { name: "control", learning_rate: "fit.learning_rate" };
 
+/// Share of the training in which controls are cut lower.
+const WARM_UP: f64 = 0.25;
+
 /// What to do about paths that diverge.
 const FIX: &str = "more sampler.steps, a sampler.spread nearer to the width of the law, a lower sampler.clip (10, say), or a third \
                    of fit.learning_rate";
@@ -28,7 +31,7 @@ pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -
     let (method, rng) = (run.settings.sampler.method.method(), run.rng(CONTROL.name));
     let sampler = Sampler::new(method, run.settings.sampler.steps, &density, run.device.clone());
     let clip = run.settings.sampler.clip;
-    let nets = method.controls(coordinates.centre.len(), clip, &mut rng.fork("init"), &run.device);
+    let nets = method.controls(coordinates.dim(), clip, &mut rng.fork("init"), &run.device);
     let mut objective = objective(&run.settings, sampler);
     let fit = run.settings.fit.clone();
     let controls = run.train(CONTROL, nets, &mut objective, fit, rng.fork("fit"));
@@ -54,6 +57,7 @@ fn objective<'a>(settings: &DensityConfig, sampler: Sampler<'a>) -> PathObjectiv
     let mut objective = PathObjective::new(sampler, settings.objective.loss());
     objective.bound = settings.objective.max_action;
     let paths = settings.fit.steps as f64 * settings.fit.batch_size as f64;
+    objective.warm_up = (paths * WARM_UP) as usize;
     objective.exploration = (settings.objective.exploration > 0.0).then(|| Exploration {
         noise: settings.objective.exploration,
         until: ((paths * settings.objective.explored) as usize).max(1),

@@ -55,7 +55,8 @@ pub struct SamplerConfig {
     /// Standard deviation about the origin for which the law is taken, along every axis; 0 takes centre and covariance of the
     /// draws of `smc`, which is run before. Default 0.
     pub spread: f64,
-    /// Largest value of the networks and of the score that they are told. Default 1e4.
+    /// Largest value of the networks and of the score that they are told, in units of the law's width; a fifth of it in the first
+    /// quarter of the training, and a fifth of that in the first eighth. Default 250.
     pub clip: f64,
 }
 
@@ -189,7 +190,7 @@ impl Default for DensityConfig {
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { method: MethodName::Dds, steps: 200, spread: 0.0, clip: 1e4 }
+        Self { method: MethodName::Dds, steps: 200, spread: 0.0, clip: 250.0 }
     }
 }
 
@@ -244,7 +245,7 @@ impl Settings for DensityConfig {
         }
         let numbers = [
             ("sampler.spread", sampler.spread, 0.0..=1e9, "0 measures it"),
-            ("sampler.clip", sampler.clip, 1e-6..=1e12, "1e4 is the default"),
+            ("sampler.clip", sampler.clip, 1e-6..=1e12, "250 is the default"),
             ("objective.max_action", objective.max_action, 1.0..=f64::INFINITY, "1e8 is the default"),
             ("objective.exploration", objective.exploration, 0.0..=1e3, "1 is much, 0 adds none"),
             ("objective.explored", objective.explored, 1e-3..=1.0, "0.5 is the default"),

@@ -55,7 +55,7 @@ impl Gaussian {
     }
 
     /// States m + L z for `z`, `[count, dim]`.
-    pub(super) fn at(&self, z: &[f64]) -> Vec<f64> {
+    pub(crate) fn at(&self, z: &[f64]) -> Vec<f64> {
         let mut states = flat(&product(self.factor.as_ref(), columns(z, self.dim())));
         for row in states.chunks_exact_mut(self.dim()) {
             row.iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += mean);
@@ -64,12 +64,12 @@ impl Gaussian {
     }
 
     /// Gradients in z, Lᵀ g, of `gradients` g in x = m + L z, `[count, dim]`.
-    pub(super) fn pulled(&self, gradients: &[f64]) -> Vec<f64> {
+    pub(crate) fn pulled(&self, gradients: &[f64]) -> Vec<f64> {
         flat(&product(self.factor.transpose(), columns(gradients, self.dim())))
     }
 
     /// z = L⁻¹(x − m) of `states` x, `[count, dim]`.
-    pub(super) fn whitened(&self, states: &[f64]) -> Vec<f64> {
+    pub(crate) fn whitened(&self, states: &[f64]) -> Vec<f64> {
         let centred: Vec<f64> = states
             .chunks_exact(self.dim())
             .flat_map(|x| x.iter().zip(&self.mean).map(|(x, mean)| x - mean))

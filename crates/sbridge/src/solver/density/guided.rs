@@ -90,6 +90,13 @@ pub struct Controls {
 const LOG_Z_UNIT: f64 = 100.0;
 
 impl Controls {
+    /// The same weights, cut at `share` of where they were.
+    pub(super) fn cut_at(&self, share: f64) -> Self {
+        let cut = |net: &ControlNet| net.cut_at(share);
+        let backward = self.backward.as_ref().map(cut);
+        Self { forward: cut(&self.forward), backward, log_z: self.log_z.clone() }
+    }
+
     /// u of a method that does not weigh its guide by the time, at `times`, `[batch]`, of its own, and states and guides,
     /// `[batch, dim]`.
     pub(super) fn at_times(&self, times: Tensor<1>, x: Tensor<2>, guide: Tensor<2>) -> Tensor<2> {

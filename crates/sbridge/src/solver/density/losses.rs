@@ -33,9 +33,13 @@ fn weights(action: &[f64], bound: f64, of: impl Fn(f64) -> f64) -> Vec<f64> {
     action.iter().map(|a| if is_counted(*a, bound) { of(*a) } else { 0.0 }).collect()
 }
 
-/// Number, mean and variance of the counted A.
+/// Number, mean and variance of the counted A; none of them a number where fewer than two are counted, of which nothing can be
+/// learned.
 fn moments(action: &[f64], bound: f64) -> (f64, f64, f64) {
-    let count = counted(action, bound).count() as f64;
+    let count = match counted(action, bound).count() {
+        0 | 1 => f64::NAN,
+        count => count as f64,
+    };
     let mean = counted(action, bound).sum::<f64>() / count;
     let variance = counted(action, bound).map(|a| (a - mean).powi(2)).sum::<f64>() / (count - 1.0);
     (count, mean, variance)
@@ -61,7 +65,7 @@ pub fn log_variance_by_start(action: &[f64], paths: usize, bound: f64) -> Pull {
 
 /// Trajectory balance: E\[(A + c)²\] with a learned c for ln Z.                                                      \[GFN, Eq. 11\]
 pub fn trajectory_balance(action: &[f64], log_z: f64, bound: f64) -> Pull {
-    let count = counted(action, bound).count() as f64;
+    let (count, ..) = moments(action, bound);
     let weights = weights(action, bound, |a| 2.0 * (a + log_z) / count);
     let value = counted(action, bound).map(|a| (a + log_z).powi(2)).sum::<f64>() / count;
     Pull { forward: weights.clone(), backward: weights.clone(), log_z: weights.iter().sum(), value }
@@ -107,6 +111,15 @@ mod tests {
             let kept: Vec<f64> = [0, 2, 3, 5].map(|i| found.forward[i]).into();
             assert_eq!(kept, clean.forward);
             assert_eq!([1, 4, 6].map(|i| found.forward[i]), [0.0; 3]);
+        }
+    }
+
+    #[test]
+    fn a_loss_of_fewer_than_two_paths_is_no_number() {
+        for action in [&[f64::NAN, 0.3, 99.0][..], &[99.0; 4]] {
+            assert!(log_variance(action, 10.0).value.is_nan());
+            assert!(trajectory_balance(action, 0.1, 10.0).value.is_nan());
+            assert!(reverse_divergence(action, 10.0).value.is_nan());
         }
     }
 
