@@ -13,29 +13,11 @@ use burn::tensor::Tensor;
 use crate::activation::{Activation::Gelu, gelu_and_slope};
 use crate::array::{Accum, Array, Matrix, buffer, multiply_into};
 use crate::operation::{Operation, are_on_cpu, plain, run};
-use crate::reference;
+use crate::reference::{self, Control, HIDDEN};
 use crate::vectorise::vectorise;
 
 /// Rows worked on at once.
 const BLOCK: usize = 256;
-
-/// Layers with an activation.
-const HIDDEN: usize = 3;
-
-/// What a control is computed of.
-#[derive(Clone, Debug)]
-pub struct Control {
-    /// States, as many after each other for every time, `[times · count, dim]`.
-    pub x: Tensor<2>,
-    /// The guide at them, `[times · count, dim]`.
-    pub guide: Tensor<2>,
-    /// r, `[times, width]`.
-    pub times: Tensor<2>,
-    /// o, `[times, 1]`.
-    pub openings: Tensor<2>,
-    /// W and b of the layers: from `dim` to `width`, twice to `width`, and to `dim`.
-    pub layers: [(Tensor<2>, Tensor<1>); HIDDEN + 1],
-}
 
 /// The control, `[times · count, dim]`, where values beyond ±`clip` are cut.
 pub fn control(inputs: Control, clip: f64) -> Tensor<2> {

@@ -38,10 +38,10 @@ mod vectorise;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, Moments, gradient_norm};
-pub use control::{Control, control, control_product};
+pub use control::{control, control_product};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use features::{asinh, sin_cos};
 pub use linear::{linear, linear_add};
 pub use normal::fill_normal;
 pub use normalise::{group_norm, layer_norm};
-pub use reference::{NORM_EPSILON, Window};
+pub use reference::{Control, NORM_EPSILON, Window};

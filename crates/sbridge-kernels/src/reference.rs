@@ -5,7 +5,6 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation, module};
 
 use crate::activation::{Activation, LEAK};
-use crate::control::Control;
 
 /// Added to a variance before its root.
 pub const NORM_EPSILON: f32 = 1e-5;
@@ -19,6 +18,24 @@ pub struct Window {
     pub stride: usize,
     /// Zeros added around the image.
     pub padding: usize,
+}
+
+/// Layers of a control with an activation.
+pub const HIDDEN: usize = 3;
+
+/// What a control is computed of.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// States, as many after each other for every time, `[times · count, dim]`.
+    pub x: Tensor<2>,
+    /// The guide at them, `[times · count, dim]`.
+    pub guide: Tensor<2>,
+    /// r, `[times, width]`.
+    pub times: Tensor<2>,
+    /// o, `[times, 1]`.
+    pub openings: Tensor<2>,
+    /// W and b of the layers: from `dim` to `width`, twice to `width`, and to `dim`.
+    pub layers: [(Tensor<2>, Tensor<1>); HIDDEN + 1],
 }
 
 /// f of every element.

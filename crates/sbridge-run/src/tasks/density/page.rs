@@ -10,7 +10,7 @@ use super::baselines::{self, Kept};
 use super::judge::COLUMNS;
 use super::{Density, DensityEvaluation, picture};
 use crate::densities::OpenDensity;
-use crate::error::Result;
+use crate::error::{Result, RunError};
 use crate::folder::metrics;
 use crate::task::{Page, Run};
 
@@ -108,6 +108,10 @@ fn draws_section(
 ) -> Result<Section> {
     let dim = open.target.dim();
     let finite = finite_rows(&draws.states, dim);
+    if finite.is_empty() {
+        let count = draws.action.len();
+        return Err(RunError::PathsDiverged { diverged: count, count });
+    }
     let mut blocks = Vec::new();
     if dim == 2 {
         blocks.push(picture::with_draws(&run.file("density.png"), open.target.as_ref(), &finite)?);
