@@ -4,7 +4,7 @@ use faer::MatRef;
 use rayon::prelude::*;
 use sbridge_ot::matrix::times;
 
-use super::{log_normal, sigmoid, softplus};
+use super::log_normal;
 use crate::density::{LogDensity, Target, numbered};
 use crate::error::{Error, Result};
 
@@ -104,6 +104,13 @@ impl LogisticRegression {
     }
 }
 
+/// ln(1 + e^−m), and 1/(1 + e^m), by one exponential, and none where it is below rounding.
+fn logistic_loss(margin: f64) -> (f64, f64) {
+    let tail = if margin.abs() < 40.0 { (-margin.abs()).exp() } else { 0.0 };
+    let small = if margin < 0.0 { 1.0 } else { tail };
+    ((-margin).max(0.0) + tail.ln_1p(), small / (1.0 + tail))
+}
+
 /// Weights that are evaluated together: two products of matrices are many times as fast as one by one.
 const BLOCK: usize = 64;
 
@@ -119,8 +126,9 @@ impl LogisticRegression {
             for (i, outcome) in self.outcomes.iter().enumerate() {
                 let sign = if *outcome { 1.0 } else { -1.0 };
                 let margin = sign * margins[(i, k)];
-                *value -= softplus(-margin);
-                margins[(i, k)] = sign * sigmoid(-margin);
+                let (loss, slope) = logistic_loss(margin);
+                *value -= loss;
+                margins[(i, k)] = sign * slope;
             }
         }
         let mut slopes = times(features.transpose(), margins.as_ref());
