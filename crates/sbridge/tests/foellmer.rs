@@ -1,86 +1,178 @@
-//! Föllmer's process of a Gaussian: drifts, score, flow and both ways of transport are known.
+//! The Föllmer bridge from the origin: Euler's exact variances, drifts by quadrature, and the
+//! convergence of its Monte Carlo estimate.
+//!
+//! Quadrature goes through the real drift: its draws are the nodes of a rule, and the logarithms of
+//! the weights are added to ln f.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
 
-use std::sync::Arc;
+use common::{UnitInputs, assert_close, device, line, normal_density, two_bumps, two_bumps_density};
+use sbridge::latent::{FoellmerStart, LogRatio};
+use sbridge::marginal::{Gaussian, Marginal, Mixture, SmoothedScore};
+use sbridge::rng::Rng;
+use sbridge::simulate::Noise;
+use sbridge::tensor::{DType, Tensor, TensorData, to_vec_f64};
 
-use common::{assert_close, device};
-use sbridge::density::targets::GaussianMixture;
-use sbridge::fit::{FitSettings, Trainer};
-use sbridge::simulate::Flow;
-use sbridge::solver::density::{Controls, Foellmer, Loss, Method, PathObjective, Sampler};
-use sbridge::tensor::{Tensor, TensorData, to_vec_f64};
-use sbridge::{Bridge as _, Direction, PairBridge, Rng};
+const EPSILON: f64 = 1.0;
+const TAU: f64 = 2.0;
 
-const MEAN: f64 = 0.8;
-const VAR: f64 = 0.5;
+/// ln f, plus a constant for all states of one draw.
+struct Ratio<F> {
+    log_f: F,
+    log_weights: Vec<f64>,
+}
 
-fn trained(density: &GaussianMixture, steps: usize) -> Controls {
-    let mut rng = Rng::new(1);
-    let mut objective =
-        PathObjective::new(Sampler::new(Method::Pis, 50, density, device()), Loss::LogVariance);
-    let settings = FitSettings {
-        steps: steps.max(1),
-        batch_size: 256,
-        learning_rate: 3e-3,
-        weight_decay: 0.0,
-        clip_norm: 1.0,
-        ema_decay: 0.98,
-        patience: 0,
-    };
-    let controls = Method::Pis.controls(1, 1e4, &mut rng, &device());
-    let mut trainer = Trainer::new(controls, settings, rng.fork("fit")).unwrap();
-    while steps > 0 && !trainer.is_done() {
-        trainer.step(&mut objective);
+impl<F: Fn(f64) -> f64> LogRatio for Ratio<F> {
+    fn log_ratio(&self, x: Tensor<2>) -> Tensor<1> {
+        let y = to_vec_f64(x.clone());
+        let batch = y.len() / self.log_weights.len();
+        let at = |(row, y): (usize, &f64)| (self.log_f)(*y) + self.log_weights[row / batch];
+        let values: Vec<f64> = y.iter().enumerate().map(at).collect();
+        Tensor::from_data(TensorData::new(values, [y.len()]), (&x.device(), x.dtype()))
     }
-    trainer.finished()
 }
 
-fn moments(rows: &Tensor<2>) -> (f64, f64) {
-    let values = to_vec_f64(rows.clone());
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64)
+/// Equally spaced points. The trapezoidal rule converges faster than any power of the spacing for
+/// Gaussian integrands; at ½ and ±9 standard deviations its error is below 10⁻¹⁵.
+fn nodes() -> Vec<f64> {
+    (-18..=18).map(|i| f64::from(i) * 0.5).collect()
 }
 
-/// Mean of the squared error of the score at states of p_t.
-fn score_error(bridge: &Foellmer) -> f64 {
-    let mut rng = Rng::new(3);
-    let errors = [0.3, 0.6, 0.9].map(|t| {
-        // X_t = t X₁ + √(t(1−t)) ξ.
-        let var = t * t * VAR + t * (1.0 - t);
-        let x: Tensor<2> = rng.normal::<2>([500, 1], &device()) * var.sqrt() + t * MEAN;
-        let times = Tensor::from_data(TensorData::new(vec![t; 500], [500]), (&device(), x.dtype()));
-        let known = -(x.clone() - t * MEAN) / var;
-        let error = bridge.score(times, x) - known.clone();
-        to_vec_f64(error.powi_scalar(2).mean())[0] / to_vec_f64(known.powi_scalar(2).mean())[0]
-    });
-    errors.iter().sum::<f64>() / 3.0
+/// Nodes for the draws of a drift, unit inputs for the noise of the steps.
+struct Quadrature {
+    batch: usize,
+    steps: UnitInputs,
+}
+
+impl Noise for Quadrature {
+    fn draw(&mut self, like: &Tensor<2>) -> Tensor<2> {
+        if like.dims()[0] == self.batch {
+            return self.steps.draw(like);
+        }
+        let repeated: Vec<f64> = nodes().into_iter().flat_map(|x| vec![x; self.batch]).collect();
+        line(&repeated)
+    }
+}
+
+fn start<F, S>(log_f: F, score: S, log_weights: Vec<f64>, steps: usize) -> FoellmerStart<Ratio<F>, S> {
+    let draws = log_weights.len();
+    let ratio = Ratio { log_f, log_weights };
+    FoellmerStart { ratio, score, epsilon: EPSILON, tau: TAU, draws, steps, centre: line(&[0.0]) }
+}
+
+fn quadrature_weights() -> Vec<f64> {
+    nodes().into_iter().map(|x| normal_density(x, 1.0).ln()).collect()
+}
+
+/// The bridge to N(0, var).
+fn to_normal(
+    var: f64,
+    log_weights: Vec<f64>,
+    steps: usize,
+) -> FoellmerStart<Ratio<impl Fn(f64) -> f64>, Gaussian> {
+    let score = Gaussian::isotropic(&[0.0], var - EPSILON, DType::F64, &device());
+    let log_f = move |y: f64| (normal_density(y, var) / normal_density(y, TAU)).ln();
+    start(log_f, score, log_weights, steps)
+}
+
+/// The bridge to the two bumps smoothed with ε.
+fn to_two_bumps(log_weights: Vec<f64>) -> FoellmerStart<Ratio<impl Fn(f64) -> f64>, Mixture> {
+    let log_f = |y: f64| (two_bumps_density(y, EPSILON) / normal_density(y, TAU)).ln();
+    start(log_f, two_bumps(), log_weights, 100)
 }
 
 #[test]
-fn the_process_of_a_gaussian_has_its_score_and_carries_both_ways() {
-    let density = GaussianMixture::new(vec![MEAN], 1, VAR);
-    let process = |steps| Foellmer::new(Arc::new(density.clone()), trained(&density, steps), 50);
-    let bridge = Arc::new(process(500));
-    // A network of 500 steps; one without training is off by as much as there is.
-    assert!(score_error(&bridge) < 0.02, "{}", score_error(&bridge));
-    assert!(score_error(&process(0)) > 0.1);
-    let mut rng = Rng::new(2);
-    let origin = Tensor::<2>::zeros([8000, 1], &device());
-    let (mean, var) = moments(&bridge.transport(Direction::Forward, &origin, &mut rng));
-    // Four standard errors of 8000 draws, and fifty steps.
-    assert_close(mean, MEAN, 0.04, "mean");
-    assert_close(var, VAR, 0.04, "variance");
-    let draws = rng.normal::<2>([8000, 1], &device()) * VAR.sqrt() + MEAN;
-    let back = bridge.skeleton(Direction::Backward, &draws, &mut rng);
-    let (mean, var) = moments(&back[20]);
-    assert_close(mean, 0.6 * MEAN, 0.04, "mean on the way");
-    assert_close(var, 0.36 * VAR + 0.24, 0.03, "variance on the way");
-    assert!(to_vec_f64(back[50].clone()).iter().all(|x| x.abs() < 1e-5), "it ends in the origin");
-    // The flow keeps ranks, and p_t is Gaussian: back from 1 to 0.4 it is a straight line.
-    let flow = Flow::new(bridge).skeleton(Direction::Backward, &draws, &mut rng);
-    let known = (draws - MEAN) * ((0.16 * VAR + 0.24) / VAR).sqrt() + 0.4 * MEAN;
-    let error = to_vec_f64((flow[30].clone() - known).powi_scalar(2).mean())[0].sqrt();
-    assert!(error < 0.03, "{error}"); // of a network, over 30 steps; the law's deviation there is 0.57
+fn drift_to_a_normal_law_is_linear_with_the_known_slope() {
+    for (var, t, x) in [(1.52, 0.0, 1.0), (1.52, 0.6, -2.0), (1.25, 0.3, 0.7)] {
+        let mut noise = Quadrature { batch: 1, steps: UnitInputs { next: 0 } };
+        let drift = to_normal(var, quadrature_weights(), 100).drift(&line(&[x]), t, &mut noise);
+        // ln f = −c y²/2 averaged over N(x, τ(1−t)) is −c x²/(2 (1 + cτ(1−t))) up to a constant.
+        let c = 1.0 / var - 1.0 / TAU;
+        let expected = -c * x / (1.0 + c * TAU * (1.0 - t));
+        assert_close(to_vec_f64(drift)[0], expected, 1e-12, &format!("b({x}, {t}), V = {var}")); // rounding
+    }
+}
+
+#[test]
+fn euler_reaches_a_normal_law_with_its_exact_variance() {
+    let table = [
+        (1.52, 100, 1.524_229_91),
+        (1.52, 400, 1.521_056_37),
+        (1.25, 100, 1.256_108_87),
+        (1.25, 400, 1.251_524_38),
+    ];
+    for (var, steps, expected) in table {
+        // One row per draw, and one that hears nothing.
+        let batch = 1 + steps;
+        let mut noise = Quadrature { batch, steps: UnitInputs { next: 1 } };
+        let out = to_normal(var, quadrature_weights(), steps).run(line(&vec![0.0; batch]), &mut noise);
+        let out = to_vec_f64(out);
+        let got: f64 = out[1..].iter().map(|x| (x - out[0]).powi(2)).sum();
+        assert_close(got, expected, 1e-8, &format!("V = {var}, N = {steps}")); // eight decimals
+    }
+}
+
+const TWO_BUMP_DRIFTS: [(f64, f64, f64); 3] =
+    [(0.5, 0.3, -0.061_798_88), (1.0, 0.5, -0.128_169_27), (-2.0, 0.9, 0.315_272_47)];
+
+#[test]
+fn drift_to_the_two_bumps_agrees_with_quadrature() {
+    let bridge = to_two_bumps(quadrature_weights());
+    for (x, t, expected) in TWO_BUMP_DRIFTS {
+        let mut noise = Quadrature { batch: 1, steps: UnitInputs { next: 0 } };
+        let got = to_vec_f64(bridge.drift(&line(&[x]), t, &mut noise))[0];
+        assert_close(got, expected, 1e-7, &format!("b({x}, {t})")); // eight decimals
+    }
+}
+
+/// Estimates of b(x, t) from `draws` draws each.
+fn estimates(x: f64, t: f64, draws: usize, count: usize, rng: &mut Rng) -> Vec<f64> {
+    to_vec_f64(to_two_bumps(vec![0.0; draws]).drift(&line(&vec![x; count]), t, rng))
+}
+
+#[test]
+fn monte_carlo_drift_converges_at_the_rate_of_its_draws() {
+    let count = 400;
+    let mut rng = Rng::new(9);
+    for (x, t, expected) in TWO_BUMP_DRIFTS {
+        let mut errors = |draws: usize| -> Vec<f64> {
+            estimates(x, t, draws, count, &mut rng).into_iter().map(|b| b - expected).collect()
+        };
+        let rms = |errors: &[f64]| (errors.iter().map(|e| e * e).sum::<f64>() / count as f64).sqrt();
+        let (few, many) = (errors(32), errors(512));
+        // A ratio of 16 in draws is one of 4 in error; each root mean square has a standard error
+        // of 1/√800, so 4.5 of them for the pair are 23 %.
+        assert_close(rms(&few) / rms(&many), 4.0, 0.23 * 4.0, &format!("b({x}, {t}), 32 → 512 draws"));
+        let mean = many.iter().sum::<f64>() / count as f64;
+        // 4.5 standard errors; the ratio's bias, of order rms², is far below one.
+        assert!(mean.abs() < 4.5 * rms(&many) / (count as f64).sqrt(), "mean error {mean}");
+    }
+}
+
+/// Mean and variance.
+fn moments(samples: &[f64]) -> [f64; 2] {
+    let n = samples.len() as f64;
+    let mean = samples.iter().sum::<f64>() / n;
+    [mean, samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n]
+}
+
+#[test]
+fn samples_have_the_variance_of_the_smoothed_law_around_the_centre() {
+    let (centre, count) = (3.0, 5000);
+    let mut bridge = to_two_bumps(vec![0.0; 16]);
+    bridge.centre = line(&[centre]);
+    // A density ratio of one, whose score is that of the reference, leaves N(0, τ) about the centre.
+    let reference = Gaussian::isotropic(&[0.0], TAU - EPSILON, DType::F64, &device());
+    let mut silent = start(|_| 0.0, reference, vec![0.0; 16], 100);
+    silent.centre = line(&[centre]);
+    let [mean, var] = moments(&to_vec_f64(bridge.sample(count, &mut Rng::new(10))));
+    let [_, of_silence] = moments(&to_vec_f64(silent.sample(count, &mut Rng::new(10))));
+    let expected = common::BUMPS_VAR + EPSILON;
+    assert_eq!(SmoothedScore::dim(&bridge.score), 1);
+    assert_close(mean, centre, 4.5 * (expected / count as f64).sqrt(), "mean"); // 4.5 standard errors
+    // 4.5 standard errors √(2/n) V, one of which is 2 %; Euler's bias at 100 steps is 0.3 %.
+    let allowed = expected * 4.5 * (2.0 / count as f64).sqrt();
+    assert_close(var, expected, allowed, "variance");
+    assert!((of_silence - expected).abs() > allowed, "the reference passes: {of_silence}");
 }
