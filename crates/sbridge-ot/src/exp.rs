@@ -27,6 +27,14 @@ const TAYLOR: [f64; 14] = {
     coefficients
 };
 
+/// Every x becomes eˣ, for x clamped to [−708, 709].
+pub fn exponentials(values: &mut [f64]) {
+    crate::simd::vectorised(
+        #[inline(always)]
+        || values.iter_mut().for_each(|x| *x = exp(*x)),
+    );
+}
+
 /// eˣ for x clamped to [−708, 709].
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
@@ -45,7 +53,7 @@ pub(crate) fn exp(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::exp;
+    use super::{exp, exponentials};
 
     #[test]
     fn it_agrees_with_the_standard_library() {
@@ -55,6 +63,14 @@ mod tests {
             // Two roundings of the last Horner step and the reduction: at most two units in the last place.
             assert!((exp(x) - expected).abs() <= 4.5e-16 * expected, "exp({x})");
         }
+    }
+
+    #[test]
+    fn a_block_is_each_of_its_numbers() {
+        let values: Vec<f64> = (-40..37).map(|k| 0.7 * f64::from(k)).collect();
+        let mut block = values.clone();
+        exponentials(&mut block);
+        assert!(block.iter().zip(values).all(|(found, x)| *found == exp(x)));
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub use divergence::{SelfValue, SinkhornDivergence, self_value, self_value_weigh
 pub use energy::{energy_distance, energy_score};
 pub use entropic_distance::{PlainSweeps, entropic_distance};
 pub use error::{OtError, Result};
+pub use exp::exponentials;
 pub use fidelity::{PrecisionRecall, median_nearest_distance, nearest_neighbour_ratio, precision_recall};
 pub use gaussian::Gaussian;
 pub use iterates::{ProportionalIterate, markovian_fitting, proportional_fitting};

@@ -9,8 +9,8 @@ use common::assert_close;
 use common::posteriors::credit;
 use sbridge::Rng;
 use sbridge::density::targets::{
-    Brownian, DoubleWell, Field, Funnel, GaussianMixture, LogGaussianCox, ManyWell, Mixture, Prior, Rings,
-    Seeds,
+    Brownian, DoubleWell, Field, Funnel, GaussianMixture, LogGaussianCox, LogisticRegression, ManyWell,
+    Mixture, Prior, Rings, Seeds,
 };
 use sbridge::density::{LogDensity, Target, central_differences};
 
@@ -39,6 +39,18 @@ fn values_are_those_of_the_literature() {
     close(known(&DoubleWell::new(1, 1, 2.0)), 0.293_002, "ln Z of dw(1, 1, 2)");
     close(known(&ManyWell::new(16)), 164.695_675, "ln Z of manywell");
     close(ManyWell::new(16).modes().unwrap().shares[0], 0.155_693, "left well");
+}
+
+#[test]
+fn a_regression_far_from_its_outcomes_is_a_line_and_of_no_number_none() {
+    let regression = LogisticRegression::new(vec![1.0, 2.0], vec![true, false], Prior::Flat).unwrap();
+    // ln σ(w) + ln σ(−2w): −2w far above zero, w far below.
+    for (w, known, slope) in [(1e4, -2e4, -2.0), (-1e4, -1e4, 1.0), (0.0, -2.0 * 2f64.ln(), -0.5)] {
+        let (values, gradients) = regression.values_and_gradients(&[w]).unwrap();
+        assert_close(values[0], known, 1e-9, "ln ρ"); // rounding
+        assert_close(gradients[0], slope, 1e-12, "slope");
+    }
+    assert!(value(&regression, &[f64::NAN]).is_nan());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use faer::MatRef;
 use rayon::prelude::*;
+use sbridge_ot::exponentials;
 use sbridge_ot::matrix::times;
 
 use super::log_normal;
@@ -104,17 +105,31 @@ impl LogisticRegression {
     }
 }
 
-/// ln(1 + e^−m), and 1/(1 + e^m), by one exponential, and none where it is below rounding.
-fn logistic_loss(margin: f64) -> (f64, f64) {
-    let tail = if margin.abs() < 40.0 { (-margin.abs()).exp() } else { 0.0 };
-    let small = if margin < 0.0 { 1.0 } else { tail };
-    ((-margin).max(0.0) + tail.ln_1p(), small / (1.0 + tail))
-}
-
 /// Weights that are evaluated together: two products of matrices are many times as fast as one by one.
 const BLOCK: usize = 64;
 
+/// Numbers in (1, 2] whose product stays below the largest number.
+const FACTORS: usize = 1000;
+
 impl LogisticRegression {
+    /// Σ ln(1 + e^−m) of signed `margins` m; they become signed slopes 1/(1 + e^m). One exponential an outcome, and a logarithm
+    /// for many.
+    fn losses(&self, margins: &mut [f64]) -> f64 {
+        let signs = || self.outcomes.iter().map(|outcome| if *outcome { 1.0 } else { -1.0 });
+        margins.iter_mut().zip(signs()).for_each(|(margin, sign)| *margin *= sign);
+        let mut tails: Vec<f64> = margins.iter().map(|margin| -margin.abs()).collect();
+        exponentials(&mut tails);
+        let product = |tails: &[f64]| tails.iter().map(|tail| 1.0 + tail).product::<f64>().ln();
+        let logs: f64 = tails.chunks(FACTORS).map(product).sum();
+        // ½(|m| − m) is what is below zero, and no number where m is none.
+        let loss = logs + margins.iter().map(|margin| 0.5 * (margin.abs() - margin)).sum::<f64>();
+        for ((margin, tail), sign) in margins.iter_mut().zip(tails).zip(signs()) {
+            let small = if *margin < 0.0 { 1.0 } else { tail };
+            *margin = sign * small / (1.0 + tail);
+        }
+        loss
+    }
+
     /// ln ρ of a block of `weights`, `[count, dim]`, and its gradient.
     fn of_block(&self, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (dim, count) = (self.dim, weights.len() / self.dim);
@@ -123,13 +138,7 @@ impl LogisticRegression {
         let mut margins = times(features, weights);
         let mut values = vec![0.0; count];
         for (k, value) in values.iter_mut().enumerate() {
-            for (i, outcome) in self.outcomes.iter().enumerate() {
-                let sign = if *outcome { 1.0 } else { -1.0 };
-                let margin = sign * margins[(i, k)];
-                let (loss, slope) = logistic_loss(margin);
-                *value -= loss;
-                margins[(i, k)] = sign * slope;
-            }
+            *value = -self.losses(margins.col_as_slice_mut(k));
         }
         let mut slopes = times(features.transpose(), margins.as_ref());
         if let Prior::Normal(var) = self.prior {
