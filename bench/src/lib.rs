@@ -27,7 +27,7 @@ use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
 use sbridge::solver::alternation::{Alternation, AlternationMethod as _, AlternationSettings};
-use sbridge::solver::density::{LogVariance, Method};
+use sbridge::solver::density::{Loss, Method, PathObjective, Sampler};
 use sbridge::solver::{Dsb, Dsbm};
 use sbridge::tensor::{Device, Module, Tensor, head, map_rows};
 use sbridge_kernels::Activation::Silu;
@@ -298,11 +298,11 @@ fn half_bridge(mut preset: AlternationSettings, batch: usize, width: usize, step
 fn density_step(batch: usize, steps: usize) -> Work {
     static DENSITY: LazyLock<GaussianMixture> = LazyLock::new(GaussianMixture::nine);
     let (device, mut rng, method) = (Device::flex(), Rng::new(0), Method::Dis);
-    let net = method.control(2, 1e4, &mut rng, &device);
-    let chain = method.chain(steps, 1.0);
-    let mut objective = LogVariance { method, chain, density: &*DENSITY, device };
+    let controls = method.controls(2, 1e4, &mut rng, &device);
+    let sampler = Sampler::new(method, steps, &*DENSITY, device);
+    let mut objective = PathObjective::new(sampler, Loss::LogVariance);
     let settings = FitSettings { learning_rate: 1e-3, ..settings(batch) };
-    let mut trainer = Trainer::new(net, settings, rng).expect(HERE);
+    let mut trainer = Trainer::new(controls, settings, rng).expect(HERE);
     Box::new(move || {
         trainer.step(&mut objective);
     })
