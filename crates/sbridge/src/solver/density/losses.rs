@@ -54,12 +54,17 @@ pub fn log_variance(action: &[f64], bound: f64) -> Pull {
 
 /// The mean of Var A among the `paths` from every start, which follow each other in `action`.                     \[LV, App. A.4\]
 ///
-/// Where the noising is learned too, it is zero for any law of the ends: v makes up for it, start by start.
+/// A start of which fewer than two paths are counted has no part. Where the noising is learned too, the loss is zero for any law
+/// of the ends: v makes up for it, start by start.
 pub fn log_variance_by_start(action: &[f64], paths: usize, bound: f64) -> Pull {
     let groups: Vec<Pull> = action.chunks(paths).map(|group| log_variance(group, bound)).collect();
-    let count = groups.len() as f64;
-    let weights: Vec<f64> = groups.iter().flat_map(|group| &group.forward).map(|w| w / count).collect();
-    let value = groups.iter().map(|group| group.value).sum::<f64>() / count;
+    let judged = || groups.iter().filter(|group| !group.value.is_nan());
+    let count = judged().count() as f64;
+    let share = |group: &Pull, weight: &f64| if group.value.is_nan() { 0.0 } else { weight / count };
+    let of_group =
+        |group: &Pull| group.forward.iter().map(|weight| share(group, weight)).collect::<Vec<f64>>();
+    let weights: Vec<f64> = groups.iter().flat_map(of_group).collect();
+    let value = judged().map(|group| group.value).sum::<f64>() / count;
     Pull { forward: weights.clone(), backward: weights, log_z: 0.0, value }
 }
 
@@ -120,7 +125,13 @@ mod tests {
             assert!(log_variance(action, 10.0).value.is_nan());
             assert!(trajectory_balance(action, 0.1, 10.0).value.is_nan());
             assert!(reverse_divergence(action, 10.0).value.is_nan());
+            assert!(log_variance_by_start(action, 2, 10.0).value.is_nan());
         }
+        let one_start_lost = [0.3, f64::NAN, -1.2, 2.5];
+        let (found, left) =
+            (log_variance_by_start(&one_start_lost, 2, 10.0), log_variance(&[-1.2, 2.5], 10.0));
+        assert_eq!((found.value, &found.forward[..2]), (left.value, &[0.0; 2][..]));
+        assert_eq!(found.forward[2..], left.forward);
     }
 
     #[test]

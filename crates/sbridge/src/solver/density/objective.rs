@@ -72,7 +72,7 @@ impl<'a> PathObjective<'a> {
         self.failure.lock().ok()?.take()
     }
 
-    /// Paths to train on, the first of which is number `first`.
+    /// Paths to train on, one for every row; the number of the first says how much is explored.
     fn training_paths(&self, nets: &Controls, rows: &Range<usize>, rng: &mut Rng) -> Result<Paths> {
         let Sampler { method, chain, density, device } = &self.sampler;
         let (count, dim) = (rows.len(), density.dim());
