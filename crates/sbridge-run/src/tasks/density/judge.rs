@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use sbridge::density::quality::{ModeShares, SpreadError, TransportError, pareto_shape, spreads};
+use sbridge::density::quality::{ModeShares, SpreadError, distance_to_exact, pareto_shape, spreads};
 use sbridge::density::{Target, resampled};
 use sbridge::rng::Rng;
 use sbridge::solver::density::losses::is_counted;
@@ -258,12 +258,11 @@ fn quality(target: &dyn Target, states: &[f64], rng: &Rng) -> Result<DrawsQualit
     let shares = target.modes().and_then(|modes| ModeShares::of(&modes, &states).map(|found| (found, modes)));
     let exact = target.sample(states.len() / dim, &mut rng.fork("exact"));
     let spread = exact.and_then(|exact| SpreadError::of(&spreads(&states, dim), &spreads(&exact, dim)));
-    let distance = TransportError::of(&states, target, rng)?;
     Ok(DrawsQuality {
         modes: shares.as_ref().map(|(found, modes)| (found.found, modes.shares.len())),
         mode_error: shares.as_ref().map(|(found, _)| found.total_variation),
         mode_entropy: shares.as_ref().map(|(found, _)| found.entropy),
-        distance: distance.map(|found| found.distance),
+        distance: distance_to_exact(&states, target, rng)?,
         spread_error: spread.map(|found| found.mean),
     })
 }

@@ -1,6 +1,7 @@
 //! The settings of a sampler of a density.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use sbridge::density::baselines;
 use sbridge::fit::FitSettings;
@@ -159,7 +160,7 @@ impl ObjectiveConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DrawsConfig {
-    /// Paths by which it is judged, and whose ends are kept. Default 10000.
+    /// Paths by which it is judged, and draws that are kept. Default 10000.
     pub samples: usize,
     /// Seconds between checkpoints. Default 60.
     pub checkpoint_seconds: u64,
@@ -224,43 +225,31 @@ impl Settings for DensityConfig {
             return Err(Refusal::new("objective.loss", problem));
         }
         let Self { sampler, objective, output, fit, .. } = self;
-        let counts = [
-            ("sampler.steps", sampler.steps, 1..=10_000, "200 is the default"),
-            ("output.samples", output.samples, 2..=100_000_000, "10000 is the default"),
-            (
-                "objective.paths_per_start",
-                objective.paths_per_start,
-                2..=fit.batch_size.max(2),
-                "16 is the default",
-            ),
-        ];
-        for (key, value, range, usual) in counts {
-            if !range.contains(&value) {
-                let (least, most) = (range.start(), range.end());
-                return Err(Refusal::new(
-                    key,
-                    format!("must be in [{least}, {most}], got {value} ({usual})"),
-                ));
-            }
-        }
-        let numbers = [
-            ("sampler.spread", sampler.spread, 0.0..=1e9, "0 measures it"),
-            ("sampler.clip", sampler.clip, 1e-6..=1e12, "250 is the default"),
-            ("objective.max_action", objective.max_action, 1.0..=f64::INFINITY, "1e8 is the default"),
-            ("objective.exploration", objective.exploration, 0.0..=1e3, "1 is much, 0 adds none"),
-            ("objective.explored", objective.explored, 1e-3..=1.0, "0.5 is the default"),
-        ];
-        for (key, value, range, usual) in numbers {
-            if !range.contains(&value) {
-                let (least, most) = (range.start(), range.end());
-                return Err(Refusal::new(
-                    key,
-                    format!("must be in [{least}, {most}], got {value} ({usual})"),
-                ));
-            }
-        }
+        in_range("sampler.steps", sampler.steps, 1..=10_000, "200 is the default")?;
+        in_range("output.samples", output.samples, 2..=100_000_000, "10000 is the default")?;
+        let most = fit.batch_size.max(2);
+        in_range("objective.paths_per_start", objective.paths_per_start, 2..=most, "16 is the default")?;
+        in_range("sampler.spread", sampler.spread, 0.0..=1e9, "0 measures it")?;
+        in_range("sampler.clip", sampler.clip, 1e-6..=1e12, "250 is the default")?;
+        in_range("objective.max_action", objective.max_action, 1.0..=f64::INFINITY, "1e8 is the default")?;
+        in_range("objective.exploration", objective.exploration, 0.0..=1e3, "1 is much, 0 adds none")?;
+        in_range("objective.explored", objective.explored, 1e-3..=1.0, "0.5 is the default")?;
         fit.check().map_err(|error| Refusal::in_section("fit", &error))
     }
+}
+
+/// Refuses a `value` of the setting `key` that is not in `range`.
+fn in_range<T: PartialOrd + fmt::Display>(
+    key: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+    usual: &str,
+) -> std::result::Result<(), Refusal> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = (range.start(), range.end());
+    Err(Refusal::new(key, format!("must be in [{least}, {most}], got {value} ({usual})")))
 }
 
 impl DensityConfig {

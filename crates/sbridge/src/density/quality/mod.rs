@@ -17,4 +17,4 @@ mod transport;
 pub use pareto::pareto_shape;
 pub use shares::ModeShares;
 pub use spread::{SpreadError, spreads};
-pub use transport::{MAX_DRAWS, TransportError};
+pub use transport::{MAX_DRAWS, TransportError, distance_to_exact};

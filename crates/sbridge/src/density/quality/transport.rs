@@ -21,23 +21,29 @@ pub struct TransportError {
     pub draws: usize,
 }
 
+/// Distance of `draws`, `[count, dim]`, to as many exact ones, at most [`MAX_DRAWS`] of them; nothing where there are no exact draws
+/// of `target`.
+///
+/// # Errors
+/// [`Error::Transport`](crate::Error::Transport) for no draws, and draws that are not finite.
+pub fn distance_to_exact(draws: &[f64], target: &dyn Target, rng: &Rng) -> Result<Option<f64>> {
+    let draws = strided(&Points::new(draws.to_vec(), target.dim())?)?;
+    let Some(exact) = target.sample(draws.len(), &mut rng.fork("exact draws")) else { return Ok(None) };
+    let exact = Points::new(exact, target.dim())?;
+    Ok(Some(entropic_distance(&draws, &exact, &PlainSweeps::default())?))
+}
+
 impl TransportError {
     /// Of `draws`, `[count, dim]`; nothing where there are no exact draws of `target`.
     ///
     /// # Errors
-    /// [`Error::Transport`](crate::Error::Transport) for no draws, and draws that are not finite.
+    /// As [`distance_to_exact`].
     pub fn of(draws: &[f64], target: &dyn Target, rng: &Rng) -> Result<Option<Self>> {
-        let dim = target.dim();
-        let draws = strided(&Points::new(draws.to_vec(), dim)?)?;
-        let exact = |name: &str| target.sample(draws.len(), &mut rng.fork(name));
-        let (Some(exact), Some(others)) = (exact("exact draws"), exact("other exact draws")) else {
-            return Ok(None);
-        };
-        let (exact, others) = (Points::new(exact, dim)?, Points::new(others, dim)?);
-        let sweeps = PlainSweeps::default();
-        let distance = entropic_distance(&draws, &exact, &sweeps)?;
-        let floor = entropic_distance(&others, &exact, &sweeps)?;
-        Ok(Some(Self { distance, floor, draws: draws.len() }))
+        let compared = (draws.len() / target.dim()).min(MAX_DRAWS);
+        let others = target.sample(compared, &mut rng.fork("other exact draws"));
+        let floor = others.map(|others| distance_to_exact(&others, target, rng)).transpose()?.flatten();
+        let distance = distance_to_exact(draws, target, rng)?;
+        Ok(distance.zip(floor).map(|(distance, floor)| Self { distance, floor, draws: compared }))
     }
 }
 
