@@ -9,7 +9,9 @@ use sbridge::density::PointDensity;
 use sbridge::simulate::Noise;
 use sbridge::solver::density::chain::{Base, Knot};
 use sbridge::solver::density::losses::log_variance;
-use sbridge::solver::density::{Chain, Control, Dds, Estimate, cosine_grid, dds_euler, dis, pis, two_sided};
+use sbridge::solver::density::{
+    Chain, Control, Dds, Estimate, cosine_grid, dds_euler, dis, pis, ratio_grid, two_sided,
+};
 use sbridge::tensor::{DType, Tensor, to_vec_f64};
 
 /// ln ρ of one variable, and its slope.
@@ -230,6 +232,69 @@ fn the_ideal_control_of_dis_has_the_gap_of_its_steps() {
         // Three digits are known; 100,000 paths give the gap to 0.002 at most, the variance to 2 %.
         assert_close(-found.elbo, gap, 0.005, &format!("gap of {steps} steps"));
         assert_close(found.variance / variance, 1.0, 0.04, &format!("Var A of {steps} steps"));
+    }
+}
+
+/// The exact control of `dds` for three equal modes on the line: the mean of the next state, noised back from the law.
+struct ToThreeModes {
+    chain: Chain,
+    /// What is left of an end at every knot, ∏ a.
+    left: Vec<f64>,
+}
+
+const PLACES: [f64; 3] = [-1.2, 0.0, 1.2];
+const WIDTH: f64 = 0.133;
+
+impl ToThreeModes {
+    fn along(lengths: &[f64]) -> Self {
+        let chain = Dds { spread: 1.0, rate: 1.0 }.chain(lengths);
+        let left = (0..=chain.steps.len()).map(|k| chain.steps[k..].iter().map(|step| step.kept).product());
+        Self { left: left.collect(), chain }
+    }
+}
+
+impl Control for ToThreeModes {
+    fn uses_score(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, k: usize, _: &Knot, states: &Tensor<2>, _score: Option<&Tensor<2>>) -> Tensor<2> {
+        let (step, left) = (&self.chain.steps[k], self.left[k + 1]);
+        // x_{k+1} ~ Σ ⅓ N(left place, var), and x_k | x_{k+1} ~ N(a x_{k+1}, n²).
+        let var = (left * WIDTH).powi(2) + 1.0 - left * left;
+        let of_both = step.kept.powi(2) * var + step.noise.powi(2);
+        every(states, |x| {
+            let off = PLACES.map(|place| x - step.kept * left * place);
+            let chances = off.map(|off| (-0.5 * off * off / of_both).exp());
+            let means = [0, 1, 2].map(|i| left * PLACES[i] + var * step.kept * off[i] / of_both);
+            let mean = (0..3).map(|i| chances[i] * means[i]).sum::<f64>() / chances.iter().sum::<f64>();
+            (mean - step.kept * x) / step.moved
+        })
+    }
+}
+
+#[test]
+fn steps_in_even_ratios_allow_weights_that_are_more_alike() {
+    let law = Line(|x: f64| {
+        let parts = PLACES.map(|place| common::normal_density(x - place, WIDTH * WIDTH) / 3.0);
+        (parts.iter().sum::<f64>().ln(), 0.0)
+    });
+    let least = |lengths: &[f64]| {
+        let (control, mut rng) = (ToThreeModes::along(lengths), Rng::new(4));
+        let start = control.chain.start(&Tensor::zeros([40_000, 1], (&device(), DType::F64)), &mut rng);
+        let found = control.chain.simulate(&control, &law, start, &mut rng).unwrap();
+        Estimate::of(&found.action).unwrap()
+    };
+    // Of one coordinate, and the law of two has twice the variance; 40,000 paths know it to 2 %.
+    let (even, finer) = (least(&ratio_grid(100, 5.0, 1e-3)), least(&ratio_grid(200, 5.0, 1e-3)));
+    // The last of its steps is too short to tell what it moves from rounding.
+    let cosine = least(&cosine_grid(4.95)[..99]);
+    for (name, found, variance, ess) in
+        [("100 even ratios", even, 0.08, 0.93), ("200", finer, 0.04, 0.963), ("cosine", cosine, 0.136, 0.89)]
+    {
+        assert_close(found.variance, variance, 0.012, &format!("Var A of {name}"));
+        assert_close(found.ess, ess, 0.012, &format!("ESS of {name}"));
+        assert_close(found.log_z, 0.0, 4.5 * found.log_z_error, &format!("ln Z of {name}"));
     }
 }
 
