@@ -232,7 +232,8 @@ fn without_times(printed: &str) -> String {
     // A table whose last column is of times.
     let is_timed = printed.lines().any(|line| line.ends_with(" seconds"));
     let cut = |line: &str| match line.rsplit_once(' ') {
-        Some((kept, _)) if is_timed => kept.to_owned(),
+        // The column is as wide as its widest time.
+        Some((kept, _)) if is_timed => without_time(kept).trim_end().to_owned(),
         _ => without_time(line),
     };
     printed.lines().map(cut).collect::<Vec<_>>().join("\n")
