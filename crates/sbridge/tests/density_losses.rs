@@ -5,13 +5,13 @@ mod common;
 
 use common::{assert_close, device};
 use sbridge::Rng;
-use sbridge::density::LogDensity;
+use sbridge::density::{LogDensity, Target as _};
 use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{load_weights, weights_of};
 use sbridge::objective::Objective as _;
 use sbridge::solver::density::{
-    Control as _, Controls, Estimate, Guided, Loss, Method, PathObjective, Sampler,
+    Control as _, Controls, Estimate, Examples, Guided, Loss, Method, PathObjective, Sampler,
 };
 use sbridge::tensor::{Gradients, Module as _, ModuleVisitor, Param, Tensor, to_vec_f64};
 
@@ -115,6 +115,59 @@ fn the_adjoint_is_the_slope_of_the_mean_along_the_path() {
             let allowed = 0.01 * difference.abs().max(0.3);
             assert_close(gradient[index], difference, allowed, &format!("{method:?}, weight {index}"));
         }
+    }
+}
+
+/// `objective` with 500 exact draws of `density` to follow.
+fn following<'a>(mut objective: PathObjective<'a>, density: &GaussianMixture) -> PathObjective<'a> {
+    let states = density.sample(500, &mut Rng::new(21)).unwrap();
+    objective.examples = Some(Examples { states, until: usize::MAX });
+    objective
+}
+
+#[test]
+fn following_draws_has_the_slope_of_their_likelihood() {
+    let density = GaussianMixture::new(vec![-1.0, 0.3, 1.2, -0.4], 2, 0.5);
+    for method in [Method::Pis, Method::Dis, Method::Dds] {
+        let nets = trained(&mut objective(method, 12, Loss::LogVariance, &density), 10, &density);
+        let objective = following(objective(method, 12, Loss::LogVariance, &density), &density);
+        let value = |nets: &Controls| {
+            to_vec_f64(objective.loss(&nets.clone().train(), 0..8, &mut Rng::new(11)))[0]
+        };
+        let tracked = nets.clone().train();
+        let gradients = objective.loss(&tracked, 0..8, &mut Rng::new(11)).backward();
+        let name = "forward.output.weight";
+        let mut named = Named { name, path: Vec::new(), gradients: &gradients, found: Vec::new() };
+        tracked.visit(&mut named);
+        let gradient = named.found;
+        for index in [0, 17, 63, 90] {
+            let moved = |h: f32| {
+                let mut weights = weights_of(&nets);
+                weights.get_mut(name).unwrap().1[index] += h;
+                value(&load_weights(nets.clone(), weights).unwrap())
+            };
+            let difference = (moved(2e-3) - moved(-2e-3)) / 4e-3;
+            // f32 along twelve steps, over 4e-3.
+            let allowed = 0.01 * difference.abs().max(0.3);
+            assert_close(gradient[index], difference, allowed, &format!("{method:?}, weight {index}"));
+        }
+    }
+}
+
+#[test]
+fn draws_lead_to_a_mode_that_no_path_would_find() {
+    let density = GaussianMixture::new(vec![-0.5, 0.0, 8.0, 0.0], 2, 0.3);
+    let share_far = |mut objective: PathObjective<'_>| {
+        let nets = trained(&mut objective, 150, &density);
+        let ends = to_vec_f64(objective.sampler.paths(&nets, 2000, &mut Rng::new(5)).unwrap().ends().clone());
+        ends.chunks_exact(2).filter(|x| x[0] > 4.0).count() as f64 / 2000.0
+    };
+    for method in [Method::Pis, Method::Dds] {
+        let alone = share_far(objective(method, 30, Loss::LogVariance, &density));
+        let following = share_far(following(objective(method, 30, Loss::LogVariance, &density), &density));
+        assert!(alone < 0.01, "{method:?}: {alone}");
+        // Half, as far as 150 steps lead.
+        assert_close(following, 0.5, 0.1, &format!("{method:?}"));
     }
 }
 

@@ -23,14 +23,28 @@ pub enum Coordinates {
 /// Draws for every coordinate, at least, of which correlations are taken.
 const DRAWS_OF_CORRELATION: usize = 10;
 
+/// Kurtosis, 3 for a normal law, above which tails are heavy.
+const HEAVY: f64 = 10.0;
+
+/// The standard deviation of the normal law that has the quartiles of `values`.
+fn quartile_spread(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let quartile = |share: f64| values[(share * values.len() as f64) as usize];
+    (quartile(0.75) - quartile(0.25)) / QUARTILES_OF_NORMAL
+}
+
+/// The distance of the quartiles of N(0, 1).
+const QUARTILES_OF_NORMAL: f64 = 1.348_979_5;
+
 impl Coordinates {
     /// About the origin, `spread` along every axis.
     pub fn scaled(dim: usize, spread: f64) -> Self {
         Self::Axes { centre: vec![0.0; dim], spreads: vec![spread; dim] }
     }
 
-    /// In which `draws`, `[count, dim]`, have mean 0 and covariance I; variances alone where there are too few draws for
-    /// correlations. Nothing where they do not vary along some axis.
+    /// In which `draws`, `[count, dim]`, have mean 0 and covariance I; axis by axis where there are too few draws for
+    /// correlations, or some axis has heavy tails, of which its standard deviation would say nothing: its quartiles do. Nothing
+    /// where they do not vary along some axis.
     pub fn of_draws(draws: &[f64], dim: usize) -> Option<Self> {
         let count = draws.len() / dim;
         let rows = MatRef::from_row_major_slice(draws, count, dim);
@@ -39,11 +53,18 @@ impl Coordinates {
         let centred = Mat::from_fn(count, dim, |i, j| rows[(i, j)] - centre[j]);
         let divisor = count as f64 - 1.0;
         let spread = |j: usize| (centred.col(j).squared_norm_l2() / divisor).sqrt();
-        let spreads: Vec<f64> = (0..dim).map(spread).collect();
+        let mut spreads: Vec<f64> = (0..dim).map(spread).collect();
+        let kurtosis = |j: usize| {
+            centred.col(j).iter().map(|x| (x / spreads[j]).powi(4)).sum::<f64>() / count as f64
+        };
+        let heavy: Vec<usize> = (0..dim).filter(|j| kurtosis(*j) > HEAVY).collect();
+        for j in &heavy {
+            spreads[*j] = quartile_spread(centred.col(*j).iter().copied().collect());
+        }
         if !spreads.iter().all(|spread| spread.is_finite() && *spread > 0.0) {
             return None;
         }
-        if count < DRAWS_OF_CORRELATION * dim {
+        if count < DRAWS_OF_CORRELATION * dim || !heavy.is_empty() {
             return Some(Self::Axes { centre, spreads });
         }
         let covariance = sbridge_ot::matrix::times(centred.transpose(), centred.as_ref());
@@ -188,6 +209,10 @@ mod tests {
             assert!((found - known).abs() < 1e-10, "{found} {known}");
         }
         assert!(matches!(Coordinates::of_draws(&draws[..20], 2), Some(Coordinates::Axes { .. })));
+        let cubes: Vec<f64> = z.iter().map(|z| z.powi(5)).collect();
+        let Some(Coordinates::Axes { spreads, .. }) = Coordinates::of_draws(&cubes, 2) else { panic!("tails") };
+        // Quartiles of N(0, 1) are 0.674 from 0: 0.674⁵ = 0.139, over 0.674; six errors of a quartile of 200.
+        assert!(spreads.iter().all(|spread| (spread - 0.2069).abs() < 0.15), "{spreads:?}");
         assert!(Coordinates::of_draws(&[1.0, 2.0, 1.0, 3.0], 2).is_none());
     }
 }

@@ -68,6 +68,8 @@ pub struct DensityEvaluation {
     pub dim: usize,
     /// ln Z as it is known, and to which error.
     pub reference: Option<(f64, f64)>,
+    /// Whether its controls first followed the draws of smc.
+    pub followed_smc: bool,
     /// Paths judged.
     pub paths: usize,
     /// Those whose weight is no number.
@@ -117,6 +119,7 @@ pub(super) fn judge(run: &Run<Density>, open: &OpenDensity) -> Result<DensityEva
         target: open.title.clone(),
         dim: target.dim(),
         reference: target.log_normaliser(),
+        followed_smc: settings.follows_draws(),
         paths: count,
         filtered,
         rows,
@@ -241,7 +244,7 @@ fn upper_bound(
 
 /// States that the score was evaluated at, in training and for the paths judged.
 fn score_evaluations(settings: &DensityConfig) -> f64 {
-    let training = settings.fit.steps as f64 * settings.fit.batch_size as f64;
+    let training = settings.paths();
     // The adjoint takes a difference of two more at every state.
     let each = if settings.objective.loss == LossName::Kl { 3.0 } else { 1.0 };
     settings.sampler.steps as f64 * (each * training + settings.output.samples as f64)

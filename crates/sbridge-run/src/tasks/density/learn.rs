@@ -2,7 +2,7 @@
 
 use sbridge::density::{Affine, Coordinates};
 use sbridge::rng::Rng;
-use sbridge::solver::density::{Exploration, PathObjective, Sampler};
+use sbridge::solver::density::{Examples, Exploration, PathObjective, Sampler};
 use sbridge::tensor::Device;
 
 use super::{DensityConfig, MODEL_FILE, baselines, file};
@@ -33,6 +33,9 @@ pub(super) fn learn(run: &mut Learning<'_, DensityConfig>, open: &OpenDensity) -
     let clip = run.settings.sampler.clip;
     let nets = method.controls(coordinates.dim(), clip, &mut rng.fork("init"), &run.device);
     let mut objective = objective(&run.settings, sampler);
+    if run.settings.follows_draws() {
+        follow(&mut objective, run, &coordinates)?;
+    }
     let fit = run.settings.fit.clone();
     let controls = run.train(CONTROL, nets, &mut objective, fit, rng.fork("fit"));
     let controls = controls.map_err(|error| failed(error, &objective))?;
@@ -56,13 +59,29 @@ fn failed(error: RunError, objective: &PathObjective<'_>) -> RunError {
 fn objective<'a>(settings: &DensityConfig, sampler: Sampler<'a>) -> PathObjective<'a> {
     let mut objective = PathObjective::new(sampler, settings.objective.loss());
     objective.bound = settings.objective.max_action;
-    let paths = settings.fit.steps as f64 * settings.fit.batch_size as f64;
+    let paths = settings.paths();
     objective.warm_up = (paths * WARM_UP) as usize;
     objective.exploration = (settings.objective.exploration > 0.0).then(|| Exploration {
         noise: settings.objective.exploration,
         until: ((paths * settings.objective.explored) as usize).max(1),
     });
     objective
+}
+
+/// Has controls follow the draws of `smc` first, which leads them where the loss is finite: nothing is cut on the way.
+fn follow(
+    objective: &mut PathObjective<'_>,
+    run: &Learning<'_, DensityConfig>,
+    coordinates: &Coordinates,
+) -> Result<()> {
+    let states = coordinates.inward(&baselines::load(run.folder, "smc")?.states);
+    if states.is_empty() {
+        return Ok(());
+    }
+    let until = (run.settings.paths() * run.settings.objective.examples) as usize;
+    objective.examples = Some(Examples { states, until });
+    objective.warm_up = 0;
+    Ok(())
 }
 
 /// Centre and width of the law: of the draws of a baseline, or as the settings say.

@@ -113,6 +113,9 @@ pub struct ObjectiveConfig {
     pub exploration: f64,
     /// Share of the training after which nothing is added. Default 0.5.
     pub explored: f64,
+    /// Share of the training, from its start, in which the controls follow the draws of `smc`, taken back by the noising, instead
+    /// of minimising the loss; none where `sampler.spread` is given. Default 0.3.
+    pub examples: f64,
 }
 
 /// A loss, by name.
@@ -197,7 +200,7 @@ impl Default for SamplerConfig {
 
 impl Default for ObjectiveConfig {
     fn default() -> Self {
-        Self { loss: LossName::Lv, paths_per_start: 16, max_action: 1e8, exploration: 0.0, explored: 0.5 }
+        Self { loss: LossName::Lv, paths_per_start: 16, max_action: 1e8, exploration: 0.0, explored: 0.5, examples: 0.3 }
     }
 }
 
@@ -234,6 +237,7 @@ impl Settings for DensityConfig {
         in_range("objective.max_action", objective.max_action, 1.0..=f64::INFINITY, "1e8 is the default")?;
         in_range("objective.exploration", objective.exploration, 0.0..=1e3, "1 is much, 0 adds none")?;
         in_range("objective.explored", objective.explored, 1e-3..=1.0, "0.5 is the default")?;
+        in_range("objective.examples", objective.examples, 0.0..=1.0, "0 learns from no draws")?;
         fit.check().map_err(|error| Refusal::in_section("fit", &error))
     }
 }
@@ -264,6 +268,16 @@ impl DensityConfig {
     /// Whether centre and width of the law are measured before training.
     pub(super) fn measures_units(&self) -> bool {
         self.sampler.spread == 0.0
+    }
+
+    /// Paths of the whole training.
+    pub(super) fn paths(&self) -> f64 {
+        self.fit.steps as f64 * self.fit.batch_size as f64
+    }
+
+    /// Whether the controls first follow the draws by which centre and width are measured.
+    pub(super) fn follows_draws(&self) -> bool {
+        self.measures_units() && self.objective.examples > 0.0
     }
 
     /// The baselines that are run: those asked for, and what measures the units.

@@ -108,8 +108,12 @@ fn assurances(found: &DensityEvaluation, row: &Row) -> Vec<String> {
     if found.reference.is_some() {
         reasons.push("ln Z is as it is known".into());
     }
-    if says("smc") {
-        reasons.push("smc agrees on ln Z".into());
+    match (says("smc"), found.followed_smc) {
+        (true, true) => {
+            reasons.push("smc, whose draws were followed first, agrees on ln Z: what it missed may be missed here".into());
+        }
+        (true, false) => reasons.push("smc agrees on ln Z".into()),
+        (false, _) => {}
     }
     match row.draws.modes {
         Some((_, all)) => reasons.push(format!("all {all} modes are there")),
@@ -180,6 +184,7 @@ mod tests {
             target: "nine Gaussians".into(),
             dim: 2,
             reference: Some((0.0, 0.0)),
+            followed_smc: false,
             paths: 1000,
             filtered: 0,
             rows: vec![

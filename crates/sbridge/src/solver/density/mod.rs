@@ -34,7 +34,7 @@ pub use dds::{Dds, cosine_grid, dds_euler, ratio_grid};
 pub use dis::dis;
 pub use foellmer::Foellmer;
 pub use guided::{Controls, Guided, Method};
-pub use objective::{Exploration, Loss, PathObjective};
+pub use objective::{Examples, Exploration, Loss, PathObjective};
 pub use pis::pis;
 pub use sampler::{Draws, Sampler};
 pub use two_sided::two_sided;

@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use super::adjoint;
 use super::chain::Paths;
 use super::guided::{Controls, Guided};
-use super::losses::{Pull, log_variance, log_variance_by_start, reverse_divergence, trajectory_balance};
+use super::losses::{
+    Pull, forward_divergence, log_variance, log_variance_by_start, reverse_divergence, trajectory_balance,
+};
 use super::sampler::Sampler;
 use super::weights::Estimate;
 use crate::error::{Error, Result};
@@ -40,6 +42,16 @@ pub struct Exploration {
     pub until: usize,
 }
 
+/// Draws of another sampler to learn from first: the controls follow the noising that they are taken back by, which needs no
+/// luck to find what is far from the start. Weights stay exact, whatever the draws are.                         \[PDDS, Section 3\]
+#[derive(Clone, Debug)]
+pub struct Examples {
+    /// `[count, dim]`.
+    pub states: Vec<f64>,
+    /// Paths after which the loss is minimised instead.
+    pub until: usize,
+}
+
 /// A loss of controls for a density.
 pub struct PathObjective<'a> {
     /// What is learned.
@@ -48,6 +60,8 @@ pub struct PathObjective<'a> {
     pub loss: Loss,
     /// More noise in training.
     pub exploration: Option<Exploration>,
+    /// What is learned from first.
+    pub examples: Option<Examples>,
     /// Paths of a larger A have no part in training.
     pub bound: f64,
     /// Paths before which networks and guide are cut at a fifth of the usual, and for half as many at a fifth of that: where
@@ -63,8 +77,8 @@ const WATCHED: usize = 1000;
 impl<'a> PathObjective<'a> {
     /// Of `sampler` by `loss`: all paths counted, nothing explored, and no warming up.
     pub fn new(sampler: Sampler<'a>, loss: Loss) -> Self {
-        let (exploration, bound, failure) = (None, f64::INFINITY, Mutex::new(None));
-        Self { sampler, loss, exploration, bound, warm_up: 0, failure }
+        let (bound, failure) = (f64::INFINITY, Mutex::new(None));
+        Self { sampler, loss, exploration: None, examples: None, bound, warm_up: 0, failure }
     }
 
     /// What the density could not be evaluated for, if training ended by that.
@@ -94,6 +108,9 @@ impl<'a> PathObjective<'a> {
 
     /// The loss of paths, as something whose gradient it has.
     fn pulled(&self, nets: &Controls, rows: &Range<usize>, rng: &mut Rng) -> Result<Tensor<1>> {
+        if let Some(examples) = self.examples.as_ref().filter(|examples| rows.start < examples.until) {
+            return self.followed(nets, &examples.states, rows.len(), rng);
+        }
         let nets = &nets.cut_at(match rows.start {
             first if 2 * first < self.warm_up => 0.04,
             first if first < self.warm_up => 0.2,
@@ -116,6 +133,19 @@ impl<'a> PathObjective<'a> {
         let moving = along + nets.log_z().sum() * pull.log_z;
         // Its value is nothing; its gradient is that of the loss.
         Ok(moving.clone() - moving.detach() + pull.value)
+    }
+
+    /// The forward divergence of as many of `states` as `count`, taken back.
+    fn followed(&self, nets: &Controls, states: &[f64], count: usize, rng: &mut Rng) -> Result<Tensor<1>> {
+        let Sampler { chain, density, device, .. } = &self.sampler;
+        let dim = density.dim();
+        let chosen = rng.indices(count, states.len() / dim);
+        let rows: Vec<f64> = chosen.iter().flat_map(|i| &states[i * dim..(i + 1) * dim]).copied().collect();
+        let rows = from_rows_f64(&rows, dim, device).cast(Tensor::<2>::zeros([1, 1], device).dtype());
+        let paths = chain.noised(&self.guided(&nets.valid()), *density, rows, rng)?;
+        let pull = forward_divergence(&paths.action, f64::INFINITY);
+        let along = self.along(&self.guided(nets), &paths, &pull);
+        Ok(along.clone() - along.detach() + pull.value)
     }
 
     /// Controls along `paths` times what pulls at them where paths are held fixed.
