@@ -178,12 +178,21 @@ fn paths_that_diverge_end_the_fit_with_what_to_turn() {
     let run = folder.path().join("run");
     // Ten steps are too few for a score as steep, in units of the law's width, that is not cut.
     let options = ["--target", "builtin:gmm9", "--method", "dis"];
-    fit(&run, &options, &["fit.steps=300", "fit.batch_size=32", "sampler.steps=10", "sampler.clip=1e9",
+    fit(
+        &run,
+        &options,
+        &[
+            "fit.steps=300",
+            "fit.batch_size=32",
+            "sampler.steps=10",
+            "sampler.clip=1e9",
             "--set",
-            "objective.examples=0"])
-        .assert()
-        .code(3)
-        .stderr(contains("the loss is NaN").and(contains("more sampler.steps, a sampler.spread nearer")));
+            "objective.examples=0",
+        ],
+    )
+    .assert()
+    .code(3)
+    .stderr(contains("the loss is NaN").and(contains("more sampler.steps, a sampler.spread nearer")));
     assert!(!run.join("density.safetensors").exists() && run.join("config.toml").exists());
 }
 

@@ -7,7 +7,7 @@
 //! # Layers
 //!
 //! Modules use only what stands above them: `error`, `watch`, `settings`, `origin`, `sources`, `context`, `densities`, `folder`,
-//! `columns`, `data`, `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `page`, `run`, `models`, `tasks`,
+//! `columns`, `data`, `samples`, `forecasts`, `epsilon`, `quality`, `training`, `task`, `carry`, `restore`, `page`, `run`, `models`, `tasks`,
 //! `registry`, `runs`, `compare`.
 
 mod carry;
@@ -25,6 +25,7 @@ pub mod origin;
 mod page;
 pub mod quality;
 pub mod registry;
+mod restore;
 pub mod run;
 pub mod runs;
 pub mod samples;
@@ -39,6 +40,7 @@ pub use context::Context;
 pub use error::{Result, RunError};
 pub use origin::Origin;
 pub use registry::Registry;
+pub use restore::Restoring;
 pub use run::{AnyJudgement, AnyRun};
 pub use settings::Overrides;
 pub use sources::Sources;

@@ -14,6 +14,7 @@ use crate::tasks::between::Between;
 use crate::tasks::density::Density;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
+use crate::tasks::paired::Paired;
 use crate::tasks::snapshots::Snapshots;
 use crate::tasks::variational::Variational;
 
@@ -32,6 +33,7 @@ impl Default for Registry {
             .with::<Variational>()
             .with::<Forecasting>()
             .with::<Density>()
+            .with::<Paired>()
     }
 }
 

@@ -14,9 +14,12 @@ use crate::folder::{RunFolder, atomic};
 use crate::origin::Origin;
 use crate::page;
 use crate::quality::{Headline, Judgement};
+use crate::restore::{self, Restoring};
 use crate::samples;
 use crate::settings::{DataConfig, Settings};
-use crate::task::{Carried, Carrier, Drawer, Forecaster, Generator, Route, Run, SavedRun, Sink, Task};
+use crate::task::{
+    Carried, Carrier, Drawer, Forecaster, Generator, Restorer, Route, Run, SavedRun, Sink, Task,
+};
 use crate::training::Learning;
 
 /// Pictures of the first so many samples are made at the end of a fit.
@@ -221,6 +224,31 @@ pub trait AnyRun {
     /// [`RunError::Folder`] if it does not, with the command that uses it.
     fn carrier(&self) -> Result<&dyn Carrier>;
 
+    /// The run as something that restores samples.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    fn restorer(&self) -> Result<&dyn Restorer>;
+
+    /// Samples that come out of restoring those of `input`, of which values are lost where `mask` is not 0.
+    ///
+    /// # Errors
+    /// [`RunError`] if the run restores none, for an input or a mask of another shape, or a number of draws out of range.
+    fn restored_count(&self, input: &Dataset, mask: Option<&Dataset>, how: &Restoring) -> Result<usize>;
+
+    /// Restores the samples of `input` in as little memory as a block of them takes, and hands every block to `sink`, in order.
+    ///
+    /// # Errors
+    /// As [`restored_count`](Self::restored_count), for more calls than there are steps, and what `sink` refuses; also if a stop
+    /// is asked for.
+    fn restore_in_blocks(
+        &self,
+        input: &Dataset,
+        mask: Option<&Dataset>,
+        how: &Restoring,
+        sink: &mut Sink<'_>,
+    ) -> Result<()>;
+
     /// The run as something that forecasts.
     ///
     /// # Errors
@@ -331,6 +359,24 @@ impl<T: Task> AnyRun for Run<T> {
         T::forecaster(self).ok_or_else(|| self.refuse("forecast"))
     }
 
+    fn restorer(&self) -> Result<&dyn Restorer> {
+        T::restorer(self).ok_or_else(|| self.refuse("restore samples"))
+    }
+
+    fn restored_count(&self, input: &Dataset, mask: Option<&Dataset>, how: &Restoring) -> Result<usize> {
+        restore::count(self.restorer()?, input, mask, how)
+    }
+
+    fn restore_in_blocks(
+        &self,
+        input: &Dataset,
+        mask: Option<&Dataset>,
+        how: &Restoring,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        restore::in_blocks(self.restorer()?, (input, mask), how, (&self.device, &self.context), sink)
+    }
+
     fn carry(&self, input: &Dataset, route: &Route) -> Result<Carried> {
         self.carrying(input, route)?.at_once()
     }
@@ -374,6 +420,7 @@ impl<T: Task> Run<T> {
         let uses = [
             T::generator(self).map(|_| format!("sbridge sample {run} --out FILE")),
             T::carrier(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
+            T::restorer(self).map(|_| format!("sbridge restore {run} --input DATA --out FILE")),
             T::forecaster(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),
         ];
         let uses: Vec<String> = uses.into_iter().flatten().collect();

@@ -125,6 +125,11 @@ pub trait Task: Sized + 'static {
         None
     }
 
+    /// The run as something that restores samples: `Some(run)` for a task that is [`Restore`].
+    fn restorer(_run: &Run<Self>) -> Option<&dyn Restorer> {
+        None
+    }
+
     /// The run as something that forecasts: `Some(run)` for a task that is [`Forecast`].
     fn forecaster(_run: &Run<Self>) -> Option<&dyn Forecaster> {
         None
@@ -387,6 +392,50 @@ impl<T: Carry> Carrier for Run<T> {
 
     fn carry_rows(&self, rows: &Tensor<2>, route: &Route, rng: &mut Rng) -> Result<Carried> {
         T::carry(self, rows, route, rng)
+    }
+
+    fn shape(&self) -> SampleShape {
+        Run::shape(self)
+    }
+}
+
+/// Degraded samples, once for every draw that is wanted of them.
+#[derive(Clone, Copy)]
+pub struct Damaged<'a> {
+    /// In data units, `[count, size]`.
+    pub rows: &'a Tensor<2>,
+    /// Other than 0 where values are lost, `[count, size]`, if that is known.
+    pub lost: Option<&'a Tensor<2>>,
+    /// Channels, height and width, if they are images.
+    pub image: Option<[usize; 3]>,
+    /// Calls of the network for a draw; as the run is set if not said.
+    pub calls: Option<usize>,
+}
+
+/// A task whose runs restore samples.
+pub trait Restore: Task {
+    /// One draw of the clean sample for every row, `[count, size]` in data units.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for more calls than there are steps, or marks of lost values that do not fit the run.
+    fn restore(run: &Run<Self>, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>>;
+}
+
+/// A run of any task that restores samples. Each function is that of [`Restore`].
+pub trait Restorer {
+    /// One draw of the clean sample for every row.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for more calls than there are steps, or marks of lost values that do not fit the run.
+    fn restore(&self, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>>;
+
+    /// Shape of one sample.
+    fn shape(&self) -> SampleShape;
+}
+
+impl<T: Restore> Restorer for Run<T> {
+    fn restore(&self, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>> {
+        T::restore(self, damaged, rng)
     }
 
     fn shape(&self) -> SampleShape {

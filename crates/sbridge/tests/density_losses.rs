@@ -5,8 +5,8 @@ mod common;
 
 use common::{assert_close, device};
 use sbridge::Rng;
-use sbridge::density::{LogDensity, Target as _};
 use sbridge::density::targets::GaussianMixture;
+use sbridge::density::{LogDensity, Target as _};
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{load_weights, weights_of};
 use sbridge::objective::Objective as _;
@@ -131,9 +131,8 @@ fn following_draws_has_the_slope_of_their_likelihood() {
     for method in [Method::Pis, Method::Dis, Method::Dds] {
         let nets = trained(&mut objective(method, 12, Loss::LogVariance, &density), 10, &density);
         let objective = following(objective(method, 12, Loss::LogVariance, &density), &density);
-        let value = |nets: &Controls| {
-            to_vec_f64(objective.loss(&nets.clone().train(), 0..8, &mut Rng::new(11)))[0]
-        };
+        let value =
+            |nets: &Controls| to_vec_f64(objective.loss(&nets.clone().train(), 0..8, &mut Rng::new(11)))[0];
         let tracked = nets.clone().train();
         let gradients = objective.loss(&tracked, 0..8, &mut Rng::new(11)).backward();
         let name = "forward.output.weight";

@@ -10,6 +10,7 @@ mod manual;
 mod ot;
 mod report;
 mod reproduce;
+mod restore;
 mod runs;
 mod sample;
 mod transport;
@@ -27,6 +28,7 @@ use manual::{Completions, man};
 use ot::Ot;
 use report::Report;
 use reproduce::Reproduce;
+use restore::Restore;
 use runs::Runs;
 use sample::Sample;
 use transport::Transport;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Sample(Sample),
     /// Carry samples along a bridge between two data sets
     Transport(Transport),
+    /// Restore damaged samples by a bridge between pairs
+    Restore(Restore),
     /// Judge samples against a reference, beside floors and baselines
     Eval(Eval),
     /// Write the report of a run again
@@ -87,6 +91,7 @@ pub(crate) fn run(arguments: Arguments, session: &Session) -> Result {
         Command::Fit { method } => method.run(session),
         Command::Sample(sample) => sample.run(session),
         Command::Transport(transport) => transport.run(session),
+        Command::Restore(restore) => restore.run(session),
         Command::Eval(eval) => eval.run(session),
         Command::Report(report) => report.run(session),
         Command::Forecast { action } => action.run(session),

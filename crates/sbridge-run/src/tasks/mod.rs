@@ -4,5 +4,6 @@ pub mod between;
 pub mod density;
 pub mod forecast;
 pub mod latent;
+pub mod paired;
 pub mod snapshots;
 pub mod variational;

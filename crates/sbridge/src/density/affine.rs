@@ -54,9 +54,8 @@ impl Coordinates {
         let divisor = count as f64 - 1.0;
         let spread = |j: usize| (centred.col(j).squared_norm_l2() / divisor).sqrt();
         let mut spreads: Vec<f64> = (0..dim).map(spread).collect();
-        let kurtosis = |j: usize| {
-            centred.col(j).iter().map(|x| (x / spreads[j]).powi(4)).sum::<f64>() / count as f64
-        };
+        let kurtosis =
+            |j: usize| centred.col(j).iter().map(|x| (x / spreads[j]).powi(4)).sum::<f64>() / count as f64;
         let heavy: Vec<usize> = (0..dim).filter(|j| kurtosis(*j) > HEAVY).collect();
         for j in &heavy {
             spreads[*j] = quartile_spread(centred.col(*j).iter().copied().collect());
@@ -210,7 +209,9 @@ mod tests {
         }
         assert!(matches!(Coordinates::of_draws(&draws[..20], 2), Some(Coordinates::Axes { .. })));
         let cubes: Vec<f64> = z.iter().map(|z| z.powi(5)).collect();
-        let Some(Coordinates::Axes { spreads, .. }) = Coordinates::of_draws(&cubes, 2) else { panic!("tails") };
+        let Some(Coordinates::Axes { spreads, .. }) = Coordinates::of_draws(&cubes, 2) else {
+            panic!("tails")
+        };
         // Quartiles of N(0, 1) are 0.674 from 0: 0.674⁵ = 0.139, over 0.674; six errors of a quartile of 200.
         assert!(spreads.iter().all(|spread| (spread - 0.2069).abs() < 0.15), "{spreads:?}");
         assert!(Coordinates::of_draws(&[1.0, 2.0, 1.0, 3.0], 2).is_none());

@@ -45,7 +45,17 @@ pub struct Mlp {
 impl Mlp {
     /// A network for states of dimension `dim`.
     pub fn new(dim: usize, settings: &MlpSettings, rng: &mut Rng, device: &Device) -> Self {
-        let inputs = |layer: usize| if layer == 0 { dim + 1 } else { settings.width };
+        Self::between([dim, dim], settings, rng, device)
+    }
+
+    /// A network from `[batch, inputs]` and a time to `[batch, dim]`.
+    pub fn between(
+        [inputs, dim]: [usize; 2],
+        settings: &MlpSettings,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Self {
+        let inputs = |layer: usize| if layer == 0 { inputs + 1 } else { settings.width };
         let hidden = |layer| Linear::new(inputs(layer), settings.width, 1.0, rng, device);
         Self {
             hidden: (0..settings.layers).map(hidden).collect(),

@@ -27,6 +27,8 @@ pub struct UNet {
     norm: GroupNorm,
     output: Convolution,
     #[module(skip)]
+    images: usize,
+    #[module(skip)]
     shape: [usize; 3],
 }
 
@@ -44,12 +46,17 @@ impl UNet {
     /// A network for images of `[channels, height, width]`, `width` features wide at full resolution
     /// and twice as wide at half.
     pub fn new(shape: [usize; 3], width: usize, rng: &mut Rng, device: &Device) -> Self {
+        Self::of_images(1, shape, width, rng, device)
+    }
+
+    /// The same from `images` images side by side, flat one after the other, to one.
+    pub fn of_images(images: usize, shape: [usize; 3], width: usize, rng: &mut Rng, device: &Device) -> Self {
         let [colours, _, _] = shape;
         let residual = |width: usize, rng: &mut Rng| Residual::new(width, rng, device);
         Self {
             embedding: FourierEmbedding::of_time(TIME_FEATURES),
             time: Linear::new(TIME_FEATURES, TIME_FEATURES, 1.0, rng, device),
-            lift: Convolution::new(colours, width, 1.0, rng, device),
+            lift: Convolution::new(images * colours, width, 1.0, rng, device),
             down: residual(width, rng),
             halve: Halving::new(width, 2 * width, rng, device),
             middle: (0..2).map(|_| residual(2 * width, rng)).collect(),
@@ -57,15 +64,18 @@ impl UNet {
             up: residual(width, rng),
             norm: GroupNorm::new(width, device),
             output: Convolution::new(width, colours, 0.0, rng, device),
+            images,
             shape,
         }
     }
 
     /// # Shapes
-    /// `t: [batch]`, `x: [batch, c · h · w]`, result as `x`.
+    /// `t: [batch]`, `x: [batch, images · c · h · w]`, result `[batch, c · h · w]`.
     pub fn forward(&self, t: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        let [colours, height, width] = self.shape;
         let time = self.time.activated(self.embedding.forward(t), Silu);
-        let fine = self.down.forward(self.lift.forward(to_nhwc(x, self.shape)), &time);
+        let fine =
+            self.down.forward(self.lift.forward(to_nhwc(x, [self.images * colours, height, width])), &time);
         let halved = self.halve.forward(fine.clone(), Identity);
         let coarse = self.middle.iter().fold(halved, |x, block| block.forward(x, &time));
         let joined = self.double.forward(coarse, Identity) + fine;

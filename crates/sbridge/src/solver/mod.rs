@@ -8,6 +8,7 @@ mod frame;
 pub mod light_sb;
 mod light_sb_m;
 mod neural;
+pub mod paired;
 mod sdsb;
 mod sf2m;
 mod sgm;

@@ -3,6 +3,7 @@
 mod between;
 mod density;
 mod latent;
+mod paired;
 mod variational;
 
 use clap::Subcommand;
@@ -12,6 +13,7 @@ use crate::session::{Result, Session};
 use between::FitBetween;
 use density::FitDensity;
 use latent::FitLatent;
+use paired::FitPaired;
 use variational::FitVariational;
 
 #[derive(Subcommand, Debug)]
@@ -36,6 +38,8 @@ pub(crate) enum Method {
     Vsdm(FitVariational),
     /// Sampler of an unnormalised density: draws, ln Z and a warning, by a learned diffusion
     Density(FitDensity),
+    /// Bridge between the members of pairs: restores or translates, from the damaged sample to the clean one
+    Paired(FitPaired),
 }
 
 impl Method {
@@ -51,6 +55,7 @@ impl Method {
             Self::Sgm(fit) => fit.run(PairMethod::Sgm, session),
             Self::Vsdm(fit) => fit.run(session),
             Self::Density(fit) => fit.run(session),
+            Self::Paired(fit) => fit.run(session),
         }
     }
 }

@@ -200,7 +200,14 @@ impl Default for SamplerConfig {
 
 impl Default for ObjectiveConfig {
     fn default() -> Self {
-        Self { loss: LossName::Lv, paths_per_start: 16, max_action: 1e8, exploration: 0.0, explored: 0.5, examples: 0.3 }
+        Self {
+            loss: LossName::Lv,
+            paths_per_start: 16,
+            max_action: 1e8,
+            exploration: 0.0,
+            explored: 0.5,
+            examples: 0.3,
+        }
     }
 }
 

@@ -110,7 +110,10 @@ fn assurances(found: &DensityEvaluation, row: &Row) -> Vec<String> {
     }
     match (says("smc"), found.followed_smc) {
         (true, true) => {
-            reasons.push("smc, whose draws were followed first, agrees on ln Z: what it missed may be missed here".into());
+            reasons.push(
+                "smc, whose draws were followed first, agrees on ln Z: what it missed may be missed here"
+                    .into(),
+            );
         }
         (true, false) => reasons.push("smc agrees on ln Z".into()),
         (false, _) => {}

@@ -1,0 +1,95 @@
+//! The networks of a run on disk, `paired.safetensors`.
+
+use std::path::Path;
+
+use sbridge::latent::DataScaling;
+use sbridge::net::{DriftNetSettings, PairedNet, Weights, load_weights, weights_of};
+use sbridge::rng::Rng;
+use sbridge::solver::paired::Paths;
+use sbridge::tensor::{Device, Module as _, to_vec};
+use serde::{Deserialize, Serialize};
+
+use super::settings::REGRESSION;
+use super::{Networks, Paired, PairedConfig, PairedData, data};
+use crate::error::{Result, RunError};
+use crate::folder::tensor_file::{self, damaged};
+use crate::models::codec::{self, require_weights};
+
+/// What the arrays do not say.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    paths: Paths,
+    size: usize,
+    image: Option<[usize; 3]>,
+    is_conditioned: bool,
+    net: DriftNetSettings,
+    range: Option<(f64, f64)>,
+}
+
+const BRIDGE: &str = "bridge";
+
+/// Writes `networks`, trained with `settings` on `data`, to `path` in one step.
+///
+/// # Errors
+/// [`RunError::Disk`] if the disk refuses.
+pub(super) fn save(
+    path: &Path,
+    settings: &PairedConfig,
+    data: &PairedData,
+    networks: &Networks,
+) -> Result<()> {
+    let mut arrays = Weights::new();
+    tensor_file::insert(&mut arrays, BRIDGE, weights_of(&networks.bridge));
+    for (name, net) in [(REGRESSION, &networks.regression)] {
+        net.iter().for_each(|net| tensor_file::insert(&mut arrays, name, weights_of(net)));
+    }
+    for (name, tensor) in [("scaling/offset", &data.scaling.offset), ("scaling/scale", &data.scaling.scale)] {
+        arrays.insert(name.into(), (tensor.dims().to_vec(), to_vec(tensor.clone())));
+    }
+    let description = Description {
+        paths: settings.bridge.paths,
+        size: data.clean.shape().size(),
+        image: data::image_shape(&data.clean),
+        is_conditioned: settings.bridge.cond_x1,
+        net: settings.bridge.net.clone(),
+        range: data.scaling.range,
+    };
+    tensor_file::save(path, &arrays, &description)
+}
+
+/// Reads what [`save`] wrote of a run with `settings`, onto `device`.
+///
+/// # Errors
+/// [`RunError::Folder`] if the file is missing or damaged, or its networks were trained on other paths.
+pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Result<Paired> {
+    let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
+    let Description { paths, size, image, is_conditioned, net, range } = description;
+    if paths != settings.bridge.paths {
+        let problem = format!(
+            "was trained on {} paths, and the settings ask for {} ones (set bridge.paths back, or train again)",
+            name_of(paths),
+            name_of(settings.bridge.paths)
+        );
+        return Err(RunError::folder(path, problem));
+    }
+    let values = arrays.values().map(|(_, values)| values.len()).sum();
+    let wide = if image.is_some() { [net.unet.width, net.unet.width, 9] } else { [size, net.mlp.width, 1] };
+    require_weights(values, [wide]).map_err(|error| damaged(path, &error.to_string()))?;
+    let mut network = |name: &str| -> Result<PairedNet> {
+        // Initial weights are overwritten, so any stream will do.
+        let empty = PairedNet::new((size, image), is_conditioned, &net, &mut Rng::new(0), device);
+        Ok(load_weights(empty, tensor_file::extract(&mut arrays, name))?.valid())
+    };
+    let bridge = network(BRIDGE)?;
+    let regression = settings.compares(REGRESSION).then(|| network(REGRESSION)).transpose()?;
+    let mut row = |name: &str| codec::rows(&mut arrays, name, size, device, path);
+    let scaling = DataScaling { offset: row("scaling/offset")?, scale: row("scaling/scale")?, range };
+    Ok(Paired { networks: Networks { bridge, regression }, scaling, schedule: settings.schedule()? })
+}
+
+fn name_of(paths: Paths) -> &'static str {
+    match paths {
+        Paths::Stochastic => "stochastic",
+        Paths::Ode => "ode",
+    }
+}

@@ -1,0 +1,114 @@
+//! The one regression of a bridge between pairs.
+//!
+//! q(x_t | x₀, x₁) = N((r² x₀ + s² x₁)/(r² + s²), s² r²/(r² + s²) I),   loss = mean |ε̂(t, x_t) − (x_t − x₀)/s_t|²   \[I2SB, Eq. 11, 12\]
+
+use std::ops::Range;
+
+use super::{Known, Paths, Schedule};
+use crate::net::PairedNet;
+use crate::objective::Objective;
+use crate::rng::Rng;
+use crate::tensor::{DType, Module, Tensor, TensorData, column, to_vec_f64};
+
+/// Pairs, row by row: `[count, dim]` each.
+#[derive(Clone, Debug)]
+pub struct PairBatch {
+    /// At t = 0.
+    pub clean: Tensor<2>,
+    /// At t = 1.
+    pub degraded: Tensor<2>,
+    /// 1 where the clean state is not known from the degraded one, 0 where both are the same; everywhere 1 if it is not there.
+    pub unknown: Option<Tensor<2>>,
+}
+
+/// Where pairs come from.
+pub trait PairData: Sync {
+    /// `count` pairs at random.
+    fn draw(&self, count: usize, rng: &mut Rng) -> PairBatch;
+}
+
+/// A network ε̂(t, x), which may be told the degraded end x₁, too.
+pub trait PairPredictor: Module + Sync {
+    /// # Shapes
+    /// `t: [batch]` on the clock of [`Schedule::time`], `x` and `degraded: [batch, dim]`, result `[batch, dim]`.
+    fn predict(&self, t: Tensor<1>, x: Tensor<2>, degraded: &Tensor<2>) -> Tensor<2>;
+}
+
+/// The regression on pairs of `D`.
+pub struct PairedRegression<'a, D, N> {
+    /// What is learned from.
+    pub train: &'a D,
+    /// What is watched.
+    pub held_out: Option<&'a D>,
+    /// The variances.
+    pub schedule: &'a Schedule,
+    /// Whether examples lie on random paths or on their means.
+    pub paths: Paths,
+    /// What known entries are on the way.
+    pub known: Known,
+    /// The one level that is learned; all of them if not said. At the last alone it is the regression of the clean state on
+    /// the degraded one.
+    pub level: Option<usize>,
+    /// What is trained.
+    pub network: std::marker::PhantomData<N>,
+}
+
+/// Pairs that are watched.
+const WATCHED: usize = 512;
+
+impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
+    /// The loss on `count` pairs of `data`.
+    fn of(&self, data: &D, net: &N, count: usize, rng: &mut Rng) -> Tensor<1> {
+        let PairBatch { clean, degraded, unknown } = data.draw(count, rng);
+        let levels = match self.level {
+            Some(level) => vec![level; count],
+            None => rng.indices(count, self.schedule.levels()),
+        };
+        let (device, dtype) = (clean.device(), clean.dtype());
+        let of_levels = |value: &dyn Fn(usize) -> f64| {
+            let values: Vec<f64> = levels.iter().map(|k| value(*k)).collect();
+            Tensor::<1>::from_data(TensorData::new(values, [count]), (&device, dtype))
+        };
+        let share = |part: fn((f64, f64, f64)) -> f64| column(of_levels(&|k| part(self.schedule.bridge(k))));
+        let mean = clean.clone() * share(|bridge| bridge.0) + degraded.clone() * share(|bridge| bridge.1);
+        let x = match self.paths {
+            Paths::Stochastic => mean + rng.normal_like(&clean) * share(|bridge| bridge.2),
+            Paths::Ode => mean,
+        };
+        let x = match (&unknown, self.known) {
+            (Some(unknown), Known::Exact) => {
+                degraded.clone().mask_where(unknown.clone().greater_scalar(0.5), x)
+            }
+            _ => x,
+        };
+        let target = (x.clone() - clean) / column(of_levels(&|k| self.schedule.std_from_clean(k)));
+        let tracked = |rows: Tensor<2>| rows.autodiff();
+        let time = of_levels(&|k| self.schedule.time(k)).autodiff();
+        let error = net.predict(time, tracked(x), &tracked(degraded)) - tracked(target);
+        match unknown {
+            None => error.powi_scalar(2).mean(),
+            Some(unknown) => {
+                let counted = to_vec_f64(unknown.clone().sum().cast(DType::F64))[0].max(1.0);
+                (error.powi_scalar(2) * tracked(unknown)).sum() / counted
+            }
+        }
+    }
+}
+
+impl<D: PairData, N: PairPredictor> Objective for PairedRegression<'_, D, N> {
+    type Model = N;
+
+    fn loss(&self, net: &N, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        self.of(self.train, net, rows.len(), rng)
+    }
+
+    fn held_out_loss(&self, net: &N, rng: &mut Rng) -> Option<f64> {
+        self.held_out.map(|data| to_vec_f64(self.of(data, net, WATCHED, rng))[0])
+    }
+}
+
+impl PairPredictor for PairedNet {
+    fn predict(&self, t: Tensor<1>, x: Tensor<2>, degraded: &Tensor<2>) -> Tensor<2> {
+        self.forward(t, x, degraded)
+    }
+}
