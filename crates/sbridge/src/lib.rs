@@ -21,7 +21,7 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `density`, `reference`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
+//! `density`, `reference`, `planning`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
 //! `latent`, `forecast`; `eval`.
 
 pub mod bridge;
@@ -36,6 +36,7 @@ pub mod latent;
 pub mod marginal;
 pub mod net;
 pub mod objective;
+pub mod planning;
 pub mod reference;
 pub mod rng;
 pub mod simulate;
