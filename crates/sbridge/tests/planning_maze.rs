@@ -28,7 +28,7 @@ fn refusal<T>(result: Result<T>) -> String {
 
 /// Four standard errors of the difference of two measurements.
 fn assert_agree(found: Measure, known: f64, known_error: f64, what: &str) {
-    let error = found.error.hypot(known_error);
+    let error = found.error.unwrap().hypot(known_error);
     let apart = (found.mean - known).abs() / error;
     assert!(apart < 4.0, "{what}: {:.3} and {known}, {apart:.1} standard errors apart", found.mean);
 }
@@ -610,7 +610,7 @@ fn line_of(task: &Task, variant: Variant) -> impl Fn(&Query) -> Result<Vec<Row>>
 fn executed_plans_score_what_was_measured() {
     const COUNT: usize = 600;
     // The measured numbers are of 300 episodes.
-    let of_300 = |found: &Measure| found.error * (COUNT as f64 / 300.0).sqrt();
+    let of_300 = |found: &Measure| found.error.unwrap() * (COUNT as f64 / 300.0).sqrt();
     for (name, fixed, random, straight, share) in [
         ("umaze", 125.0, 144.7, 133.0, 0.91),
         ("medium", 137.4, 142.4, 88.0, 0.63),
@@ -729,4 +729,9 @@ fn wrong_plans_and_episodes_are_refused() {
     assert!(fixed("###/#G#/###").contains("with a free cell beside the goal"));
     assert!(episodes(&of("####/#OO#/####"), GoalKind::Random, 3, &Rng::new(9)).is_ok());
     assert!(Summary::of(&[], None).is_none() && Measure::of(&[]).is_none());
+    assert_eq!(Measure::of(&[3.0]).unwrap(), Measure { mean: 3.0, error: None });
+    assert_eq!(
+        Measure::of(&[1.0, 2.0, 6.0]).unwrap(),
+        Measure { mean: 3.0, error: Some((7f64 / 3.0).sqrt()) }
+    );
 }

@@ -60,8 +60,8 @@ impl Outcome {
 pub struct Measure {
     /// The mean.
     pub mean: f64,
-    /// Its standard error; not a number for one value.
-    pub error: f64,
+    /// Its standard error; none for one value.
+    pub error: Option<f64>,
 }
 
 impl Measure {
@@ -69,8 +69,9 @@ impl Measure {
     pub fn of(values: &[f64]) -> Option<Self> {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
-        let var = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-        (!values.is_empty()).then_some(Self { mean, error: (var / count).sqrt() })
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let error = (values.len() > 1).then(|| (squares / (count - 1.0) / count).sqrt());
+        (!values.is_empty()).then_some(Self { mean, error })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where plans come from before anything is learned: noise, a straight line, the shortest way.
 //!
-//! Each gives a normalised plan on which its conditions are imposed. [`line`] and [`polyline`] are given raw
+//! Each gives a normalised plan on which its conditions are imposed. [`line()`] and [`polyline`] are given raw
 //! places; a plan starts and ends at rest.
 
 use super::physics::{DT, GEAR, INERTIA};
