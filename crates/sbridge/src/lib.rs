@@ -21,8 +21,8 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `density`, `degradation`, `reference`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`; `solver`,
-//! `latent`, `forecast`; `eval`.
+//! `density`, `degradation`, `reference`, `planning`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`;
+//! `solver`, `latent`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod coupling;
@@ -37,6 +37,7 @@ pub mod latent;
 pub mod marginal;
 pub mod net;
 pub mod objective;
+pub mod planning;
 pub mod reference;
 pub mod rng;
 pub mod simulate;
