@@ -118,6 +118,10 @@ impl PairedData {
             }
             _ => {}
         }
+        let folders = [&config.clean.source, &config.degraded.source].map(Path::new);
+        if folders.iter().all(|folder| folder.is_dir()) {
+            require_same_names(folders[0], folders[1])?;
+        }
         let clean = context.sources.load(&config.clean)?;
         let degraded = has_degraded.then(|| context.sources.load(&config.degraded)).transpose()?;
         if let Some(degraded) = &degraded {
@@ -202,9 +206,6 @@ fn scaling(clean: &Dataset, train: &Tensor<2>) -> DataScaling {
 fn require_pairs(clean: &Dataset, degraded: &Dataset) -> Result<()> {
     let input = |problem: String| Err(RunError::Input(problem));
     let (a, b) = (clean.source(), degraded.source());
-    if [a, b].iter().all(|source| Path::new(source).is_dir()) {
-        require_same_names(Path::new(a), Path::new(b))?;
-    }
     if clean.len() != degraded.len() {
         return input(format!(
             "{a} has {} samples and {b} {}: pairs are row by row (bring both to one length)",

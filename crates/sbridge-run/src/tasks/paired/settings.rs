@@ -9,13 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{Common, DataConfig, Refusal, Settings, Shares};
 
 /// What may be trained beside the bridge.
-pub(super) const COMPARED: [&str; 2] = [REGRESSION, DIFFUSION];
+pub(super) const COMPARED: [&str; 1] = [REGRESSION];
 
 /// A network of the same size that says the mean of the clean state.
 pub(super) const REGRESSION: &str = "regression";
-
-/// The same network as a diffusion from noise that is told the degraded state.
-pub(super) const DIFFUSION: &str = "diffusion";
 
 /// All settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,7 +225,7 @@ mod tests {
         let refused = |set: &str| of("", &[set]).unwrap_err().to_string();
         for (set, problem) in [
             ("degrade=\"blurr\"", "degrade knows blur, blur-gaussian"),
-            ("compare=[\"ddim\"]", "compare knows regression, diffusion, got \"ddim\""),
+            ("compare=[\"ddim\"]", "compare knows regression, got \"ddim\""),
             ("sampler.nfe=0", "sampler.nfe must be at least 1, got 0"),
             ("sampler.nfe=1000", "sampler.nfe must be at most 999, got 1000"),
             ("output.calls=[0]", "output.calls must be numbers in [1, 999], got 0"),
