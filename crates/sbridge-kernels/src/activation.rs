@@ -15,6 +15,8 @@ pub enum Activation {
     LeakyRelu,
     /// a σ(a), σ the logistic function.
     Silu,
+    /// a tanh(ln(1 + eᵃ)).
+    Mish,
     /// a Φ(a), Φ the distribution function of the standard normal law.
     Gelu,
     /// tanh(a).
@@ -46,6 +48,10 @@ macro_rules! for_each_activation {
             }
             Activation::Silu => {
                 let ($f, $slope) = (of::silu, of::silu_slope);
+                $body
+            }
+            Activation::Mish => {
+                let ($f, $slope) = (of::mish, of::mish_slope);
                 $body
             }
             Activation::Gelu => {
@@ -179,6 +185,27 @@ pub(crate) fn silu_slope(a: f32) -> f32 {
     s + a * (s * (1.0 - s))
 }
 
+/// tanh(ln(1 + eᵃ)) = n/(n + 2) with n = w (w + 2), w = eᵃ, and its derivative 4 w (w + 1)/(n + 2)².
+#[inline(always)]
+fn mish_gate(a: f32) -> (f32, f32) {
+    // From here on the gate is one and its derivative zero, to rounding; (n + 2)² stays finite.
+    let w = exp(a.min(20.0));
+    let n = w * (w + 2.0);
+    let inverse = 1.0 / (n + 2.0);
+    (n * inverse, 4.0 * w * (w + 1.0) * inverse * inverse)
+}
+
+#[inline(always)]
+pub(crate) fn mish(a: f32) -> f32 {
+    a * mish_gate(a).0
+}
+
+#[inline(always)]
+pub(crate) fn mish_slope(a: f32) -> f32 {
+    let (gate, slope) = mish_gate(a);
+    gate + a * slope
+}
+
 #[inline(always)]
 pub(crate) fn relu(a: f32) -> f32 {
     // Unlike `max`, this passes a NaN on, so that a diverging run is noticed.
@@ -252,11 +279,12 @@ mod tests {
     use super::*;
     use crate::vectorise::forced::on_every_path;
 
-    const ALL: [Activation; 7] = [
+    const ALL: [Activation; 8] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LeakyRelu,
         Activation::Silu,
+        Activation::Mish,
         Activation::Gelu,
         Activation::Tanh,
         Activation::Sigmoid,
@@ -281,6 +309,7 @@ mod tests {
             Activation::Relu => a.max(0.0),
             Activation::LeakyRelu => a.max(f64::from(LEAK) * a),
             Activation::Silu => a * sigmoid,
+            Activation::Mish => a * a.exp().ln_1p().tanh(),
             Activation::Gelu => a * normal_distribution_by_quadrature(a),
             Activation::Tanh => a.tanh(),
             Activation::Sigmoid => sigmoid,

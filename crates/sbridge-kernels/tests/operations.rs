@@ -5,11 +5,12 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use sbridge_kernels::{self as kernels, Activation, Window, reference};
 
-const ACTIVATIONS: [Activation; 7] = [
+const ACTIVATIONS: [Activation; 8] = [
     Activation::Identity,
     Activation::Relu,
     Activation::LeakyRelu,
     Activation::Silu,
+    Activation::Mish,
     Activation::Gelu,
     Activation::Tanh,
     Activation::Sigmoid,
@@ -201,6 +202,48 @@ fn convolutions() {
                     flat(reference::conv_transpose2d(image(t), weight, t[2].clone(), window, f))
                 },
             );
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_sequences() {
+    let (batch, inputs, outputs) = (3, 5, 4);
+    let windows = [(5, 1, 2), (3, 2, 1), (4, 2, 1), (4, 1, 1), (4, 1, 0), (1, 1, 0), (2, 1, 4), (3, 3, 0)];
+    for length in [2, 7, 12] {
+        for (side, stride, padding) in windows {
+            if length + 2 * padding < side || (length - 1) * stride + side <= 2 * padding {
+                continue;
+            }
+            let window = Window { side, stride, padding };
+            for f in [Activation::Identity, Activation::Mish] {
+                let sequences = |t: &[Tensor<1>]| t[0].clone().reshape([batch, length, inputs]);
+                let sizes = [batch * length * inputs, side * inputs * outputs, outputs];
+                check(
+                    &format!("conv1d of {length}, {window:?}, {f:?}"),
+                    &sizes,
+                    &|t| {
+                        let weight = t[1].clone().reshape([side * inputs, outputs]);
+                        flat(kernels::conv1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                    &|t| {
+                        let weight = t[1].clone().reshape([side * inputs, outputs]);
+                        flat(reference::conv1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                );
+                check(
+                    &format!("conv_transpose1d of {length}, {window:?}, {f:?}"),
+                    &sizes,
+                    &|t| {
+                        let weight = t[1].clone().reshape([inputs, side * outputs]);
+                        flat(kernels::conv_transpose1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                    &|t| {
+                        let weight = t[1].clone().reshape([inputs, side * outputs]);
+                        flat(reference::conv_transpose1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                );
+            }
         }
     }
 }
