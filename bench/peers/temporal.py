@@ -37,7 +37,7 @@ def temporal_unet(torch):
             self.halve = nn.ModuleList(nn.Conv1d(w, w, 3, 2, 1) for w in widths[:-1])
             self.middle = pair(widths[-1], widths[-1])
             self.up = nn.ModuleList(pair(2 * b, a) for a, b in reversed(list(zip(widths, widths[1:]))))
-            self.double = nn.ModuleList(nn.ConvTranspose1d(w, w, 4, 2, 1) for w in reversed(widths[:-1]))
+            self.enlarge = nn.ModuleList(nn.ConvTranspose1d(w, w, 4, 2, 1) for w in reversed(widths[:-1]))
             self.output = nn.Sequential(block(widths[0], widths[0]), nn.Conv1d(widths[0], COLUMNS, 1))
 
         def forward(self, x, t):
@@ -52,11 +52,11 @@ def temporal_unet(torch):
                     x = self.halve[level](x)
             for residual in self.middle:
                 x = residual(x, time)
-            for blocks, double in zip(self.up, self.double):
+            for blocks, enlarge in zip(self.up, self.enlarge):
                 x = torch.cat([x, seen.pop()], 1)
                 for residual in blocks:
                     x = residual(x, time)
-                x = double(x)
+                x = enlarge(x)
             return self.output(x).transpose(1, 2)
 
     net = TemporalUNet()

@@ -327,7 +327,7 @@ fn plan(calls: usize, (net, cells): (TemporalUNet, usize)) -> Work {
     let start = Rng::new(0).normal([1, cells], &device);
     Box::new(move || {
         let call = |x: Tensor<2>, k: usize| net.forward(Tensor::full([1], k as f64, &device), x);
-        drop((0..calls).rev().fold(start.clone(), call));
+        drop(map_rows(&start, |x| (0..calls).rev().fold(x, call)));
     })
 }
 

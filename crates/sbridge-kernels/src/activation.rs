@@ -1,5 +1,7 @@
 //! Activation functions and their derivatives, in forms the compiler vectorises.
 
+use std::borrow::Cow;
+
 use crate::array::{Array, buffer};
 use crate::elementary::exp;
 use crate::vectorise::vectorise;
@@ -135,22 +137,38 @@ impl Activation {
     }
 
     /// The gradient before the activation, ȳ f', flat, and its sum over rows of `width`.
-    pub(crate) fn pull_back_array(
+    pub(crate) fn pull_back_array<'a>(
         self,
-        gradient: &Array,
+        gradient: &'a Array,
         argument: &Array,
         width: usize,
-    ) -> (Vec<f32>, Array) {
+    ) -> (Cow<'a, [f32]>, Array) {
         let mut sums = vec![0.0; width];
+        if self == Self::Identity {
+            add_rows(gradient.values(), &mut sums);
+            return (gradient.values().into(), Array::new(sums, [width]));
+        }
         let mut out = buffer(gradient.values().len());
         self.pull_back(gradient.values(), argument.values(), &mut out, &mut sums);
-        (out, Array::new(sums, [width]))
+        (out.into(), Array::new(sums, [width]))
     }
 
     /// Whether f' can be had from f(a) in place of a: both have the same sign.
     pub(crate) fn slope_shows_in_value(self) -> bool {
         matches!(self, Self::Identity | Self::Relu | Self::LeakyRelu)
     }
+}
+
+/// sums ← sums + the rows of `values`.
+fn add_rows(values: &[f32], sums: &mut [f32]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for row in values.chunks_exact(sums.len()) {
+                row.iter().zip(sums.iter_mut()).for_each(|(x, sum)| *sum += x);
+            }
+        },
+    );
 }
 
 #[inline(always)]

@@ -249,6 +249,24 @@ fn convolutions_of_sequences() {
 }
 
 #[test]
+fn large_convolutions_are_made_in_halves_to_the_same_bits_inside_and_outside_of_the_pool() {
+    let (batch, length, inputs, outputs) = (2, 60, 32, 256);
+    let window = Window { side: 5, stride: 1, padding: 2 };
+    let of = |salt: usize, count: usize| tensor(&numbers(count, salt), DType::F32);
+    let x = of(1, batch * length * inputs).reshape([batch, length, inputs]);
+    let weight = of(2, 5 * inputs * outputs).reshape([5 * inputs, outputs]);
+    let bias = of(3, outputs);
+    let fused = || {
+        let value = kernels::conv1d(x.clone(), weight.clone(), bias.clone(), window, Activation::Mish);
+        flat(value).try_into_vec_as::<f64>().unwrap()
+    };
+    let outside = fused();
+    assert_eq!(rayon::scope(|_| fused()), outside);
+    let expected = reference::conv1d(x.clone(), weight.clone(), bias.clone(), window, Activation::Mish);
+    assert_near(&outside, &flat(expected).try_into_vec_as::<f64>().unwrap(), "in halves");
+}
+
+#[test]
 fn sines_and_cosines() {
     let angles = tensor(&numbers(60, 1), DType::F32).reshape([3, 20]) * 50.0;
     let found = kernels::sin_cos(angles.clone());

@@ -7,7 +7,10 @@
 //! before the next.
 
 use super::Window;
-use crate::array::{Accum, Array, Matrix, multiply_into};
+use crate::array::{Accum, Array, Matrix, buffer, multiply_into};
+
+/// Multiplications from which a product is worth halving.
+const LARGE: usize = 1 << 21;
 
 /// One image, padded, and what slides over it.
 struct Strip {
@@ -71,6 +74,12 @@ impl Strip {
         (0..self.rows).map(move |y| (y * line * channels, y * columns * channels, columns * channels))
     }
 
+    /// The padded image, zero but for the lines that [`lay_out`](Self::lay_out) writes.
+    fn padded(&self, channels: usize) -> Vec<f32> {
+        let first = self.origin() * channels;
+        zeros_between(self.lines(channels).map(|(to, _, n)| (first + to, n)), self.pixels() * channels)
+    }
+
     /// Writes an image between the zeros of `padded`.
     fn lay_out(&self, image: &[f32], padded: &mut [f32], channels: usize) {
         let padded = &mut padded[self.origin() * channels..];
@@ -79,23 +88,63 @@ impl Strip {
     }
 }
 
-/// C W, row-major.
+/// `count` floats, of which `lines`, in their order and each `(place, count)`, are left to be written.
+fn zeros_between(lines: impl Iterator<Item = (usize, usize)>, count: usize) -> Vec<f32> {
+    let mut values = buffer(count);
+    let mut end = 0;
+    for (first, n) in lines {
+        values[end..first].fill(0.0);
+        end = first + n;
+    }
+    values[end..].fill(0.0);
+    values
+}
+
+/// C W, row-major. A large product is made in halves, which whoever is idle helps with: one plan or image has no
+/// batch to be cut, and its weights are most of what is read.
 pub(super) fn product(x: &Array, weight: &Array, window: [Window; 2]) -> Vec<f32> {
-    let ([batch, height, width, inputs], [_, outputs]) = (x.dims(), weight.dims());
+    let ([batch, height, width, inputs], [size, outputs]) = (x.dims(), weight.dims());
     let strip = Strip::new(height, width, window);
     let (image, result) = (height * width * inputs, strip.rows * strip.columns * outputs);
-    let mut padded = vec![0.0; strip.pixels() * inputs];
-    let mut all = vec![0.0; strip.windows() * outputs];
+    let is_halved = outputs.is_multiple_of(2) && strip.windows() * size * outputs >= LARGE;
+    let parts = if is_halved { 2 } else { 1 };
+    let width = outputs / parts;
+    let mut padded = strip.padded(inputs);
+    let mut all: Vec<Vec<f32>> = (0..parts).map(|_| buffer(strip.windows() * width)).collect();
     let mut values = Vec::with_capacity(batch * result);
     for x in x.values().chunks_exact(image) {
         strip.lay_out(x, &mut padded, inputs);
-        for k in 0..window[0].side {
-            let (c, w) = (window_rows(&strip, &padded, k, inputs), weight_rows(weight, k, &strip, inputs));
-            multiply_into(&mut all, c, w, if k == 0 { Accum::Replace } else { Accum::Add });
+        let part = |i: usize, out: &mut [f32]| {
+            for k in 0..window[0].side {
+                let w = weight_rows(weight, k, &strip, inputs).columns(i * width..(i + 1) * width);
+                let accum = if k == 0 { Accum::Replace } else { Accum::Add };
+                multiply_into(out, window_rows(&strip, &padded, k, inputs), w, accum);
+            }
+        };
+        match &mut all[..] {
+            // Outside of the pool it would cost more to call for help than there is to gain.
+            [first, second] if rayon::current_thread_index().is_some() => {
+                rayon::join(|| part(0, first), || part(1, second));
+            }
+            all => all.iter_mut().enumerate().for_each(|(i, out)| part(i, out)),
         }
-        strip.kept(outputs).for_each(|(from, _, n)| values.extend_from_slice(&all[from..from + n]));
+        keep(&strip, &all, width, &mut values);
     }
     values
+}
+
+/// Appends what counts of all windows, whose outputs lie in parts of `width`.
+fn keep(strip: &Strip, parts: &[Vec<f32>], width: usize, values: &mut Vec<f32>) {
+    if let [whole] = parts {
+        strip.kept(width).for_each(|(from, _, n)| values.extend_from_slice(&whole[from..from + n]));
+        return;
+    }
+    for (first, _, count) in strip.kept(1) {
+        for window in first..first + count {
+            let place = window * width..(window + 1) * width;
+            parts.iter().for_each(|part| values.extend_from_slice(&part[place.clone()]));
+        }
+    }
 }
 
 /// W̄ = Cᵀ ā, and x̄ if it is wanted: the convolution of ā with the weights turned around.
@@ -110,12 +159,13 @@ pub(super) fn pull_back(
     let [down, along] = window.map(|of_axis| of_axis.side);
     let strip = Strip::new(height, width, window);
     let (image, result) = (height * width * inputs, strip.rows * strip.columns * outputs);
-    let mut padded = vec![0.0; strip.pixels() * inputs];
+    let mut padded = strip.padded(inputs);
     // Gradients of all windows, between zeros for those that would reach a pixel from outside.
     let before = strip.reach();
-    let mut spread = vec![0.0; (before + strip.windows() + before) * outputs];
+    let gradients = strip.kept(outputs).map(|(to, _, n)| (before * outputs + to, n));
+    let mut spread = zeros_between(gradients, (before + strip.windows() + before) * outputs);
     let turned = if wants_x { turned_weight(weight, [down, along], inputs) } else { Vec::new() };
-    let mut of_pixels = vec![0.0; if wants_x { strip.stretch() * inputs } else { 0 }];
+    let mut of_pixels = buffer(if wants_x { strip.stretch() * inputs } else { 0 });
     let mut of_weight = vec![0.0; size * outputs];
     let mut of_x = wants_x.then(|| Vec::with_capacity(x.values().len()));
     for (x, a) in x.values().chunks_exact(image).zip(a.chunks_exact(result)) {
@@ -164,7 +214,7 @@ fn weight_rows<'a>(weight: &'a Array, k: usize, strip: &Strip, inputs: usize) ->
 fn turned_weight(weight: &Array, [down, along]: [usize; 2], inputs: usize) -> Vec<f32> {
     let [_, outputs] = weight.dims::<2>();
     let size = inputs * outputs;
-    let mut turned = vec![0.0; weight.values().len()];
+    let mut turned = buffer(weight.values().len());
     for k in 0..down {
         for j in 0..along {
             let (from, to) = ((k * along + j) * size, (k * along + along - 1 - j) * size);

@@ -1,6 +1,6 @@
 //! Where a plan may start from: networks from its conditions, the first and the last state, to a whole plan.
 
-use sbridge_kernels::Activation::{Identity, Mish};
+use sbridge_kernels::Activation::Mish;
 use sbridge_kernels::Window;
 
 use crate::error::{Error, Result, require_count};
@@ -90,22 +90,16 @@ impl ConvolutionPrior {
 
 /// Windows that lengthen a sequence of two to one of `rows`.
 fn windows_to(rows: usize) -> Result<Vec<Window>> {
-    let doublings = rows.checked_ilog2().map_or(0, |_| rows.trailing_zeros() as usize);
-    let (first, doublings) = match rows >> doublings {
-        1 => (None, doublings.saturating_sub(1)),
-        3 => (Some(TO_THREE), doublings),
-        5 => (Some(TO_FIVE), doublings),
-        _ => (None, 0),
+    let twos = if rows == 0 { 0 } else { rows.trailing_zeros() as usize };
+    let (first, doublings) = match rows >> twos {
+        1 if twos > 1 => (None, twos - 1),
+        3 if twos > 0 => (Some(TO_THREE), twos),
+        5 if twos > 0 => (Some(TO_FIVE), twos),
+        _ => {
+            let requirement = "4 or more, and two, three or five times a power of two";
+            return Err(Error::setting("rows", requirement, rows, "128, 256 and 384 are usual"));
+        }
     };
-    if rows < 4 || doublings == 0 {
-        let fix = "128, 256 and 384 are usual";
-        return Err(Error::setting(
-            "rows",
-            "two, three or five times a power of two, and at least 4",
-            rows,
-            fix,
-        ));
-    }
     Ok(first.into_iter().chain(std::iter::repeat_n(DOUBLING, doublings)).collect())
 }
 

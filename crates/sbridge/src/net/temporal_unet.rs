@@ -2,7 +2,7 @@
 //!
 //! Every level has two residual blocks, b₂(b₁(x) + C mish(e)) + S x with b = mish ∘ norm ∘ conv₅ and S = 1 where
 //! the width stays; levels meet in convolutions of stride two. What the first level saw is not joined again.
-//!                                                                                        \[Diffuser, App. C\]
+//!                                                                                                \[Diffuser\]
 
 use sbridge_kernels::Activation::{Identity, Mish};
 use sbridge_kernels::Window;
@@ -54,8 +54,8 @@ impl TemporalUNetSettings {
             require_count("multipliers", *multiplier, 1..=MAX_WIDTH, "1, 4, 8 are usual")?;
         }
         let widest = self.multipliers.iter().fold(0, |widest, m| widest.max(*m)).saturating_mul(self.width);
-        // Up to five places of six convolutions, one of which has twice as many inputs.
-        require_weights(widest, 35 * self.multipliers.len())
+        // Windows of five: four convolutions down and five up, one of them from twice as many channels; four in the middle.
+        require_weights(widest, 5 * (9 * self.multipliers.len() + 4))
     }
 
     /// What the number of rows has to be a multiple of.

@@ -188,8 +188,13 @@ impl Ddpm {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::ops::Range;
+
     use super::*;
-    use crate::tensor::{Device, from_rows, to_vec, to_vec_f64};
+    use crate::fit::{FitSettings, Trainer};
+    use crate::net::{Mlp, MlpSettings};
+    use crate::objective::Objective;
+    use crate::tensor::{Device, from_rows, head, to_vec, to_vec_f64};
 
     #[test]
     fn schedule_is_the_cosine() {
@@ -336,5 +341,58 @@ mod tests {
         });
         assert!(ddpm.loss(|_, x| x, clean.clone(), &[true], &mut rng).is_err());
         assert!(ddpm.loss(|_, x| x, clean.clone(), &[true; 3], &mut rng).is_err());
+    }
+
+    /// The loss on rows that are (a, −a).
+    struct Opposites {
+        ddpm: Ddpm,
+        rows: Tensor<2>,
+    }
+
+    impl Objective for Opposites {
+        type Model = Mlp;
+
+        fn loss(&self, model: &Mlp, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+            let clean = head(&self.rows, rows.len()).autodiff();
+            self.ddpm.loss(|t, x| model.forward(t / 16.0, x), clean, &[true, false], rng).unwrap()
+        }
+
+        fn held_out_loss(&self, _model: &Mlp, _rng: &mut Rng) -> Option<f64> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_free_cell_is_learned_from_a_pinned_one() {
+        let (device, mut rng) = (Device::flex(), Rng::new(10));
+        let a = (rng.normal([256, 1], &device) * 0.3).clamp(-1.0, 1.0);
+        let rows = Tensor::cat(vec![a.clone(), -a.clone()], 1);
+        let mut objective = Opposites { ddpm: Ddpm::cosine(16).unwrap(), rows };
+        let net = Mlp::new(2, &MlpSettings { width: 32, layers: 2 }, &mut rng, &device);
+        let fit = FitSettings {
+            steps: 400,
+            batch_size: 256,
+            learning_rate: 1e-2,
+            weight_decay: 0.0,
+            clip_norm: 1.0,
+            ema_decay: 0.0,
+            patience: 0,
+        };
+        let mut trainer = Trainer::new(net, fit, rng.fork("training")).unwrap();
+        (0..400).for_each(|_| drop(trainer.step(&mut objective)));
+        let net = trainer.finished();
+        let spread = |x: Tensor<2>| f64::from(x.powi_scalar(2).mean().into_scalar::<f32>()).sqrt();
+        let sampled = |values: Tensor<2>| {
+            let pins = Pins::new(vec![true, false], values).unwrap();
+            let start = Rng::new(11).normal([256, 2], &device);
+            let net = |t: Tensor<1>, x: Tensor<2>| net.forward(t / 16.0, x);
+            objective.ddpm.sample(net, start, Some(&pins), &mut Rng::new(12)).narrow(1, 1, 1)
+        };
+        // A tenth of the spread of the data is left; pinned at zero, the free cell is zero.
+        assert!(spread(sampled(a.clone().repeat_dim(1, 2)) + a.clone()) < 0.03);
+        assert!(spread(sampled(Tensor::zeros([256, 2], &device))) < 0.03);
+        // The control: pinned at other rows' values, they answer those.
+        let others = sampled(a.clone().flip([0]).repeat_dim(1, 2));
+        assert!(spread(others + a) > 0.2);
     }
 }
