@@ -25,8 +25,8 @@ use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
 use sbridge::net::{
-    Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, TemporalUNet, TemporalUNetSettings,
-    UNet,
+    Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, TemporalUNet,
+    TemporalUNetSettings, UNet,
 };
 use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
