@@ -250,7 +250,7 @@ fn convolutions_of_sequences() {
 
 #[test]
 fn large_convolutions_are_made_in_halves_to_the_same_bits_inside_and_outside_of_the_pool() {
-    let (batch, length, inputs, outputs) = (2, 60, 32, 256);
+    let (batch, length, inputs, outputs) = (2, 60, 64, 256);
     let window = Window { side: 5, stride: 1, padding: 2 };
     let of = |salt: usize, count: usize| tensor(&numbers(count, salt), DType::F32);
     let x = of(1, batch * length * inputs).reshape([batch, length, inputs]);

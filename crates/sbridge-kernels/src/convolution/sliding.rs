@@ -10,7 +10,7 @@ use super::Window;
 use crate::array::{Accum, Array, Matrix, buffer, multiply_into};
 
 /// Multiplications from which a product is worth halving.
-const LARGE: usize = 1 << 21;
+const LARGE: usize = 1 << 23;
 
 /// One image, padded, and what slides over it.
 struct Strip {
