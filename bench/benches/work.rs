@@ -6,13 +6,15 @@ use criterion::{Criterion, criterion_group, criterion_main};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "mlp-step 128 128",
     "mlp-step 512 256",
     "mlp-step 4096 512",
     "mlp-forward 512 256",
     "simulate 10000 100 256",
     "autoencoder-step 128",
+    "temporal-step 32 128",
+    "plan 128 4",
     "density-step 512 100",
     "assignment 1000",
     "assignment 3000",

@@ -32,6 +32,7 @@ WORK = (
     + [(f"mlp-forward {b} {w}", ["torch"]) for b, w in SHAPES]
     + [("simulate 10000 100 256", ["torch"]), ("autoencoder-step 128", ["torch"])]
     + [(f"unet-step 64 {c}", ["torch"]) for c in (32, 64)]
+    + [(name, ["torch", "torch-compiled"]) for name in ("temporal-step 32 128", "plan 128 4")]
     + [(f"half-bridge 128 256 1000 {uses}", TORCH) for uses in (1, 4)]
     + [("dsb-half-bridge 128 256 1500", TORCH)]
     + [("density-step 512 100", ["torch", "torch-graph"])]

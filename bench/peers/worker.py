@@ -331,6 +331,11 @@ def prepare(name, peer, threads):
         from density import density_step
 
         return density_step(*sizes, threads, peer)
+    if kind in ("temporal-step", "plan"):
+        import temporal
+
+        work = temporal.temporal_step if kind == "temporal-step" else temporal.plan
+        return work(*sizes, threads, peer == "torch-compiled")
     if kind in halves_of:
         return halves_of[kind](*sizes, threads, peer)
     if kind in networks:

@@ -8,6 +8,8 @@
 //! | `simulate N K W` | N paths of K Euler steps of a bridge in the plane with this network as its score |
 //! | `autoencoder-step B` | a training step of the convolutional autoencoder of 28 × 28 images |
 //! | `unet-step B C` | a training step of a U-Net of C channels on 28 × 28 images |
+//! | `temporal-step B H` | a training step of the temporal U-Net of default size on plans of H rows of six columns |
+//! | `plan H K` | K calls of the same network on one plan of H rows, each fed what the last one said |
 //! | `half-bridge B W S U` | S steps of bridge matching in five dimensions, batch B, network 6-W-W-5, on 10,000 pairs at a time that the last half-bridge simulates in 20 steps, each used U times; always once in the other library |
 //! | `dsb-half-bridge B W S` | the same by mean matching on every step of 10,000 such paths at a time, each used once |
 //! | `density-step B K` | a training step of the time-reversed diffusion sampler on nine Gaussians, by the log-variance loss of B paths of K steps |
@@ -22,7 +24,10 @@ use std::sync::LazyLock;
 use sbridge::density::targets::GaussianMixture;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::marginal::SmoothedScore;
-use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, UNet};
+use sbridge::net::{
+    Autoencoder, AutoencoderKind, AutoencoderSettings, FourierEmbedding, Linear, TemporalUNet,
+    TemporalUNetSettings, UNet,
+};
 use sbridge::objective::{Objective, Reconstruction, ReconstructionSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{Denoiser, EndRule, StepRule, VarGrid};
@@ -50,6 +55,8 @@ pub fn work(name: &str) -> Result<Work, String> {
         ["simulate", paths, steps, width] => Ok(simulate(size(paths)?, size(steps)?, size(width)?)),
         ["autoencoder-step", batch] => Ok(autoencoder_step(size(batch)?)),
         ["unet-step", batch, channels] => Ok(unet_step(size(batch)?, size(channels)?)),
+        ["temporal-step", batch, rows] => Ok(temporal_step(size(batch)?, temporal_net(size(rows)?)?)),
+        ["plan", rows, calls] => Ok(plan(size(calls)?, temporal_net(size(rows)?)?)),
         ["half-bridge", batch, width, steps, uses] => {
             let mut preset = Dsbm.defaults();
             preset.cache.uses = size(uses)?;
@@ -270,6 +277,57 @@ fn unet_step(batch: usize, channels: usize) -> Work {
     let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
     Box::new(move || {
         trainer.step(&mut objective);
+    })
+}
+
+/// Columns of a plan: two actions, a place and its velocity.
+const COLUMNS: usize = 6;
+
+/// The temporal U-Net of default size for plans of `rows` rows, and cells in such a plan.
+fn temporal_net(rows: usize) -> Result<(TemporalUNet, usize), String> {
+    let settings = TemporalUNetSettings::default();
+    let net = TemporalUNet::new([rows, COLUMNS], &settings, &mut Rng::new(0), &Device::flex());
+    Ok((net.map_err(|error| error.to_string())?, rows * COLUMNS))
+}
+
+/// Mean squared error of a temporal U-Net on one fixed batch.
+struct Plans {
+    x: Tensor<2>,
+    y: Tensor<2>,
+    t: Tensor<1>,
+}
+
+impl Objective for Plans {
+    type Model = TemporalUNet;
+
+    fn loss(&self, model: &TemporalUNet, rows: Range<usize>, _rng: &mut Rng) -> Tensor<1> {
+        let t = self.t.clone().narrow(0, 0, rows.len()).autodiff();
+        let error =
+            model.forward(t, head(&self.x, rows.len()).autodiff()) - head(&self.y, rows.len()).autodiff();
+        (error.clone() * error).mean()
+    }
+
+    fn held_out_loss(&self, _model: &TemporalUNet, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
+}
+
+fn temporal_step(batch: usize, (net, cells): (TemporalUNet, usize)) -> Work {
+    let (device, mut rng) = (Device::flex(), Rng::new(0));
+    let mut plans = || rng.normal([batch, cells], &device);
+    let mut objective = Plans { x: plans(), y: plans(), t: Tensor::ones([batch], &device) };
+    let mut trainer = Trainer::new(net, settings(batch), rng).expect(HERE);
+    Box::new(move || {
+        trainer.step(&mut objective);
+    })
+}
+
+fn plan(calls: usize, (net, cells): (TemporalUNet, usize)) -> Work {
+    let device = Device::flex();
+    let start = Rng::new(0).normal([1, cells], &device);
+    Box::new(move || {
+        let call = |x: Tensor<2>, k: usize| net.forward(Tensor::full([1], k as f64, &device), x);
+        drop(map_rows(&start, |x| (0..calls).rev().fold(x, call)));
     })
 }
 

@@ -1,5 +1,7 @@
 //! Activation functions and their derivatives, in forms the compiler vectorises.
 
+use std::borrow::Cow;
+
 use crate::array::{Array, buffer};
 use crate::elementary::exp;
 use crate::vectorise::vectorise;
@@ -15,6 +17,8 @@ pub enum Activation {
     LeakyRelu,
     /// a σ(a), σ the logistic function.
     Silu,
+    /// a tanh(ln(1 + eᵃ)).
+    Mish,
     /// a Φ(a), Φ the distribution function of the standard normal law.
     Gelu,
     /// tanh(a).
@@ -46,6 +50,10 @@ macro_rules! for_each_activation {
             }
             Activation::Silu => {
                 let ($f, $slope) = (of::silu, of::silu_slope);
+                $body
+            }
+            Activation::Mish => {
+                let ($f, $slope) = (of::mish, of::mish_slope);
                 $body
             }
             Activation::Gelu => {
@@ -129,22 +137,38 @@ impl Activation {
     }
 
     /// The gradient before the activation, ȳ f', flat, and its sum over rows of `width`.
-    pub(crate) fn pull_back_array(
+    pub(crate) fn pull_back_array<'a>(
         self,
-        gradient: &Array,
+        gradient: &'a Array,
         argument: &Array,
         width: usize,
-    ) -> (Vec<f32>, Array) {
+    ) -> (Cow<'a, [f32]>, Array) {
         let mut sums = vec![0.0; width];
+        if self == Self::Identity {
+            add_rows(gradient.values(), &mut sums);
+            return (gradient.values().into(), Array::new(sums, [width]));
+        }
         let mut out = buffer(gradient.values().len());
         self.pull_back(gradient.values(), argument.values(), &mut out, &mut sums);
-        (out, Array::new(sums, [width]))
+        (out.into(), Array::new(sums, [width]))
     }
 
     /// Whether f' can be had from f(a) in place of a: both have the same sign.
     pub(crate) fn slope_shows_in_value(self) -> bool {
         matches!(self, Self::Identity | Self::Relu | Self::LeakyRelu)
     }
+}
+
+/// sums ← sums + the rows of `values`.
+fn add_rows(values: &[f32], sums: &mut [f32]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for row in values.chunks_exact(sums.len()) {
+                row.iter().zip(sums.iter_mut()).for_each(|(x, sum)| *sum += x);
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -177,6 +201,27 @@ pub(crate) fn silu(a: f32) -> f32 {
 pub(crate) fn silu_slope(a: f32) -> f32 {
     let s = sigmoid(a);
     s + a * (s * (1.0 - s))
+}
+
+/// tanh(ln(1 + eᵃ)) = n/(n + 2) with n = w (w + 2), w = eᵃ, and its derivative 4 w (w + 1)/(n + 2)².
+#[inline(always)]
+fn mish_gate(a: f32) -> (f32, f32) {
+    // From here on the gate is one and its derivative zero, to rounding; (n + 2)² stays finite.
+    let w = exp(a.min(20.0));
+    let n = w * (w + 2.0);
+    let inverse = 1.0 / (n + 2.0);
+    (n * inverse, 4.0 * w * (w + 1.0) * inverse * inverse)
+}
+
+#[inline(always)]
+pub(crate) fn mish(a: f32) -> f32 {
+    a * mish_gate(a).0
+}
+
+#[inline(always)]
+pub(crate) fn mish_slope(a: f32) -> f32 {
+    let (gate, slope) = mish_gate(a);
+    gate + a * slope
 }
 
 #[inline(always)]
@@ -252,11 +297,12 @@ mod tests {
     use super::*;
     use crate::vectorise::forced::on_every_path;
 
-    const ALL: [Activation; 7] = [
+    const ALL: [Activation; 8] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LeakyRelu,
         Activation::Silu,
+        Activation::Mish,
         Activation::Gelu,
         Activation::Tanh,
         Activation::Sigmoid,
@@ -281,6 +327,7 @@ mod tests {
             Activation::Relu => a.max(0.0),
             Activation::LeakyRelu => a.max(f64::from(LEAK) * a),
             Activation::Silu => a * sigmoid,
+            Activation::Mish => a * a.exp().ln_1p().tanh(),
             Activation::Gelu => a * normal_distribution_by_quadrature(a),
             Activation::Tanh => a.tanh(),
             Activation::Sigmoid => sigmoid,

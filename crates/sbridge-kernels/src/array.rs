@@ -1,5 +1,7 @@
 //! Contiguous `f32` arrays that share their storage with tensors, and matrix products of them.
 
+use std::ops::Range;
+
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Shape, TensorData};
 
@@ -79,6 +81,21 @@ impl<'a> Matrix<'a> {
         let reach = rows.saturating_sub(1) * row_stride + columns;
         assert!(reach <= values.len(), "{rows} rows of {columns}, {row_stride} apart, in {}", values.len());
         Self { values, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// Some of its columns.
+    ///
+    /// # Panics
+    /// If they are not all its own.
+    pub(crate) fn columns(self, range: Range<usize>) -> Self {
+        assert!(
+            range.start <= range.end && range.end <= self.columns,
+            "columns {range:?} of {}",
+            self.columns
+        );
+        // A matrix without rows may have no values either.
+        let first = (range.start * self.column_stride).min(self.values.len());
+        Self { values: &self.values[first..], columns: range.len(), ..self }
     }
 
     /// How many values it has.

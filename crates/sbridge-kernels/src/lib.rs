@@ -4,7 +4,7 @@
 //! |-|-|
 //! | f(x W + b), f(x W + b + r) | [`linear()`], [`linear_add`] |
 //! | layer and group normalisation with their activation | [`layer_norm`], [`group_norm`] |
-//! | convolution and transposed convolution, channels last | [`conv2d`], [`conv_transpose2d`] |
+//! | convolution and transposed convolution, channels last | [`conv1d`], [`conv2d`], [`conv_transpose1d`], [`conv_transpose2d`] |
 //! | the control of a sampler of densities, whole | [`control()`], [`control_product`] |
 //! | sines and cosines of features; what draws large ones together | [`sin_cos`]; [`asinh()`] |
 //! | standard normal numbers from a counter | [`fill_normal`] |
@@ -39,7 +39,7 @@ mod vectorise;
 pub use activation::Activation;
 pub use adam::{AdamStep, Moments, gradient_norm};
 pub use control::{control, control_product};
-pub use convolution::{conv_transpose2d, conv2d};
+pub use convolution::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};
 pub use features::{asinh, sin_cos};
 pub use linear::{linear, linear_add};
 pub use normal::fill_normal;

@@ -114,6 +114,6 @@ impl Operation<4> for Affine {
         let [rows, outputs] = gradient.dims();
         let (a, of_bias) = self.f.pull_back_array(&gradient, &saved, outputs);
         let [of_x, of_weight] = of_product(x, weight, &a, [wanted[0], wanted[1]]);
-        [of_x, of_weight, Some(of_bias), Some(Array::new(a, [rows, outputs]))]
+        [of_x, of_weight, Some(of_bias), Some(Array::new(a.into_owned(), [rows, outputs]))]
     }
 }

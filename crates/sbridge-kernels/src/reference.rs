@@ -9,15 +9,20 @@ use crate::activation::{Activation, LEAK};
 /// Added to a variance before its root.
 pub const NORM_EPSILON: f32 = 1e-5;
 
-/// A square window that moves over an image.
+/// A window that moves along a sequence, or a square one that moves over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Pixels along a side.
+    /// Places, or pixels along a side.
     pub side: usize,
-    /// Pixels between neighbouring windows.
+    /// Places between neighbouring windows.
     pub stride: usize,
-    /// Zeros added around the image.
+    /// Zeros added at either end, or around the image.
     pub padding: usize,
+}
+
+impl Window {
+    /// One place at a time.
+    pub(crate) const POINT: Self = Self { side: 1, stride: 1, padding: 0 };
 }
 
 /// Layers of a control with an activation.
@@ -45,6 +50,7 @@ pub fn activate<const D: usize>(x: Tensor<D>, f: Activation) -> Tensor<D> {
         Activation::Relu => activation::relu(x),
         Activation::LeakyRelu => activation::leaky_relu(x, f64::from(LEAK)),
         Activation::Silu => activation::silu(x),
+        Activation::Mish => activation::mish(x),
         Activation::Gelu => activation::gelu(x),
         Activation::Tanh => activation::tanh(x),
         Activation::Sigmoid => activation::sigmoid(x),
@@ -133,4 +139,32 @@ pub fn conv_transpose2d(
     let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
     let y = module::conv_transpose2d(x.permute([0, 3, 1, 2]), kernel, Some(bias), options);
     activate(y.permute([0, 2, 3, 1]), f)
+}
+
+/// [`conv1d`](crate::conv1d).
+pub fn conv1d(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, window: Window, f: Activation) -> Tensor<3> {
+    let [.., inputs] = x.dims();
+    let [_, outputs] = weight.dims();
+    let Window { side, stride, padding } = window;
+    let kernel = weight.reshape([side, inputs, outputs]).permute([2, 1, 0]);
+    let options = ConvOptions::new([stride], [padding], [1], 1);
+    let y = module::conv1d(x.permute([0, 2, 1]), kernel, Some(bias), options);
+    activate(y.permute([0, 2, 1]), f)
+}
+
+/// [`conv_transpose1d`](crate::conv_transpose1d).
+pub fn conv_transpose1d(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    window: Window,
+    f: Activation,
+) -> Tensor<3> {
+    let [.., inputs] = x.dims();
+    let Window { side, stride, padding } = window;
+    let [outputs] = bias.dims();
+    let kernel = weight.reshape([inputs, side, outputs]).permute([0, 2, 1]);
+    let options = ConvTransposeOptions::new([stride], [padding], [0], [1], 1);
+    let y = module::conv_transpose1d(x.permute([0, 2, 1]), kernel, Some(bias), options);
+    activate(y.permute([0, 2, 1]), f)
 }

@@ -5,11 +5,12 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use sbridge_kernels::{self as kernels, Activation, Window, reference};
 
-const ACTIVATIONS: [Activation; 7] = [
+const ACTIVATIONS: [Activation; 8] = [
     Activation::Identity,
     Activation::Relu,
     Activation::LeakyRelu,
     Activation::Silu,
+    Activation::Mish,
     Activation::Gelu,
     Activation::Tanh,
     Activation::Sigmoid,
@@ -203,6 +204,66 @@ fn convolutions() {
             );
         }
     }
+}
+
+#[test]
+fn convolutions_of_sequences() {
+    let (batch, inputs, outputs) = (3, 5, 4);
+    let windows = [(5, 1, 2), (3, 2, 1), (4, 2, 1), (4, 1, 1), (4, 1, 0), (1, 1, 0), (2, 1, 4), (3, 3, 0)];
+    for length in [2, 7, 12] {
+        for (side, stride, padding) in windows {
+            if length + 2 * padding < side || (length - 1) * stride + side <= 2 * padding {
+                continue;
+            }
+            let window = Window { side, stride, padding };
+            for f in [Activation::Identity, Activation::Mish] {
+                let sequences = |t: &[Tensor<1>]| t[0].clone().reshape([batch, length, inputs]);
+                let sizes = [batch * length * inputs, side * inputs * outputs, outputs];
+                check(
+                    &format!("conv1d of {length}, {window:?}, {f:?}"),
+                    &sizes,
+                    &|t| {
+                        let weight = t[1].clone().reshape([side * inputs, outputs]);
+                        flat(kernels::conv1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                    &|t| {
+                        let weight = t[1].clone().reshape([side * inputs, outputs]);
+                        flat(reference::conv1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                );
+                check(
+                    &format!("conv_transpose1d of {length}, {window:?}, {f:?}"),
+                    &sizes,
+                    &|t| {
+                        let weight = t[1].clone().reshape([inputs, side * outputs]);
+                        flat(kernels::conv_transpose1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                    &|t| {
+                        let weight = t[1].clone().reshape([inputs, side * outputs]);
+                        flat(reference::conv_transpose1d(sequences(t), weight, t[2].clone(), window, f))
+                    },
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn large_convolutions_are_made_in_halves_to_the_same_bits_inside_and_outside_of_the_pool() {
+    let (batch, length, inputs, outputs) = (2, 60, 64, 256);
+    let window = Window { side: 5, stride: 1, padding: 2 };
+    let of = |salt: usize, count: usize| tensor(&numbers(count, salt), DType::F32);
+    let x = of(1, batch * length * inputs).reshape([batch, length, inputs]);
+    let weight = of(2, 5 * inputs * outputs).reshape([5 * inputs, outputs]);
+    let bias = of(3, outputs);
+    let fused = || {
+        let value = kernels::conv1d(x.clone(), weight.clone(), bias.clone(), window, Activation::Mish);
+        flat(value).try_into_vec_as::<f64>().unwrap()
+    };
+    let outside = fused();
+    assert_eq!(rayon::scope(|_| fused()), outside);
+    let expected = reference::conv1d(x.clone(), weight.clone(), bias.clone(), window, Activation::Mish);
+    assert_near(&outside, &flat(expected).try_into_vec_as::<f64>().unwrap(), "in halves");
 }
 
 #[test]

@@ -156,5 +156,6 @@ pub(crate) fn row_blocks(rows: &Tensor<2>) -> Vec<Tensor<2>> {
 /// # Shapes
 /// `map` keeps the number of rows.
 pub fn map_rows(rows: &Tensor<2>, map: impl Fn(Tensor<2>) -> Tensor<2> + Send + Sync) -> Tensor<2> {
-    Tensor::cat(row_blocks(rows).into_par_iter().map(map).collect(), 0)
+    // Inside of the pool, where the work on a single block can be shared too.
+    rayon::scope(|_| Tensor::cat(row_blocks(rows).into_par_iter().map(map).collect(), 0))
 }

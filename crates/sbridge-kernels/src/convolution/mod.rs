@@ -1,9 +1,10 @@
-//! Convolutions and transposed convolutions of channel-last images, as products over windows.
+//! Convolutions and transposed convolutions of channel-last images and sequences, as products over windows.
 //!
 //! A window of the input is one row of a matrix C; then y = f(C W + b). C is never held whole: a few
 //! lines of output at a time are gathered, multiplied and, on the way back, scattered. The
 //! transposed convolution swaps the two: C = x W is scattered, y = f(scatter(C) + b). Windows that move
-//! by one pixel are not gathered at all ([`sliding`]).
+//! by one pixel are not gathered at all ([`sliding`]). A batch of sequences is one image, a line each, under
+//! a window of one line.
 
 mod sliding;
 mod windows;
@@ -29,7 +30,7 @@ use self::windows::Windows;
 pub fn conv2d(x: Tensor<4>, weight: Tensor<2>, bias: Tensor<1>, window: Window, f: Activation) -> Tensor<4> {
     let inputs = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
     if are_on_cpu(&inputs.each_ref()) {
-        return run(Convolution { window, f }, inputs);
+        return run(Convolution { window: [window; 2], f }, inputs);
     }
     let [x, weight, bias] = inputs;
     let (weight, bias) = (Tensor::from_dispatch(weight), Tensor::from_dispatch(bias));
@@ -53,16 +54,77 @@ pub fn conv_transpose2d(
 ) -> Tensor<4> {
     let inputs = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
     if are_on_cpu(&inputs.each_ref()) {
-        return run(TransposedConvolution { window, f }, inputs);
+        return run(TransposedConvolution { window: [window; 2], f }, inputs);
     }
     let [x, weight, bias] = inputs;
     let (weight, bias) = (Tensor::from_dispatch(weight), Tensor::from_dispatch(bias));
     reference::conv_transpose2d(Tensor::from_dispatch(x), weight, bias, window, f)
 }
 
+/// f(x ∗ W + b) of sequences.
+///
+/// # Shapes
+/// `x: [batch, length, inputs]`, `weight: [side · inputs, outputs]` with rows in the order place in the window,
+/// channel, `bias: [outputs]`; result `[batch, length', outputs]` with
+/// length' = (length + 2 padding − side)/stride + 1.
+///
+/// # Panics
+/// If the window is longer than the padded sequence, or the weight does not fit.
+pub fn conv1d(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, window: Window, f: Activation) -> Tensor<3> {
+    let inputs = [as_image(x).into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+    if are_on_cpu(&inputs.each_ref()) {
+        return as_sequences(run(Convolution { window: [Window::POINT, window], f }, inputs));
+    }
+    let [x, weight, bias] = inputs;
+    let (weight, bias) = (Tensor::from_dispatch(weight), Tensor::from_dispatch(bias));
+    reference::conv1d(as_sequences(Tensor::from_dispatch(x)), weight, bias, window, f)
+}
+
+/// f(W ∗ᵀ x + b) of sequences, the adjoint of [`conv1d`] before bias and activation.
+///
+/// # Shapes
+/// `x: [batch, length, inputs]`, `weight: [inputs, side · outputs]`, `bias: [outputs]`; result
+/// `[batch, length', outputs]` with length' = (length − 1) stride + side − 2 padding.
+///
+/// # Panics
+/// If the weight does not fit.
+pub fn conv_transpose1d(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    window: Window,
+    f: Activation,
+) -> Tensor<3> {
+    let inputs = [as_image(x).into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+    if are_on_cpu(&inputs.each_ref()) {
+        return as_sequences(run(TransposedConvolution { window: [Window::POINT, window], f }, inputs));
+    }
+    let [x, weight, bias] = inputs;
+    let (weight, bias) = (Tensor::from_dispatch(weight), Tensor::from_dispatch(bias));
+    reference::conv_transpose1d(as_sequences(Tensor::from_dispatch(x)), weight, bias, window, f)
+}
+
+/// `[batch, length, channels]` → `[1, batch, length, channels]`.
+fn as_image(sequences: Tensor<3>) -> Tensor<4> {
+    let [batch, length, channels] = sequences.dims();
+    sequences.reshape([1, batch, length, channels])
+}
+
+/// The inverse of [`as_image`].
+fn as_sequences(image: Tensor<4>) -> Tensor<3> {
+    let [_, batch, length, channels] = image.dims();
+    image.reshape([batch, length, channels])
+}
+
+/// Whether windows move by one pixel.
+fn slides(window: [Window; 2]) -> bool {
+    window.iter().all(|of_axis| of_axis.stride == 1)
+}
+
+/// Of windows down and along.
 #[derive(Clone, Debug)]
 struct Convolution {
-    window: Window,
+    window: [Window; 2],
     f: Activation,
 }
 
@@ -114,9 +176,9 @@ impl Operation<3> for Convolution {
         let windows = Windows::over(self.window, x.dims());
         let [size, outputs] = weight.dims();
         assert_eq!(size, windows.size(), "rows of the weight");
-        let values = match self.window.stride {
-            1 => sliding::product(x, weight, self.window),
-            _ => self.product(x, weight, &windows),
+        let values = match slides(self.window) {
+            true => sliding::product(x, weight, self.window),
+            false => self.product(x, weight, &windows),
         };
         let dims = [windows.batch, windows.rows, windows.columns, outputs];
         self.f.finish(values, bias.values(), dims, save)
@@ -131,27 +193,30 @@ impl Operation<3> for Convolution {
     ) -> [Option<Array>; 3] {
         let [size, outputs] = weight.dims();
         let (a, of_bias) = self.f.pull_back_array(&gradient, &saved, outputs);
-        let (of_weight, of_x) = match self.window.stride {
-            1 => sliding::pull_back(x, weight, &a, self.window, wanted[0]),
-            _ => self.pull_back(x, weight, &a, wanted[0]),
+        let (of_weight, of_x) = match slides(self.window) {
+            true => sliding::pull_back(x, weight, &a, self.window, wanted[0]),
+            false => self.pull_back(x, weight, &a, wanted[0]),
         };
         let of_x = of_x.map(|values| Array::new(values, x.dims::<4>()));
         [of_x, Some(Array::new(of_weight, [size, outputs])), Some(of_bias)]
     }
 }
 
+/// Of windows down and along.
 #[derive(Clone, Debug)]
 struct TransposedConvolution {
-    window: Window,
+    window: [Window; 2],
     f: Activation,
 }
 
 impl TransposedConvolution {
     /// The windows over the result.
     fn windows(&self, [batch, height, width, _]: [usize; 4], outputs: usize) -> Windows {
-        let Window { side, stride, padding } = self.window;
-        let length = |count: usize| (count.max(1) - 1) * stride + side - 2 * padding;
-        Windows::over(self.window, [batch, length(height), length(width), outputs])
+        let length = |count: usize, Window { side, stride, padding }: Window| {
+            (count.max(1) - 1) * stride + side - 2 * padding
+        };
+        let [down, along] = self.window;
+        Windows::over(self.window, [batch, length(height, down), length(width, along), outputs])
     }
 }
 

@@ -9,7 +9,8 @@ const BLOCK: usize = 1 << 16;
 
 /// Windows over a batch of images `[batch, height, width, channels]`.
 pub(super) struct Windows {
-    window: Window,
+    /// Down and along.
+    window: [Window; 2],
     pub(super) batch: usize,
     pub(super) height: usize,
     pub(super) width: usize,
@@ -20,20 +21,19 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn over(window: Window, [batch, height, width, channels]: [usize; 4]) -> Self {
-        let Window { side, stride, padding } = window;
-        let count = |length: usize| {
+    pub(super) fn over(window: [Window; 2], [batch, height, width, channels]: [usize; 4]) -> Self {
+        let count = |length: usize, Window { side, stride, padding }: Window| {
             let padded = length + 2 * padding;
             assert!(padded >= side, "a window of {side} in an image of {length} padded by {padding}");
             (padded - side) / stride + 1
         };
-        let (rows, columns) = (count(height), count(width));
+        let (rows, columns) = (count(height, window[0]), count(width, window[1]));
         Self { window, batch, height, width, channels, rows, columns }
     }
 
     /// Floats in a window.
     pub(super) fn size(&self) -> usize {
-        self.window.side * self.window.side * self.channels
+        self.window[0].side * self.window[1].side * self.channels
     }
 
     /// Lines of windows in the batch.
@@ -52,7 +52,7 @@ impl Windows {
     /// row that lies inside the image, windows counted from the first of `lines`.
     #[inline(always)]
     fn for_each_stretch(&self, lines: Range<usize>, mut each: impl FnMut(usize, usize, usize)) {
-        let Window { side, stride, padding } = self.window;
+        let [down, Window { side, stride, padding }] = self.window;
         let first = lines.start;
         for line in lines {
             let (image, row) = (line / self.rows, line % self.rows);
@@ -62,12 +62,12 @@ impl Windows {
                 let left = column * stride;
                 let from = padding.saturating_sub(left).min(side);
                 let to = (self.width + padding).saturating_sub(left).min(side).max(from);
-                for k in 0..side {
-                    let y = row * stride + k;
-                    if y < padding || y >= self.height + padding || from == to {
+                for k in 0..down.side {
+                    let y = row * down.stride + k;
+                    if y < down.padding || y >= self.height + down.padding || from == to {
                         continue;
                     }
-                    let pixel = (image * self.height + y - padding) * self.width + left + from - padding;
+                    let pixel = (image * self.height + y - down.padding) * self.width + left + from - padding;
                     let place = window + (k * side + from) * self.channels;
                     each(place, pixel * self.channels, (to - from) * self.channels);
                 }

@@ -16,6 +16,9 @@ const OF_LOG_VARIANCE: (f64, f64) = (0.25, 8.0);
 /// The same of a time in [0, 1], down to a fiftieth of it.
 const OF_TIME: (f64, f64) = (1.5, 50.0);
 
+/// The same of the number of a step, counted from zero.                                              \[VSP17\]
+const OF_INDEX: (f64, f64) = (1e-4, 1.0);
+
 impl FourierEmbedding {
     /// `features / 2` frequencies for ln v: levels a factor apart are equally far from each other whatever
     /// their size.
@@ -26,6 +29,11 @@ impl FourierEmbedding {
     /// `features / 2` frequencies for a time in [0, 1].
     pub fn of_time(features: usize) -> Self {
         Self::between(OF_TIME, features)
+    }
+
+    /// `features / 2` frequencies for the number of a step, up to a thousand of them.
+    pub fn of_index(features: usize) -> Self {
+        Self::between(OF_INDEX, features)
     }
 
     fn between((low, high): (f64, f64), features: usize) -> Self {

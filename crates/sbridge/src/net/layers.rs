@@ -140,6 +140,69 @@ impl Doubling {
     }
 }
 
+/// A convolution of sequences.
+#[derive(Module, Debug)]
+pub struct SequenceConvolution {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    window: Window,
+}
+
+impl SequenceConvolution {
+    /// From `inputs` to `outputs` channels; `gain` 0 starts at zero.
+    pub fn new(
+        [inputs, outputs]: [usize; 2],
+        window: Window,
+        gain: f64,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Self {
+        let fan_in = window.side * inputs;
+        let weight = normal([fan_in, outputs], fan_in, gain, rng, device);
+        Self { weight, bias: zeros(outputs, device), window }
+    }
+
+    /// # Shapes
+    /// `x: [batch, length, inputs]`, result `[batch, length', outputs]` with
+    /// length' = (length + 2 padding − side)/stride + 1.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        kernels::conv1d(x, self.weight.val(), self.bias.val(), self.window, Activation::Identity)
+    }
+}
+
+/// A transposed convolution of sequences, which lengthens them.
+#[derive(Module, Debug)]
+pub struct SequenceEnlarging {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    window: Window,
+}
+
+impl SequenceEnlarging {
+    /// From `inputs` to `outputs` channels.
+    pub fn new(
+        [inputs, outputs]: [usize; 2],
+        window: Window,
+        gain: f64,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Self {
+        // A place of the result is the sum of so many windows.
+        let windows = window.side.div_ceil(window.stride);
+        let weight = normal([inputs, window.side * outputs], windows * inputs, gain, rng, device);
+        Self { weight, bias: zeros(outputs, device), window }
+    }
+
+    /// # Shapes
+    /// `x: [batch, length, inputs]`, result `[batch, length', outputs]` with
+    /// length' = (length − 1) stride + side − 2 padding.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        kernels::conv_transpose1d(x, self.weight.val(), self.bias.val(), self.window, Activation::Identity)
+    }
+}
+
 /// Flat channel-major images `[batch, c · h · w]` → `[batch, h, w, c]`, padded below and to the right
 /// with zeros until both sides are multiples of four.
 pub(super) fn to_nhwc(x: Tensor<2>, [channels, height, width]: [usize; 3]) -> Tensor<4> {
@@ -185,28 +248,40 @@ impl LayerNorm {
 /// Channels of a group of [`GroupNorm`], where they divide its width.
 const GROUP: usize = 8;
 
-/// Normalisation of groups of channels over all pixels, then an affine map per channel.
+/// Normalisation of groups of channels over all places of an image or a sequence, then an affine map per channel.
 #[derive(Module, Debug)]
 pub struct GroupNorm {
     scale: Param<Tensor<1>>,
     shift: Param<Tensor<1>>,
+    #[module(skip)]
+    groups: usize,
 }
 
 impl GroupNorm {
     /// Groups of eight channels, or one group if eight does not divide their number.
     pub fn new(channels: usize, device: &Device) -> Self {
-        Self { scale: Param::from_tensor(Tensor::ones([channels], device)), shift: zeros(channels, device) }
+        let groups = if channels.is_multiple_of(GROUP) { channels / GROUP } else { 1 };
+        Self::in_groups(groups, channels, device)
     }
 
-    /// f of the normalised image.
+    /// So many groups of equally many channels.
+    ///
+    /// # Panics
+    /// When used, if `groups` does not divide the number of channels.
+    pub fn in_groups(groups: usize, channels: usize, device: &Device) -> Self {
+        let scale = Param::from_tensor(Tensor::ones([channels], device));
+        Self { scale, shift: zeros(channels, device), groups }
+    }
+
+    /// f of what is normalised.
     ///
     /// # Shapes
-    /// `x: [batch, height, width, channels]`, result the same.
-    pub fn forward(&self, x: Tensor<4>, f: Activation) -> Tensor<4> {
-        let [batch, height, width, channels] = x.dims();
-        let groups = if channels % GROUP == 0 { channels / GROUP } else { 1 };
-        let pixels = x.reshape([batch, height * width, channels]);
-        let normal = kernels::group_norm(pixels, groups, self.scale.val(), self.shift.val(), f);
-        normal.reshape([batch, height, width, channels])
+    /// `x: [batch, …, channels]`, result the same.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, f: Activation) -> Tensor<D> {
+        let dims = x.dims();
+        let (batch, channels) = (dims[0], dims[D - 1]);
+        let places = dims[1..D - 1].iter().product();
+        let flat = x.reshape([batch, places, channels]);
+        kernels::group_norm(flat, self.groups, self.scale.val(), self.shift.val(), f).reshape(dims)
     }
 }

@@ -12,7 +12,9 @@ mod mlp;
 mod noise_predictor;
 mod paired;
 mod past_encoder;
+mod plan_priors;
 mod residual_mlp;
+mod temporal_unet;
 mod unet;
 mod weights;
 
@@ -24,13 +26,17 @@ pub use control_net::{ControlNet, Embedded};
 pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
 pub use embedding::FourierEmbedding;
 pub use gaussian_drift::GaussianDrift;
-pub use layers::{Convolution, Doubling, GroupNorm, Halving, LayerNorm, Linear};
+pub use layers::{
+    Convolution, Doubling, GroupNorm, Halving, LayerNorm, Linear, SequenceConvolution, SequenceEnlarging,
+};
 pub use mixture::{MixtureDrift, MixtureSettings};
 pub use mlp::{Mlp, MlpSettings};
 pub use noise_predictor::{NoisePredictor, Parametrisation};
 pub use paired::PairedNet;
 pub use past_encoder::PastEncoder;
+pub use plan_priors::{ConvolutionPrior, PerceptronPrior};
 pub use residual_mlp::{ResidualMlp, ResidualMlpSettings};
+pub use temporal_unet::{TemporalUNet, TemporalUNetSettings};
 pub use unet::UNet;
 pub use weights::{Weights, load_weights, weights_of};
 

@@ -87,7 +87,8 @@ pub(crate) fn in_blocks<T: Send>(
     work: impl Fn(Tensor<2>, &mut Rng) -> T + Sync,
 ) -> Vec<T> {
     let blocks: Vec<_> = row_blocks(rows).into_iter().map(|block| (block, Rng::new(rng.seed()))).collect();
-    blocks.into_par_iter().map(|(block, mut rng)| work(block, &mut rng)).collect()
+    // Inside of the pool, where the work on a single block can be shared too.
+    rayon::scope(|_| blocks.into_par_iter().map(|(block, mut rng)| work(block, &mut rng)).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One file or folder per method. What they find implements [`Bridge`](crate::Bridge).
 
 pub mod alternation;
+mod ddpm;
 pub mod density;
 mod dsb;
 mod dsbm;
@@ -15,6 +16,7 @@ mod sgm;
 mod smoothing;
 pub mod vsdm;
 
+pub use ddpm::{Ddpm, Pins};
 pub use dsb::Dsb;
 pub use dsbm::Dsbm;
 pub use frame::Frame;
