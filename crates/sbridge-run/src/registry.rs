@@ -15,6 +15,7 @@ use crate::tasks::density::Density;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
 use crate::tasks::paired::Paired;
+use crate::tasks::plan::Planning;
 use crate::tasks::snapshots::Snapshots;
 use crate::tasks::variational::Variational;
 
@@ -34,6 +35,7 @@ impl Default for Registry {
             .with::<Forecasting>()
             .with::<Density>()
             .with::<Paired>()
+            .with::<Planning>()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::restore::{self, Restoring};
 use crate::samples;
 use crate::settings::{DataConfig, Settings};
 use crate::task::{
-    Carried, Carrier, Drawer, Forecaster, Generator, Restorer, Route, Run, SavedRun, Sink, Task,
+    Carried, Carrier, Drawer, Forecaster, Generator, Planner, Restorer, Route, Run, SavedRun, Sink, Task,
 };
 use crate::training::Learning;
 
@@ -249,6 +249,12 @@ pub trait AnyRun {
         sink: &mut Sink<'_>,
     ) -> Result<()>;
 
+    /// The run as something that plans.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if it does not, with the command that uses it.
+    fn planner(&self) -> Result<&dyn Planner>;
+
     /// The run as something that forecasts.
     ///
     /// # Errors
@@ -359,6 +365,10 @@ impl<T: Task> AnyRun for Run<T> {
         T::forecaster(self).ok_or_else(|| self.refuse("forecast"))
     }
 
+    fn planner(&self) -> Result<&dyn Planner> {
+        T::planner(self).ok_or_else(|| self.refuse("plan"))
+    }
+
     fn restorer(&self) -> Result<&dyn Restorer> {
         T::restorer(self).ok_or_else(|| self.refuse("restore samples"))
     }
@@ -421,6 +431,7 @@ impl<T: Task> Run<T> {
             T::generator(self).map(|_| format!("sbridge sample {run} --out FILE")),
             T::carrier(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
             T::restorer(self).map(|_| format!("sbridge restore {run} --input DATA --out FILE")),
+            T::planner(self).map(|_| format!("sbridge plan run {run} --start X,Y --goal X,Y --out FILE")),
             T::forecaster(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),
         ];
         let uses: Vec<String> = uses.into_iter().flatten().collect();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sbridge::Direction;
 use sbridge::density::{log_mean_weight, resampled};
+use sbridge::planning::{Cell, Outcome, Row};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor};
 use sbridge_data::{Dataset, SampleShape};
@@ -127,6 +128,11 @@ pub trait Task: Sized + 'static {
 
     /// The run as something that restores samples: `Some(run)` for a task that is [`Restore`].
     fn restorer(_run: &Run<Self>) -> Option<&dyn Restorer> {
+        None
+    }
+
+    /// The run as something that plans: `Some(run)` for a task that is [`Plan`].
+    fn planner(_run: &Run<Self>) -> Option<&dyn Planner> {
         None
     }
 
@@ -440,6 +446,57 @@ impl<T: Restore> Restorer for Run<T> {
 
     fn shape(&self) -> SampleShape {
         Run::shape(self)
+    }
+}
+
+/// A way that is to be planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Trip {
+    /// The cell where it starts.
+    pub start: Cell,
+    /// The cell where it ends.
+    pub goal: Cell,
+    /// Number of plans.
+    pub count: usize,
+    /// Calls of the network for a plan; as the run is set if not said.
+    pub calls: Option<usize>,
+    /// Steps after which the rest is planned anew; as the run is set if not said.
+    pub replan: Option<usize>,
+    /// Seed of the noise.
+    pub seed: u64,
+}
+
+/// Plans, and what came of them.
+pub struct Planned {
+    /// Rows `[ax, ay, x, y, vx, vy]` of every plan, in cells and seconds.
+    pub plans: Vec<Vec<Row>>,
+    /// What came of each.
+    pub outcomes: Vec<Outcome>,
+    /// The maze with both, as SVG.
+    pub drawing: String,
+}
+
+/// A task whose runs plan ways.
+pub trait Plan: Task {
+    /// Plans for `trip`, carried out.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, and for numbers out of range.
+    fn plan(run: &Run<Self>, trip: &Trip) -> Result<Planned>;
+}
+
+/// A run of any task that plans ways. The function is that of [`Plan`].
+pub trait Planner {
+    /// Plans for `trip`, carried out.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, and for numbers out of range.
+    fn plan(&self, trip: &Trip) -> Result<Planned>;
+}
+
+impl<T: Plan> Planner for Run<T> {
+    fn plan(&self, trip: &Trip) -> Result<Planned> {
+        T::plan(self, trip)
     }
 }
 

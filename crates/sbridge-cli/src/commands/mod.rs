@@ -8,6 +8,7 @@ mod forecast;
 mod inspect;
 mod manual;
 mod ot;
+mod plan;
 mod report;
 mod reproduce;
 mod restore;
@@ -26,6 +27,7 @@ use forecast::ForecastAction;
 use inspect::Inspect;
 use manual::{Completions, man};
 use ot::Ot;
+use plan::PlanAction;
 use report::Report;
 use reproduce::Reproduce;
 use restore::Restore;
@@ -65,6 +67,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ForecastAction,
     },
+    /// Plan ways through a maze, carried out and judged
+    Plan {
+        #[command(subcommand)]
+        action: PlanAction,
+    },
     /// List the runs below a folder: what they are, how far they got, how good they are
     Runs(Runs),
     /// Say what a data set is and what is wrong with it
@@ -95,6 +102,7 @@ pub(crate) fn run(arguments: Arguments, session: &Session) -> Result {
         Command::Eval(eval) => eval.run(session),
         Command::Report(report) => report.run(session),
         Command::Forecast { action } => action.run(session),
+        Command::Plan { action } => action.run(session),
         Command::Runs(runs) => runs.run(session),
         Command::Inspect(inspect) => inspect.run(session),
         Command::Ot(ot) => ot.run(session),

@@ -5,5 +5,6 @@ pub mod density;
 pub mod forecast;
 pub mod latent;
 pub mod paired;
+pub mod plan;
 pub mod snapshots;
 pub mod variational;

@@ -10,6 +10,7 @@ pub mod light_sb;
 mod light_sb_m;
 mod neural;
 pub mod paired;
+pub mod planner;
 mod sdsb;
 mod sf2m;
 mod sgm;

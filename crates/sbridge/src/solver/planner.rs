@@ -1,0 +1,270 @@
+//! Plans by a bridge: from a cheap guess to a plan like those that were seen, with both ends of it known.              \[SBPlan\]
+//!
+//! A window of a trajectory is the clean member of a pair, a [`Prior`] of its first and last state the degraded one. States in the
+//! first and the last row are known, and are what they are in training, in sampling and in the plan.
+
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
+use crate::planning::{COLUMNS, Conditions, Layout, Normaliser, Row, Variant, priors};
+use crate::rng::Rng;
+use crate::solver::paired::{PairBatch, PairData, PairPredictor};
+use crate::tensor::{Device, Module, Tensor, from_rows, to_vec, to_vec_f64};
+
+/// Where a plan starts from.
+#[derive(Debug)]
+pub enum Prior {
+    /// Standard normal noise.
+    Gaussian,
+    /// The straight line between both ends.
+    Line,
+    /// The shortest way through the maze.
+    Polyline,
+    /// What a network makes of both ends.
+    Network(PriorNet),
+}
+
+/// A network of both ends of a plan.
+#[derive(Module, Debug)]
+pub enum PriorNet {
+    /// A perceptron.
+    Perceptron(PerceptronPrior),
+    /// Convolutions.
+    Convolution(ConvolutionPrior),
+}
+
+impl PriorNet {
+    /// Plans between these ends, `[count, 6 H]` from `[count, 8]`.
+    pub fn forward(&self, ends: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Perceptron(net) => net.forward(ends),
+            Self::Convolution(net) => net.forward(ends),
+        }
+    }
+}
+
+/// What priors know beside the conditions of a plan.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The maze.
+    pub layout: Layout,
+    /// Units of plans.
+    pub normaliser: Normaliser,
+    /// Rows of a plan, H.
+    pub horizon: usize,
+    /// How the straight line is drawn.
+    pub variant: Variant,
+}
+
+/// Values of the ends of a plan.
+const ENDS: usize = 8;
+
+/// Both ends of every plan, normalised, `[count, 8]`.
+pub fn ends(conditions: &[Conditions], device: &Device) -> Tensor<2> {
+    let values = conditions.iter().flat_map(|c| [c.start, c.goal].concat());
+    from_rows(&values.map(|x| x as f32).collect::<Vec<_>>(), ENDS, device)
+}
+
+impl Setting {
+    /// 1 where a value of a plan is not known beforehand, for `count` plans: `[count, 6 H]`.
+    pub fn unknown(&self, count: usize, device: &Device) -> Tensor<2> {
+        let marks: Vec<f32> =
+            Conditions::known(self.horizon).iter().map(|known| f32::from(u8::from(!known))).collect();
+        from_rows(&marks, marks.len(), device).repeat_dim(0, count)
+    }
+
+    /// `rows` of `[count, 6 H]` with their `conditions` imposed.
+    fn imposed(&self, rows: &Tensor<2>, conditions: &[Conditions]) -> Tensor<2> {
+        let mut values = to_vec(rows.clone());
+        let last = (self.horizon - 1) * COLUMNS;
+        for (plan, c) in values.chunks_exact_mut(self.horizon * COLUMNS).zip(conditions) {
+            for (k, (start, goal)) in c.start.iter().zip(c.goal).enumerate() {
+                (plan[2 + k], plan[last + 2 + k]) = (*start as f32, goal as f32);
+            }
+        }
+        from_rows(&values, self.horizon * COLUMNS, &rows.device())
+    }
+}
+
+impl Prior {
+    /// Plans with these `conditions`, normalised, `[count, 6 H]`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) where there is no way between both ends.
+    pub fn plans(
+        &self,
+        setting: &Setting,
+        conditions: &[Conditions],
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Result<Tensor<2>> {
+        let Setting { layout, normaliser, horizon, variant } = setting;
+        let each = |plan: &(dyn Fn([f64; 2], [f64; 2]) -> Result<Vec<Row>> + Sync)| -> Result<Tensor<2>> {
+            let of = |c: &Conditions| {
+                let [start, goal] = [c.start, c.goal].map(|state| normaliser.raw_state(state));
+                plan([start[0], start[1]], [goal[0], goal[1]])
+            };
+            let plans: Vec<Vec<Row>> = conditions.par_iter().map(of).collect::<Result<_>>()?;
+            let values: Vec<f32> =
+                plans.iter().flat_map(|plan| plan.as_flattened()).map(|x| *x as f32).collect();
+            Ok(from_rows(&values, horizon * COLUMNS, device))
+        };
+        let plans = match self {
+            Self::Gaussian => rng.normal([conditions.len(), horizon * COLUMNS], device),
+            Self::Line => each(&|start, goal| priors::line(*variant, start, goal, *horizon, normaliser))?,
+            Self::Polyline => {
+                each(&|start, goal| priors::polyline(layout, start, goal, *horizon, normaliser))?
+            }
+            Self::Network(net) => net.forward(ends(conditions, device)),
+        };
+        Ok(setting.imposed(&plans, conditions))
+    }
+}
+
+/// Windows of a trajectory.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    /// All rows, normalised.
+    pub rows: Vec<Row>,
+    /// First rows of the windows.
+    pub starts: Vec<usize>,
+    /// Rows of a window.
+    pub horizon: usize,
+}
+
+impl Windows {
+    /// `count` windows at random, flat, `[count, 6 H]`, and their ends.
+    pub fn draw(&self, count: usize, rng: &mut Rng, device: &Device) -> (Tensor<2>, Vec<Conditions>) {
+        let chosen = rng.indices(count, self.starts.len());
+        let windows = || chosen.iter().map(|k| &self.rows[self.starts[*k]..][..self.horizon]);
+        let state = |row: &Row| [row[2], row[3], row[4], row[5]];
+        let ends =
+            windows().map(|rows| Conditions { start: state(&rows[0]), goal: state(&rows[self.horizon - 1]) });
+        let values: Vec<f32> = windows().flat_map(|rows| rows.as_flattened()).map(|x| *x as f32).collect();
+        (from_rows(&values, self.horizon * COLUMNS, device), ends.collect())
+    }
+}
+
+/// Pairs of windows and what a prior makes of their ends.
+pub struct PlanPairs<'a> {
+    /// Where windows come from.
+    pub windows: &'a Windows,
+    /// What starts them.
+    pub prior: &'a Prior,
+    /// What the prior knows.
+    pub setting: &'a Setting,
+    /// Where they are made.
+    pub device: Device,
+}
+
+impl PairData for PlanPairs<'_> {
+    fn draw(&self, count: usize, rng: &mut Rng) -> PairBatch {
+        let (clean, conditions) = self.windows.draw(count, rng, &self.device);
+        // Data were checked to lie in the maze: where a way is cut all the same, a plan starts from what it is.
+        let degraded = self.prior.plans(self.setting, &conditions, rng, &self.device);
+        let degraded = degraded.unwrap_or_else(|_| clean.clone());
+        PairBatch { clean, degraded, unknown: Some(self.setting.unknown(count, &self.device)) }
+    }
+}
+
+/// A temporal U-Net as what a bridge of so many levels is learned by.
+#[derive(Module, Debug)]
+pub struct PlanNet {
+    net: TemporalUNet,
+    #[module(skip)]
+    levels: usize,
+}
+
+impl PlanNet {
+    /// Of `net`, which is told the number of a level.
+    pub fn new(net: TemporalUNet, levels: usize) -> Self {
+        Self { net, levels }
+    }
+
+    /// What it says at numbers of levels, `[batch]`, of plans, `[batch, 6 H]`.
+    pub fn at(&self, level: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
+        self.net.forward(level, x)
+    }
+}
+
+impl PairPredictor for PlanNet {
+    fn predict(&self, t: Tensor<1>, x: Tensor<2>, _degraded: &Tensor<2>) -> Tensor<2> {
+        let last = (self.levels - 1) as f64;
+        self.net.forward((t - 1e-4) * (last / (1.0 - 1e-4)), x)
+    }
+}
+
+/// Normalised plans, `[count, 6 H]`, as rows.
+pub fn rows_of(plans: &Tensor<2>) -> Vec<Vec<Row>> {
+    let size = plans.dims()[1];
+    let plan = |values: &[f64]| values.as_chunks::<COLUMNS>().0.to_vec();
+    to_vec_f64(plans.clone()).chunks_exact(size).map(plan).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::net::TemporalUNetSettings;
+    use crate::planning::{Maze, OfflineSettings, Task, Trajectory, dataset};
+    use crate::solver::paired::{Known, Paths, Restoration, Schedule, Variant as Sums};
+
+    fn setting() -> (Setting, Windows) {
+        let layout = Task::named("umaze").unwrap().layout;
+        let settings = OfflineSettings { rows: 4000, ..OfflineSettings::default() };
+        let data = Trajectory::generate(&Maze::new(layout.clone()), &settings, &Rng::new(1)).unwrap();
+        let (normaliser, horizon) = (Normaliser::of(&data).unwrap(), 32);
+        let raw: Vec<Row> = (0..data.len()).map(|k| data.row(k)).collect();
+        let starts = dataset::windows(&data.paths(None), horizon).unwrap();
+        let windows = Windows { rows: normaliser.normalise(&raw), starts, horizon };
+        (Setting { layout, normaliser, horizon, variant: Variant::Fixed }, windows)
+    }
+
+    #[test]
+    fn every_prior_and_every_plan_keeps_the_known_ends_to_the_bit() {
+        let ((setting, windows), device, mut rng) = (setting(), Device::flex(), Rng::new(2));
+        let net = TemporalUNetSettings { width: 8, multipliers: vec![1, 2] };
+        let net = PlanNet::new(TemporalUNet::new([32, COLUMNS], &net, &mut rng, &device).unwrap(), 16);
+        let schedule = Schedule::of_plans(16, Sums::Fixed).unwrap();
+        let priors = [
+            Prior::Gaussian,
+            Prior::Line,
+            Prior::Polyline,
+            Prior::Network(PriorNet::Perceptron(
+                PerceptronPrior::new(8, 32 * COLUMNS, &mut rng, &device).unwrap(),
+            )),
+            Prior::Network(PriorNet::Convolution(
+                ConvolutionPrior::new(32, [2, 4], &mut rng, &device).unwrap(),
+            )),
+        ];
+        for prior in &priors {
+            let pairs = PlanPairs { windows: &windows, prior, setting: &setting, device: device.clone() };
+            let PairBatch { clean, degraded, unknown } = pairs.draw(5, &mut rng);
+            let (paths, known, bounds) = (Paths::Stochastic, Known::Exact, Some((-1.0, 1.0)));
+            let restoration = Restoration { net: &net, schedule: &schedule, paths, known, bounds };
+            let plan = restoration.run(&degraded, unknown.as_ref(), 4, &mut rng).unwrap();
+            let [clean, degraded, plan] = [clean, degraded, plan].map(to_vec);
+            for (i, known) in Conditions::known(32).into_iter().cycle().take(clean.len()).enumerate() {
+                if known {
+                    assert_eq!([degraded[i], plan[i]], [clean[i]; 2], "{prior:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn network_clocks_count_levels() {
+        let (device, mut rng) = (Device::flex(), Rng::new(3));
+        let settings = TemporalUNetSettings { width: 8, multipliers: vec![1] };
+        let net = PlanNet::new(TemporalUNet::new([4, COLUMNS], &settings, &mut rng, &device).unwrap(), 16);
+        let schedule = Schedule::of_plans(16, Sums::Fixed).unwrap();
+        let x = rng.normal([1, 4 * COLUMNS], &device);
+        for level in [0, 7, 15] {
+            let time = Tensor::<1>::full([1], schedule.time(level), &device);
+            let number = Tensor::<1>::full([1], level as f64, &device);
+            let gap = net.predict(time, x.clone(), &x) - net.at(number, x.clone());
+            assert!(to_vec(gap).iter().all(|gap| gap.abs() < 1e-5));
+        }
+    }
+}
