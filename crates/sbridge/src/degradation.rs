@@ -247,12 +247,18 @@ fn strokes([height, width]: [usize; 2], rng: &mut Rng) -> Vec<bool> {
     covered
 }
 
+/// Covers the pixels within `radius` of a place.
 fn disc(covered: &mut [bool], [height, width]: [usize; 2], [y, x]: [f64; 2], radius: f64) {
-    for (i, covered) in covered.iter_mut().enumerate() {
-        let (dy, dx) = ((i / width) as f64 + 0.5 - y, (i % width) as f64 + 0.5 - x);
-        *covered |= dy * dy + dx * dx <= radius * radius;
+    let reach = |centre: f64, side: usize| {
+        let from = (centre - radius).floor().clamp(0.0, side as f64) as usize;
+        from..((centre + radius).ceil().clamp(0.0, side as f64) as usize)
+    };
+    for row in reach(y, height) {
+        for column in reach(x, width) {
+            let (dy, dx) = (row as f64 + 0.5 - y, column as f64 + 0.5 - x);
+            covered[row * width + column] |= dy * dy + dx * dx <= radius * radius;
+        }
     }
-    debug_assert_eq!(covered.len(), height * width);
 }
 
 /// Side of a block.

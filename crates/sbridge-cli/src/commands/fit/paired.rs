@@ -23,7 +23,7 @@ pub(crate) struct FitPaired {
     /// Means alone instead of random paths: nearer in the mean square, of one draw and less detail
     #[arg(long, conflicts_with = "resume")]
     pub(crate) ode: bool,
-    /// Networks of the same size and training to compare with, of regression [default: regression]
+    /// Networks of the same size and training to compare with, of regression and, for images, diffusion [default: both]
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
     pub(crate) compare: Option<Vec<String>>,
     /// Calls of the network for a draw [default: 10]

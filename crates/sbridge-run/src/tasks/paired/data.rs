@@ -12,6 +12,7 @@ use sbridge::tensor::{Tensor, from_rows, select_rows, to_vec};
 use sbridge_data::Dataset;
 
 use super::PairedConfig;
+use super::settings::DIFFUSION;
 use crate::context::Context;
 use crate::data::{MIN_SAMPLES, Split, autoencoder_kind, image_range};
 use crate::error::{Result, RunError};
@@ -101,7 +102,7 @@ impl PairedData {
     ///
     /// # Errors
     /// [`RunError`] for data that cannot be used together.
-    pub(super) fn read(config: &PairedConfig, context: &Context) -> Result<Self> {
+    pub(super) fn read(config: &mut PairedConfig, context: &Context) -> Result<Self> {
         let input = |problem: String| Err(RunError::Input(problem));
         if config.clean.source.is_empty() {
             return input("no clean data (give --clean DATA)".into());
@@ -129,6 +130,10 @@ impl PairedData {
         }
         if let Some(degradation) = config.degradation() {
             degradation.check(image_shape(&clean))?;
+        }
+        if !clean.shape().is_image() {
+            // Its predictions are cut to the range of images.
+            config.compare.retain(|name| name != DIFFUSION);
         }
         Self::split(clean, degraded, config, context)
     }

@@ -9,7 +9,7 @@ use sbridge::solver::paired::Paths;
 use sbridge::tensor::{Device, Module as _, to_vec};
 use serde::{Deserialize, Serialize};
 
-use super::settings::REGRESSION;
+use super::settings::{DIFFUSION, REGRESSION};
 use super::{Networks, Paired, PairedConfig, PairedData, data};
 use crate::error::{Result, RunError};
 use crate::folder::tensor_file::{self, damaged};
@@ -40,7 +40,7 @@ pub(super) fn save(
 ) -> Result<()> {
     let mut arrays = Weights::new();
     tensor_file::insert(&mut arrays, BRIDGE, weights_of(&networks.bridge));
-    for (name, net) in [(REGRESSION, &networks.regression)] {
+    for (name, net) in [(REGRESSION, &networks.regression), (DIFFUSION, &networks.diffusion)] {
         net.iter().for_each(|net| tensor_file::insert(&mut arrays, name, weights_of(net)));
     }
     for (name, tensor) in [("scaling/offset", &data.scaling.offset), ("scaling/scale", &data.scaling.scale)] {
@@ -81,10 +81,12 @@ pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Res
         Ok(load_weights(empty, tensor_file::extract(&mut arrays, name))?.valid())
     };
     let bridge = network(BRIDGE)?;
-    let regression = settings.compares(REGRESSION).then(|| network(REGRESSION)).transpose()?;
+    let [regression, diffusion] =
+        [REGRESSION, DIFFUSION].map(|name| settings.compares(name).then(|| network(name)).transpose());
+    let networks = Networks { bridge, regression: regression?, diffusion: diffusion? };
     let mut row = |name: &str| codec::rows(&mut arrays, name, size, device, path);
     let scaling = DataScaling { offset: row("scaling/offset")?, scale: row("scaling/scale")?, range };
-    Ok(Paired { networks: Networks { bridge, regression }, scaling, schedule: settings.schedule()? })
+    Ok(Paired { networks, scaling, schedule: settings.schedule()? })
 }
 
 fn name_of(paths: Paths) -> &'static str {

@@ -4,11 +4,13 @@ use std::fmt;
 
 use sbridge::eval::{psnr, ssim};
 use sbridge::rng::Rng;
+use sbridge::solver::Ddpm;
 use sbridge::solver::paired::{PairBatch, Paths};
-use sbridge::tensor::{Tensor, to_vec, to_vec_f64};
+use sbridge::tensor::{Tensor, map_rows, per_row, to_vec, to_vec_f64};
 use serde::{Deserialize, Serialize};
 
-use super::settings::REGRESSION;
+use super::learn::denoised;
+use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
 use super::{Paired, PairedData, data};
 use crate::error::Result;
 use crate::quality::samples::Comparison;
@@ -100,6 +102,7 @@ pub(super) fn judge(run: &Run<Paired>, data: &PairedData) -> Result<PairedEvalua
         rows.push(bench.bridge(*calls, RowKind::Model, &rng)?);
     }
     rows.extend(bench.regression(&rng)?);
+    rows.extend(bench.diffusion(&rng)?);
     rows.push(bench.row("degraded, as it is", RowKind::Baseline, None, &bench.pairs.degraded)?);
     rows.push(bench.floor(seen)?);
     let task = match settings.degradation() {
@@ -141,6 +144,26 @@ impl Bench<'_> {
         let ends = (&self.pairs.degraded, self.pairs.unknown.as_ref());
         let restored = learned.restored((net, Paths::Ode), ends, 1, &mut rng.fork(REGRESSION))?;
         self.row(REGRESSION, RowKind::Baseline, Some(1), &restored).map(Some)
+    }
+
+    fn diffusion(&self, rng: &Rng) -> Result<Option<RestoredRow>> {
+        let Some(net) = &self.run.learned.networks.diffusion else { return Ok(None) };
+        let (degraded, dim) = (&self.pairs.degraded, self.pairs.degraded.dims()[1]);
+        let call = |step: Tensor<1>, x: Tensor<2>| {
+            let step = step.narrow(0, 0, 1).into_scalar::<f32>();
+            map_rows(&Tensor::cat(vec![x, degraded.clone()], 1), |rows| {
+                let (x, degraded) = (rows.clone().narrow(1, 0, dim), rows.narrow(1, dim, dim));
+                denoised(net, per_row(f64::from(step), &x), x, &degraded)
+            })
+        };
+        let mut rng = rng.fork(DIFFUSION);
+        let start = rng.normal_like(degraded);
+        let restored = Ddpm::cosine(DIFFUSION_CALLS)?.sample(call, start, None, &mut rng);
+        let restored = match &self.pairs.unknown {
+            None => restored,
+            Some(unknown) => degraded.clone().mask_where(unknown.clone().greater_scalar(0.5), restored),
+        };
+        self.row(DIFFUSION, RowKind::Baseline, Some(DIFFUSION_CALLS), &restored).map(Some)
     }
 
     /// Clean samples that were trained on, beside those that judge.

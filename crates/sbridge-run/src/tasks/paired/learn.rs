@@ -1,18 +1,22 @@
 //! From pairs to networks: that of the bridge, and what it is compared with.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use sbridge::net::PairedNet;
+use sbridge::objective::Objective;
 use sbridge::rng::Rng;
-use sbridge::solver::paired::{Known, PairedRegression, Paths, Schedule};
-use sbridge::tensor::Device;
+use sbridge::solver::Ddpm;
+use sbridge::solver::paired::{Known, PairBatch, PairData as _, PairedRegression, Paths, Schedule};
+use sbridge::tensor::{Device, Tensor};
 
-use super::settings::REGRESSION;
+use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
 use super::{MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, data, file};
 use crate::error::Result;
 use crate::training::{Cost, Learning, Stage, cost};
 
 const BRIDGE: Stage<'static> = Stage { name: "bridge", learning_rate: "bridge.fit.learning_rate" };
+const NOISE: Stage<'static> = Stage { name: DIFFUSION, learning_rate: "bridge.fit.learning_rate" };
 const MEAN: Stage<'static> = Stage { name: REGRESSION, learning_rate: "bridge.fit.learning_rate" };
 
 /// Learns what is not learned yet, and writes the networks.
@@ -32,7 +36,44 @@ pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> 
     };
     let bridge = train(run, BRIDGE)?;
     let regression = settings.compares(REGRESSION).then(|| train(run, MEAN)).transpose()?;
-    file::save(&run.file(MODEL_FILE), &settings, data, &Networks { bridge, regression })
+    let diffusion = match settings.compares(DIFFUSION) {
+        false => None,
+        true => {
+            let rng = run.rng(DIFFUSION);
+            let net = network(&settings, data, &mut rng.fork("init"), &run.device);
+            let (ddpm, pairs) = (Ddpm::cosine(DIFFUSION_CALLS)?, &data.train);
+            let fit = settings.bridge.fit.clone();
+            Some(run.train(NOISE, net, &mut Diffusion { ddpm, pairs }, fit, rng.fork("fit"))?)
+        }
+    };
+    file::save(&run.file(MODEL_FILE), &settings, data, &Networks { bridge, regression, diffusion })
+}
+
+/// The loss of the diffusion from noise.
+struct Diffusion<'a> {
+    ddpm: Ddpm,
+    pairs: &'a Pairs,
+}
+
+/// What its network says of the clean samples, at numbers of steps, `[count]`, of `x`, where the degraded ones are known.
+pub(super) fn denoised(net: &PairedNet, step: Tensor<1>, x: Tensor<2>, degraded: &Tensor<2>) -> Tensor<2> {
+    net.forward((step + 1.0) / DIFFUSION_CALLS as f64, x, degraded)
+}
+
+impl Objective for Diffusion<'_> {
+    type Model = PairedNet;
+
+    fn loss(&self, net: &PairedNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let PairBatch { clean, degraded, .. } = self.pairs.draw(rows.len(), rng);
+        let free = vec![false; clean.dims()[1]];
+        let degraded = degraded.autodiff();
+        let call = |step: Tensor<1>, x: Tensor<2>| denoised(net, step.autodiff(), x.autodiff(), &degraded);
+        self.ddpm.loss(call, clean.autodiff(), &free, rng).expect("every value is free")
+    }
+
+    fn held_out_loss(&self, _net: &PairedNet, _rng: &mut Rng) -> Option<f64> {
+        None
+    }
 }
 
 /// A network that has not learned anything.

@@ -39,6 +39,8 @@ pub struct Networks {
     pub bridge: PairedNet,
     /// That of the mean, if it was asked for.
     pub regression: Option<PairedNet>,
+    /// That of the diffusion from noise, if it was asked for.
+    pub diffusion: Option<PairedNet>,
 }
 
 /// A trained bridge between the members of pairs.

@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{Common, DataConfig, Refusal, Settings, Shares};
 
 /// What may be trained beside the bridge.
-pub(super) const COMPARED: [&str; 1] = [REGRESSION];
+pub(super) const COMPARED: [&str; 2] = [REGRESSION, DIFFUSION];
 
 /// A network of the same size that says the mean of the clean state.
 pub(super) const REGRESSION: &str = "regression";
+
+/// The same network as a diffusion from noise that is told the degraded image, and the calls that it takes.
+pub(super) const DIFFUSION: &str = "diffusion";
+pub(super) const DIFFUSION_CALLS: usize = 20;
 
 /// All settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +26,7 @@ pub struct PairedConfig {
     pub seed: u64,
     /// `cpu`, `cuda`, `cuda:n` or `wgpu`. Default `cpu`.
     pub device: String,
-    /// Networks of the same size and training beside it: `regression`. Default it.
+    /// Networks of the same size and training beside it: `regression`, and of images `diffusion`. Default both.
     pub compare: Vec<String>,
     /// What is to come out.
     pub clean: DataConfig,
@@ -225,7 +229,7 @@ mod tests {
         let refused = |set: &str| of("", &[set]).unwrap_err().to_string();
         for (set, problem) in [
             ("degrade=\"blurr\"", "degrade knows blur, blur-gaussian"),
-            ("compare=[\"ddim\"]", "compare knows regression, got \"ddim\""),
+            ("compare=[\"ddim\"]", "compare knows regression, diffusion, got \"ddim\""),
             ("sampler.nfe=0", "sampler.nfe must be at least 1, got 0"),
             ("sampler.nfe=1000", "sampler.nfe must be at most 999, got 1000"),
             ("output.calls=[0]", "output.calls must be numbers in [1, 999], got 0"),

@@ -112,8 +112,12 @@ impl PlanData {
         trajectory.check(&maze.layout, config.horizon)?;
         let normaliser = Normaliser::of(&trajectory)?;
         let rows: Vec<Row> = (0..trajectory.len()).map(|k| trajectory.row(k)).collect();
-        let goal = Maze::new(maze.layout.clone()).default_target();
-        let starts = dataset::windows(&trajectory.paths(goal), config.horizon)?;
+        let paths = match Maze::new(maze.layout.clone()).default_target() {
+            // Nobody says where these were sent.
+            None if config.trajectories.source != BUILTIN => vec![0..trajectory.len()],
+            goal => trajectory.paths(goal),
+        };
+        let starts = dataset::windows(&paths, config.horizon)?;
         let setting = setting(config, &maze, normaliser);
         let windows = Windows { rows: normaliser.normalise(&rows), starts, horizon: config.horizon };
         let record = record(config, &rows);

@@ -16,9 +16,9 @@ pub use settings::{
 
 use sbridge::planning::{Cell, Episode, Execution, Maze, Outcome, Query, Row, execute};
 use sbridge::rng::Rng;
-use sbridge::solver::{Ddpm, Pins};
 use sbridge::solver::paired::{Known, Restoration, Schedule};
 use sbridge::solver::planner::{PlanNet, Prior, Setting, rows_of};
+use sbridge::solver::{Ddpm, Pins};
 use sbridge::tensor::{Tensor, map_rows};
 use sbridge_data::Dataset;
 

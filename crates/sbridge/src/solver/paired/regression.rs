@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::{Known, Paths, Schedule};
 use crate::net::PairedNet;
 use crate::objective::Objective;
@@ -53,8 +55,9 @@ pub struct PairedRegression<'a, D, N> {
     pub network: std::marker::PhantomData<N>,
 }
 
-/// Pairs that are watched.
-const WATCHED: usize = 512;
+/// Pairs that are watched, in parts that run side by side.
+const PARTS: usize = 8;
+const PART: usize = 32;
 
 impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
     /// The loss on `count` pairs of `data`.
@@ -103,7 +106,13 @@ impl<D: PairData, N: PairPredictor> Objective for PairedRegression<'_, D, N> {
     }
 
     fn held_out_loss(&self, net: &N, rng: &mut Rng) -> Option<f64> {
-        self.held_out.map(|data| to_vec_f64(self.of(data, net, WATCHED, rng))[0])
+        let data = self.held_out?;
+        let part = |k: usize| {
+            let mut rng = rng.fork(&format!("part {k}"));
+            to_vec_f64(self.of(data, net, PART, &mut rng))[0]
+        };
+        let losses: Vec<f64> = (0..PARTS).into_par_iter().map(part).collect();
+        Some(losses.iter().sum::<f64>() / PARTS as f64)
     }
 }
 
