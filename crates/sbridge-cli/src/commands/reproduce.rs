@@ -46,6 +46,8 @@ pub(crate) enum ExperimentChoice {
     Cite,
     /// Samplers of densities: the log-variance loss beside the divergence; hours, with --quick minutes
     DensityLv,
+    /// Plans through mazes by bridges from several priors, beside a diffusion from noise
+    Planning,
     /// A variational diffusion of a Gaussian
     VsdmGaussian,
     /// A spiral stretched eightfold, beside score models
@@ -80,6 +82,7 @@ impl Reproduce {
             ExperimentChoice::Dsb2d => Experiment::Dsb2d,
             ExperimentChoice::Cite => Experiment::Cite(data()),
             ExperimentChoice::DensityLv => Experiment::DensityLv,
+            ExperimentChoice::Planning => Experiment::Planning,
             ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,
             ExperimentChoice::VsdmSpiral => Experiment::VsdmSpiral,
             ExperimentChoice::VsdmCheckerboard => Experiment::VsdmCheckerboard,

@@ -9,6 +9,7 @@ mod cells;
 mod check;
 mod density;
 mod lsbdm;
+mod planning;
 mod statistics;
 mod table;
 mod vsdm;
@@ -48,6 +49,8 @@ pub enum Experiment {
     Cite(PathBuf),
     /// Samplers of densities by the log-variance loss, beside the divergence.
     DensityLv,
+    /// Plans through mazes by bridges from several priors, beside a diffusion from noise.
+    Planning,
     /// A variational diffusion of a Gaussian.
     VsdmGaussian,
     /// Variational diffusions of a spiral stretched eightfold, beside score models.
@@ -97,6 +100,7 @@ impl Experiment {
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
             Self::DensityLv => own(density::STUDIES),
+            Self::Planning => own(planning::STUDIES),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
             Self::VsdmSpiral => own(vsdm::SPIRAL),
             Self::VsdmCheckerboard => own(vsdm::CHECKERBOARD),
@@ -115,6 +119,7 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::Planning => "Plans by bridges: whether a prior saves training or calls",
             Self::DensityLv => "Samplers of densities: the log-variance loss beside the divergence",
             Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",
             Self::VsdmSpiral => "A stretched spiral, beside score models",

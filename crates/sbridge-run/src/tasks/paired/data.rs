@@ -7,7 +7,7 @@ use sbridge::degradation::Degradation;
 use sbridge::latent::DataScaling;
 use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
-use sbridge::solver::paired::{PairBatch, PairData};
+use sbridge::solver::paired::{PairBatch, PairData, Paths};
 use sbridge::tensor::{Tensor, from_rows, select_rows, to_vec};
 use sbridge_data::Dataset;
 
@@ -130,6 +130,9 @@ impl PairedData {
         }
         if let Some(degradation) = config.degradation() {
             degradation.check(image_shape(&clean))?;
+        }
+        if config.bridge.paths == Paths::Ode {
+            config.bridge.cond_x1 = false;
         }
         if !clean.shape().is_image() {
             // Its predictions are cut to the range of images.

@@ -77,6 +77,8 @@ pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Res
     require_weights(values, [wide]).map_err(|error| damaged(path, &error.to_string()))?;
     let mut network = |name: &str| -> Result<PairedNet> {
         // Initial weights are overwritten, so any stream will do.
+        // The diffusion is always told the degraded sample.
+        let is_conditioned = is_conditioned || name == DIFFUSION;
         let empty = PairedNet::new((size, image), is_conditioned, &net, &mut Rng::new(0), device);
         Ok(load_weights(empty, tensor_file::extract(&mut arrays, name))?.valid())
     };

@@ -11,7 +11,7 @@ use sbridge::solver::paired::{Known, PairBatch, PairData as _, PairedRegression,
 use sbridge::tensor::{Device, Tensor};
 
 use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
-use super::{MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, data, file};
+use super::{BridgeConfig, MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, data, file};
 use crate::error::Result;
 use crate::training::{Cost, Learning, Stage, cost};
 
@@ -40,7 +40,11 @@ pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> 
         false => None,
         true => {
             let rng = run.rng(DIFFUSION);
-            let net = network(&settings, data, &mut rng.fork("init"), &run.device);
+            let told = PairedConfig {
+                bridge: BridgeConfig { cond_x1: true, ..settings.bridge.clone() },
+                ..settings.clone()
+            };
+            let net = network(&told, data, &mut rng.fork("init"), &run.device);
             let (ddpm, pairs) = (Ddpm::cosine(DIFFUSION_CALLS)?, &data.train);
             let fit = settings.bridge.fit.clone();
             Some(run.train(NOISE, net, &mut Diffusion { ddpm, pairs }, fit, rng.fork("fit"))?)

@@ -50,7 +50,7 @@ pub struct BridgeConfig {
     /// `stochastic` (default), or `ode` for means alone: nearer in the mean square, of one draw and less detail.
     pub paths: Paths,
     /// Whether the network is told the degraded state on the way. Default true: only then is the law of the clean states given
-    /// that one learned.
+    /// that one learned. Never with `ode`: a state without noise and the degraded one would give the clean one away.
     pub cond_x1: bool,
     /// Largest variance of the noising in a unit of time, in units of half the range of images, or of a standard deviation. Default
     /// 1; 0.3 is usual for JPEG and small images.

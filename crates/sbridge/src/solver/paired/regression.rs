@@ -65,7 +65,7 @@ impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
         let PairBatch { clean, degraded, unknown } = data.draw(count, rng);
         let levels = match self.level {
             Some(level) => vec![level; count],
-            None => rng.indices(count, self.schedule.levels()),
+            None => self.schedule.levels_to_learn(count, rng),
         };
         let (device, dtype) = (clean.device(), clean.dtype());
         let of_levels = |value: &dyn Fn(usize) -> f64| {

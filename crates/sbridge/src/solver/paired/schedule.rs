@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_count, require_positive};
+use crate::rng::Rng;
 
 /// Where the published program and its paper differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ const MAX_LEVELS: usize = 100_000;
 /// Largest β of plans, and their whole variance in units of the normalised plan whatever the number of levels.
 const TOP_OF_PLANS: f64 = 2e-2;
 const WHOLE_OF_PLANS: f64 = 0.0329;
+
+/// Share of what is learned at the degraded end.
+const AT_END: f64 = 0.25;
 
 /// A step from level to level.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,6 +157,23 @@ impl Schedule {
         Ok(((1..=calls).rev().map(level).collect(), end))
     }
 
+    /// `count` levels to learn at: even ones; but where all that is not seen has to be guessed, and every path begins, a quarter
+    /// of them. Few others are as hard.
+    pub fn levels_to_learn(&self, count: usize, rng: &mut Rng) -> Vec<usize> {
+        let levels = rng.indices(count, self.levels());
+        match self.variant {
+            Variant::Faithful => levels,
+            Variant::Fixed => {
+                let shares = rng.uniform(count, 0.0, 1.0).into_iter();
+                levels
+                    .into_iter()
+                    .zip(shares)
+                    .map(|(k, u)| if u < AT_END { self.levels() - 1 } else { k })
+                    .collect()
+            }
+        }
+    }
+
     /// β at time `t` of [0, 1], and s² there: level k ends at (k + 1)/N.
     pub fn at(&self, t: f64) -> (f64, f64) {
         let (count, whole) = (self.levels() as f64, self.levels() - 1);
@@ -202,6 +223,17 @@ mod tests {
         assert_eq!(fixed.visits(15).unwrap().0.last(), Some(&1));
         assert_eq!(fixed.visits(4).unwrap(), (vec![15, 11, 8, 4], None));
         assert_eq!(faithful.visits(1).unwrap(), (vec![15], Some(0)));
+    }
+
+    #[test]
+    fn a_quarter_of_the_levels_is_the_end_where_paths_begin() {
+        let share = |variant| {
+            let levels = Schedule::of_plans(16, variant).unwrap().levels_to_learn(20_000, &mut Rng::new(1));
+            levels.iter().filter(|level| **level == 15).count() as f64 / 20_000.0
+        };
+        // Four standard errors.
+        assert!((share(Variant::Faithful) - 1.0 / 16.0).abs() < 0.007);
+        assert!((share(Variant::Fixed) - (0.25 + 0.75 / 16.0)).abs() < 0.013);
     }
 
     #[test]
