@@ -22,10 +22,11 @@ pub enum Prior {
     /// The shortest way through the maze.
     Polyline,
     /// What a network makes of both ends.
-    Network(PriorNet),
+    Network(Box<PriorNet>),
 }
 
 /// A network of both ends of a plan.
+#[allow(clippy::large_enum_variant)] // one of them is held, and Burn derives modules of plain fields only
 #[derive(Module, Debug)]
 pub enum PriorNet {
     /// A perceptron.
@@ -231,12 +232,12 @@ mod tests {
             Prior::Gaussian,
             Prior::Line,
             Prior::Polyline,
-            Prior::Network(PriorNet::Perceptron(
+            Prior::Network(Box::new(PriorNet::Perceptron(
                 PerceptronPrior::new(8, 32 * COLUMNS, &mut rng, &device).unwrap(),
-            )),
-            Prior::Network(PriorNet::Convolution(
+            ))),
+            Prior::Network(Box::new(PriorNet::Convolution(
                 ConvolutionPrior::new(32, [2, 4], &mut rng, &device).unwrap(),
-            )),
+            ))),
         ];
         for prior in &priors {
             let pairs = PlanPairs { windows: &windows, prior, setting: &setting, device: device.clone() };

@@ -50,7 +50,7 @@ pub struct Pairs {
 /// Where the degraded members come from.
 enum Degraded {
     /// They were given, `[count, size]`.
-    Given(Tensor<2>),
+    Given(Box<Tensor<2>>),
     /// They are made whenever they are asked for.
     Made(Degradation, [usize; 3]),
 }
@@ -169,7 +169,7 @@ impl PairedData {
         let pairs = |part: &dyn Fn(&Split) -> Option<Tensor<2>>| {
             let clean = part(&of_clean)?;
             let degraded = match (&of_degraded, config.degradation()) {
-                (Some(split), _) => Degraded::Given(part(split)?),
+                (Some(split), _) => Degraded::Given(Box::new(part(split)?)),
                 (None, Some(degradation)) => Degraded::Made(degradation, shape),
                 (None, None) => return None,
             };

@@ -114,7 +114,7 @@ impl PlanData {
         let rows: Vec<Row> = (0..trajectory.len()).map(|k| trajectory.row(k)).collect();
         let paths = match Maze::new(maze.layout.clone()).default_target() {
             // Nobody says where these were sent.
-            None if config.trajectories.source != BUILTIN => vec![0..trajectory.len()],
+            None if config.trajectories.source != BUILTIN => std::iter::once(0..trajectory.len()).collect(),
             goal => trajectory.paths(goal),
         };
         let starts = dataset::windows(&paths, config.horizon)?;

@@ -38,7 +38,7 @@ pub(super) fn save(path: &Path, settings: &PlanConfig, data: &PlanData, networks
     let mut arrays = Weights::new();
     tensor_file::insert(&mut arrays, BRIDGE, weights_of(&networks.bridge));
     if let Prior::Network(net) = &networks.prior {
-        tensor_file::insert(&mut arrays, PRIOR, weights_of(net));
+        tensor_file::insert(&mut arrays, PRIOR, weights_of(&**net));
     }
     networks.ddpm.iter().for_each(|net| tensor_file::insert(&mut arrays, DDPM, weights_of(net)));
     let description = Description {
@@ -73,7 +73,7 @@ pub(super) fn load(path: &Path, settings: &PlanConfig, device: &Device) -> Resul
     let empty = |rng: &mut Rng| learn::network(settings, rng, device);
     let networks = Networks {
         prior: match learn::prior(settings, rng, device)? {
-            Prior::Network(net) => Prior::Network(load_weights(net, part(PRIOR))?.valid()),
+            Prior::Network(net) => Prior::Network(Box::new(load_weights(*net, part(PRIOR))?.valid())),
             needs_none => needs_none,
         },
         bridge: load_weights(empty(rng)?, part(BRIDGE))?.valid(),

@@ -32,7 +32,7 @@ pub(super) fn learn(run: &mut Learning<'_, PlanConfig>, data: &PlanData) -> Resu
             let mut objective = PriorRegression { windows: &data.windows, device: device.clone() };
             let rng = run.rng(PRIOR.name).fork("fit");
             let fit = settings.bridge.prior_fit.clone();
-            Prior::Network(run.train(PRIOR, net, &mut objective, fit, rng)?.valid())
+            Prior::Network(Box::new(run.train(PRIOR, *net, &mut objective, fit, rng)?.valid()))
         }
         needs_none => needs_none,
     };
@@ -66,10 +66,12 @@ pub(super) fn prior(settings: &PlanConfig, rng: &mut Rng, device: &Device) -> Re
         PriorName::Line => Prior::Line,
         PriorName::Polyline => Prior::Polyline,
         PriorName::Mlp => {
-            Prior::Network(PriorNet::Perceptron(PerceptronPrior::new(8, horizon * COLUMNS, rng, device)?))
+            let net = PerceptronPrior::new(8, horizon * COLUMNS, rng, device)?;
+            Prior::Network(Box::new(PriorNet::Perceptron(net)))
         }
         PriorName::Conv => {
-            Prior::Network(PriorNet::Convolution(ConvolutionPrior::new(horizon, [2, 4], rng, device)?))
+            let net = ConvolutionPrior::new(horizon, [2, 4], rng, device)?;
+            Prior::Network(Box::new(PriorNet::Convolution(net)))
         }
     })
 }
