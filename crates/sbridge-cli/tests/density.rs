@@ -186,7 +186,6 @@ fn paths_that_diverge_end_the_fit_with_what_to_turn() {
             "fit.batch_size=32",
             "sampler.steps=10",
             "sampler.clip=1e9",
-            "--set",
             "objective.examples=0",
         ],
     )

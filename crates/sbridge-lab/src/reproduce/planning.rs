@@ -4,7 +4,6 @@
 //! same episodes for all.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
@@ -16,7 +15,7 @@ use sbridge::planning::{
 };
 use sbridge::rng::Rng;
 use sbridge::solver::paired::{Known, PairedRegression, Paths, Restoration, Schedule, Variant as Sums};
-use sbridge::solver::planner::{PlanNet, PlanPairs, Prior, Setting, Windows, rows_of};
+use sbridge::solver::planner::{PlanDiffusion, PlanNet, PlanPairs, Prior, Setting, Windows, rows_of};
 use sbridge::solver::{Ddpm, Pins};
 use sbridge::tensor::{Device, Tensor};
 
@@ -156,7 +155,11 @@ impl Bench {
 
     fn diffusion(&self, calls: usize, steps: usize, rng: &Rng) -> Result<PlanNet> {
         let ddpm = Ddpm::cosine(calls)?;
-        self.trained(&mut Diffusion { ddpm, windows: &self.windows, device: self.device.clone() }, steps, rng)
+        self.trained(
+            &mut PlanDiffusion { ddpm, windows: &self.windows, device: self.device.clone() },
+            steps,
+            rng,
+        )
     }
 
     fn trained<O: Objective<Model = PlanNet>>(
@@ -226,28 +229,6 @@ impl Bench {
         let pins = Pins::new(Conditions::known(self.setting.horizon), start.clone())?;
         let call = |level: Tensor<1>, x: Tensor<2>| net.at(level, x);
         Ok(Ddpm::cosine(calls)?.sample(call, start, Some(&pins), rng))
-    }
-}
-
-/// The loss of the diffusion from noise.
-struct Diffusion<'a> {
-    ddpm: Ddpm,
-    windows: &'a Windows,
-    device: Device,
-}
-
-impl Objective for Diffusion<'_> {
-    type Model = PlanNet;
-
-    fn loss(&self, net: &PlanNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
-        let (plans, _) = self.windows.draw(rows.len(), rng, &self.device);
-        let known = Conditions::known(self.windows.horizon);
-        let call = |level: Tensor<1>, x: Tensor<2>| net.at(level.autodiff(), x.autodiff());
-        self.ddpm.loss(call, plans.autodiff(), &known, rng).expect("a plan has known and free values")
-    }
-
-    fn held_out_loss(&self, _net: &PlanNet, _rng: &mut Rng) -> Option<f64> {
-        None
     }
 }
 

@@ -3,12 +3,16 @@
 //! A window of a trajectory is the clean member of a pair, a [`Prior`] of its first and last state the degraded one. States in the
 //! first and the last row are known, and are what they are in training, in sampling and in the plan.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
+use crate::objective::Objective;
 use crate::planning::{COLUMNS, Conditions, Layout, Normaliser, Row, Variant, priors};
 use crate::rng::Rng;
+use crate::solver::ddpm::Ddpm;
 use crate::solver::paired::{PairBatch, PairData, PairPredictor};
 use crate::tensor::{Device, Module, Tensor, from_rows, to_vec, to_vec_f64};
 
@@ -193,6 +197,31 @@ impl PairPredictor for PlanNet {
     fn predict(&self, t: Tensor<1>, x: Tensor<2>, _degraded: &Tensor<2>) -> Tensor<2> {
         let last = (self.levels - 1) as f64;
         self.net.forward((t - 1e-4) * (last / (1.0 - 1e-4)), x)
+    }
+}
+
+/// The loss of a diffusion of plans from noise, whose network says the clean plan.                                     \[Diffuser\]
+pub struct PlanDiffusion<'a> {
+    /// Its steps.
+    pub ddpm: Ddpm,
+    /// Where plans come from.
+    pub windows: &'a Windows,
+    /// Where they are made.
+    pub device: Device,
+}
+
+impl Objective for PlanDiffusion<'_> {
+    type Model = PlanNet;
+
+    fn loss(&self, net: &PlanNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
+        let (plans, _) = self.windows.draw(rows.len(), rng, &self.device);
+        let known = Conditions::known(self.windows.horizon);
+        let call = |level: Tensor<1>, x: Tensor<2>| net.at(level.autodiff(), x.autodiff());
+        self.ddpm.loss(call, plans.autodiff(), &known, rng).expect("a plan has known and free values")
+    }
+
+    fn held_out_loss(&self, _net: &PlanNet, _rng: &mut Rng) -> Option<f64> {
+        None
     }
 }
 

@@ -1,12 +1,11 @@
 //! How far plans lead, beside what needs no network, and the diffusion of the same network.
 
 use std::fmt;
-use std::time::Instant;
 
-use sbridge::planning::{Episode, Row as PlanValues, Variant, execute};
 use sbridge::planning::{
     GoalKind, Maze, Measure, Outcome, Policy, Query, Summary, episodes, follow_policy, priors,
 };
+use sbridge::planning::{Row as PlanValues, Variant, execute};
 use serde::{Deserialize, Serialize};
 
 use super::settings::DDPM;
@@ -26,8 +25,6 @@ pub struct PlanRow {
     pub calls: Option<usize>,
     /// What the episodes came to.
     pub found: Summary,
-    /// Seconds for all plans together, without carrying them out.
-    pub seconds: Option<f64>,
 }
 
 /// The evaluation of a planner.
@@ -67,19 +64,13 @@ pub(super) fn judge(run: &Run<Planning>, data: &PlanData) -> Result<PlanEvaluati
     let output = &settings.output;
     let all = episodes(&maze, output.goal, output.episodes, &rng.fork("episodes"))?;
     let range = data.maze.range(output.reward);
-    let row =
-        |name: &str, kind: RowKind, calls: Option<usize>, outcomes: &[Outcome], seconds: Option<f64>| {
-            let found = Summary::of(outcomes, range).expect("there are episodes");
-            PlanRow { name: name.into(), kind, calls, found, seconds }
-        };
+    let row = |name: &str, kind: RowKind, calls: Option<usize>, outcomes: &[Outcome]| {
+        let found = Summary::of(outcomes, range).expect("there are episodes");
+        PlanRow { name: name.into(), kind, calls, found }
+    };
     let planned = |drawn: Drawn, name: &str, kind: RowKind, calls: Option<usize>| -> Result<PlanRow> {
         let mut noise = rng.fork(&format!("{name} {calls:?}"));
-        let started = Instant::now();
-        let asked: Vec<Query> = all.iter().map(asked).collect();
-        learned.plans(drawn, &asked, settings, &mut noise)?;
-        let seconds = calls.map(|_| started.elapsed().as_secs_f64());
-        let outcomes = learned.outcomes(drawn, &all, settings, &mut noise)?;
-        Ok(row(name, kind, calls, &outcomes, seconds))
+        Ok(row(name, kind, calls, &learned.outcomes(drawn, &all, settings, &mut noise)?))
     };
     let nfe = settings.sampler.nfe;
     let mut rows = vec![planned(Drawn::Bridge(nfe), "bridge", RowKind::Model, Some(nfe))?];
@@ -105,19 +96,13 @@ pub(super) fn judge(run: &Run<Planning>, data: &PlanData) -> Result<PlanEvaluati
             let ends = |query: &Query| ([query.start[0], query.start[1]], [query.goal[0], query.goal[1]]);
             queries.iter().map(|query| way(ends(query).0, ends(query).1)).collect()
         };
-        rows.push(row(name, kind, None, &execute(&maze, &all, &execution, &mut planner)?, None));
+        rows.push(row(name, kind, None, &execute(&maze, &all, &execution, &mut planner)?));
     }
     let guided = follow_policy(&maze, &all, &execution, Policy::Controller, &rng.fork("controller"))?;
-    rows.push(row("controller, fresh", RowKind::Floor, None, &guided, None));
+    rows.push(row("controller, fresh", RowKind::Floor, None, &guided));
     let remarks = remarks(&rows);
     let (prior, steps) = (settings.prior.to_string(), execution.steps);
     Ok(PlanEvaluation { maze: data.title.clone(), prior, goal: output.goal, steps, rows, remarks })
-}
-
-/// What an episode asks for at its start.
-fn asked(episode: &Episode) -> Query {
-    let rest = |cell: [i64; 2]| [cell[0] as f64, cell[1] as f64, 0.0, 0.0];
-    Query { start: rest(episode.start), goal: rest(episode.goal), step: 0 }
 }
 
 /// What is not as it should be.
@@ -146,19 +131,17 @@ fn remarks(rows: &[PlanRow]) -> Vec<String> {
 }
 
 /// The columns of the table.
-pub(super) const COLUMNS: [&str; 7] =
-    ["calls", "success", "score", "time", "contacts", "length", "ms a plan"];
+pub(super) const COLUMNS: [&str; 6] = ["calls", "success", "score", "time", "contacts", "length"];
 
 impl PlanRow {
     /// The cells of the table.
-    pub(super) fn cells(&self) -> [String; 7] {
+    pub(super) fn cells(&self) -> [String; 6] {
         let shown = |measure: Option<Measure>, digits: usize| match measure {
             None => "–".into(),
             Some(Measure { mean, error: None }) => format!("{mean:.digits$}"),
             Some(Measure { mean, error: Some(error) }) => format!("{mean:.digits$}±{error:.digits$}"),
         };
         let found = &self.found;
-        let each = |seconds: f64| format!("{:.1}", 1e3 * seconds / found.episodes as f64);
         [
             self.calls.map_or("–".into(), |calls| calls.to_string()),
             shown(Some(found.success), 2),
@@ -166,7 +149,6 @@ impl PlanRow {
             shown(found.time, 0),
             shown(Some(found.contacts), 1),
             shown(Some(found.length), 1),
-            self.seconds.map_or("–".into(), each),
         ]
     }
 }
@@ -184,12 +166,9 @@ impl fmt::Display for PlanEvaluation {
             self.maze, self.prior, self.steps
         )?;
         writeln!(f)?;
-        let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: &[String; 7]| {
-            let [calls, success, score, time, contacts, length, ms] = cells;
-            writeln!(
-                f,
-                "{name:20} {calls:>6} {success:>10} {score:>11} {time:>8} {contacts:>10} {length:>9} {ms:>10}"
-            )
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: &[String; 6]| {
+            let [calls, success, score, time, contacts, length] = cells;
+            writeln!(f, "{name:20} {calls:>6} {success:>10} {score:>11} {time:>8} {contacts:>10} {length:>9}")
         };
         line(f, "", &COLUMNS.map(String::from))?;
         self.rows.iter().try_for_each(|row| line(f, &row.name, &row.cells()))?;

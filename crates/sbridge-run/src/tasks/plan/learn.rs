@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use sbridge::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
 use sbridge::objective::Objective;
-use sbridge::planning::{COLUMNS, Conditions};
+use sbridge::planning::COLUMNS;
 use sbridge::rng::Rng;
 use sbridge::solver::Ddpm;
 use sbridge::solver::paired::{Known, PairedRegression, Schedule};
-use sbridge::solver::planner::{self, PlanNet, PlanPairs, Prior, PriorNet, Windows};
+use sbridge::solver::planner::{self, PlanDiffusion, PlanNet, PlanPairs, Prior, PriorNet, Windows};
 use sbridge::tensor::{Device, Module as _, Tensor};
 
 use super::settings::DDPM;
@@ -48,7 +48,7 @@ pub(super) fn learn(run: &mut Learning<'_, PlanConfig>, data: &PlanData) -> Resu
             let rng = run.rng(DIFFUSION.name);
             let net = network(&settings, &mut rng.fork("init"), &device)?;
             let (ddpm, windows) = (Ddpm::cosine(settings.sampler.nfe)?, &data.windows);
-            let mut objective = Diffusion { ddpm, windows, device };
+            let mut objective = PlanDiffusion { ddpm, windows, device };
             Some(run.train(DIFFUSION, net, &mut objective, settings.bridge.fit.clone(), rng.fork("fit"))?)
         }
     };
@@ -117,28 +117,6 @@ impl Objective for PriorRegression<'_> {
     }
 
     fn held_out_loss(&self, _prior: &PriorNet, _rng: &mut Rng) -> Option<f64> {
-        None
-    }
-}
-
-/// The loss of the diffusion from noise.
-struct Diffusion<'a> {
-    ddpm: Ddpm,
-    windows: &'a Windows,
-    device: Device,
-}
-
-impl Objective for Diffusion<'_> {
-    type Model = PlanNet;
-
-    fn loss(&self, net: &PlanNet, rows: Range<usize>, rng: &mut Rng) -> Tensor<1> {
-        let (plans, _) = self.windows.draw(rows.len(), rng, &self.device);
-        let known = Conditions::known(self.windows.horizon);
-        let call = |level: Tensor<1>, x: Tensor<2>| net.at(level.autodiff(), x.autodiff());
-        self.ddpm.loss(call, plans, &known, rng).expect("a plan has known and free values")
-    }
-
-    fn held_out_loss(&self, _net: &PlanNet, _rng: &mut Rng) -> Option<f64> {
         None
     }
 }
