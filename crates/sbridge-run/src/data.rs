@@ -102,6 +102,14 @@ pub fn random_rows(data: &Dataset, count: usize, rng: &mut Rng) -> Vec<usize> {
     rng.permutation(count).into_iter().map(|i| chosen[i]).collect()
 }
 
+/// Channels, height and width of samples of this shape, if they are images.
+pub fn image_shape(shape: SampleShape) -> Option<[usize; 3]> {
+    match shape {
+        SampleShape::Vector { .. } => None,
+        SampleShape::Image { channels, height, width } => Some([channels, height, width]),
+    }
+}
+
 /// The kind of autoencoder for samples of this shape.
 pub fn autoencoder_kind(shape: SampleShape) -> AutoencoderKind {
     match shape {

@@ -2,7 +2,7 @@
 
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor};
-use sbridge_data::{Dataset, SampleShape};
+use sbridge_data::Dataset;
 
 use crate::context::Context;
 use crate::data;
@@ -40,10 +40,6 @@ pub(crate) fn in_blocks(
 ) -> Result<()> {
     let total = count(run, input, mask, how)?;
     let (rows, lost) = (data::rows(input, device), mask.map(|mask| data::rows(mask, device)));
-    let image = match run.shape() {
-        SampleShape::Image { channels, height, width } => Some([channels, height, width]),
-        SampleShape::Vector { .. } => None,
-    };
     let mut rng = Rng::new(how.seed).fork("restore");
     let progress = (total > BLOCK).then(|| context.progress("restored", 0, total));
     let _heeding = progress.is_some().then(|| context.cancel.heed());
@@ -52,7 +48,7 @@ pub(crate) fn in_blocks(
         for first in (0..input.len()).step_by(BLOCK) {
             let block = |rows: &Tensor<2>| rows.clone().narrow(0, first, BLOCK.min(input.len() - first));
             let (rows, lost) = (block(&rows), lost.as_ref().map(block));
-            let damaged = Damaged { rows: &rows, lost: lost.as_ref(), image, calls: how.calls };
+            let damaged = Damaged { rows: &rows, lost: lost.as_ref(), calls: how.calls };
             sink(&run.restore(&damaged, &mut rng)?)?;
             done += rows.dims()[0];
             progress.iter().for_each(|progress| progress.at(done, ""));

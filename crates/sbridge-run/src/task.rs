@@ -412,8 +412,6 @@ pub struct Damaged<'a> {
     pub rows: &'a Tensor<2>,
     /// Other than 0 where values are lost, `[count, size]`, if that is known.
     pub lost: Option<&'a Tensor<2>>,
-    /// Channels, height and width, if they are images.
-    pub image: Option<[usize; 3]>,
     /// Calls of the network for a draw; as the run is set if not said.
     pub calls: Option<usize>,
 }

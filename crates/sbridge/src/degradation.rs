@@ -1,4 +1,4 @@
-//! What damages images, as operators on values in [−1, 1].                                                     \[I2SB, App. B\]
+//! What damages images, as operators on values in [−1, 1].                                                     \[I2SB\]
 //!
 //! An image is `[channels, height, width]`, row by row, one channel after the other.
 

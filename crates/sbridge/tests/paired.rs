@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::marker::PhantomData;
-
 use common::{assert_close, device};
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{DriftNetSettings, MlpSettings, PairedNet};
@@ -189,15 +187,7 @@ fn a_network_that_is_told_the_degraded_end_learns_the_conditional_law() {
         ema_decay: 0.99,
         patience: 0,
     };
-    let mut objective = PairedRegression {
-        train: &Turned,
-        held_out: None,
-        schedule: &schedule,
-        paths: Paths::Stochastic,
-        known: Known::OnBridge,
-        level: None,
-        network: PhantomData,
-    };
+    let mut objective = PairedRegression::new(&Turned, &schedule, Paths::Stochastic, Known::OnBridge);
     let mut trainer = Trainer::new(net.clone(), fit, rng.fork("fit")).unwrap();
     while !trainer.is_done() {
         trainer.step(&mut objective);

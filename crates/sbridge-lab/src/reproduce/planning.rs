@@ -3,20 +3,18 @@
 //! No published number has an error, and differences of a few points mean nothing: what is checked is success, which is counted in the
 //! same episodes for all.
 
-use std::marker::PhantomData;
-
 use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::net::{TemporalUNet, TemporalUNetSettings};
 use sbridge::objective::Objective;
 use sbridge::planning::{
-    COLUMNS, Conditions, Episode, Execution, GoalKind, Maze, Measure, Normaliser, OfflineSettings, Query,
-    Reward, Row, Summary, Task, Trajectory, Variant, dataset, episodes, execute,
+    COLUMNS, Episode, Execution, GoalKind, Maze, Measure, Normaliser, OfflineSettings, Query, Reward, Row,
+    Summary, Task, Trajectory, Variant, dataset, episodes, execute,
 };
 use sbridge::rng::Rng;
-use sbridge::solver::paired::{Known, PairedRegression, Paths, Restoration, Schedule, Variant as Sums};
+use sbridge::solver::Ddpm;
+use sbridge::solver::paired::{Known, PairedRegression, Paths, Schedule, Variant as Sums};
 use sbridge::solver::planner::{PlanDiffusion, PlanNet, PlanPairs, Prior, Setting, Windows, rows_of};
-use sbridge::solver::{Ddpm, Pins};
 use sbridge::tensor::{Device, Tensor};
 
 use super::OwnQuestions;
@@ -141,15 +139,7 @@ impl Bench {
         let schedule = Schedule::of_plans(LEVELS, Sums::Fixed)?;
         let device = self.device.clone();
         let pairs = PlanPairs { windows: &self.windows, prior, setting: &self.setting, device };
-        let mut objective = PairedRegression {
-            train: &pairs,
-            held_out: None,
-            schedule: &schedule,
-            paths: Paths::Stochastic,
-            known: Known::Exact,
-            level: None,
-            network: PhantomData,
-        };
+        let mut objective = PairedRegression::new(&pairs, &schedule, Paths::Stochastic, Known::Exact);
         self.trained(&mut objective, steps, rng)
     }
 
@@ -212,10 +202,7 @@ impl Bench {
     ) -> sbridge::Result<Tensor<2>> {
         let schedule = Schedule::of_plans(LEVELS, Sums::Fixed)?;
         let start = self.start(prior, queries, rng)?;
-        let unknown = self.setting.unknown(queries.len(), &self.device);
-        let (schedule, paths, known) = (&schedule, Paths::Stochastic, Known::Exact);
-        let restoration = Restoration { net, schedule, paths, known, bounds: Some((-1.0, 1.0)) };
-        restoration.run(&start, Some(&unknown), calls, rng)
+        net.by_bridge((&self.setting, &schedule), Paths::Stochastic, &start, calls, rng)
     }
 
     fn by_diffusion(
@@ -226,9 +213,7 @@ impl Bench {
         rng: &mut Rng,
     ) -> sbridge::Result<Tensor<2>> {
         let start = self.start(&Prior::Gaussian, queries, rng)?;
-        let pins = Pins::new(Conditions::known(self.setting.horizon), start.clone())?;
-        let call = |level: Tensor<1>, x: Tensor<2>| net.at(level, x);
-        Ok(Ddpm::cosine(calls)?.sample(call, start, Some(&pins), rng))
+        net.by_diffusion(&self.setting, &Ddpm::cosine(calls)?, &start, rng)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Settings by their dotted keys: assigned, checked against those there are, found in the text.
 
+use std::fmt;
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
@@ -64,6 +67,23 @@ fn overlay(below: &mut Table, above: Table) {
 pub struct Refusal {
     key: String,
     problem: String,
+}
+
+/// Refuses a `value` of the setting `key` that is not in `range`, with what is `usual`.
+///
+/// # Errors
+/// [`Refusal`] if it is not.
+pub fn in_range<T: PartialOrd + fmt::Display>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+    usual: &str,
+) -> std::result::Result<(), Refusal> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = (range.start(), range.end());
+    Err(Refusal::new(key, format!("must be in [{least}, {most}], got {value} ({usual})")))
 }
 
 impl Refusal {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Result;
 
-pub use keys::Refusal;
+pub use keys::{Refusal, in_range};
 pub use shared::{AutoencoderConfig, DataConfig, Encoder, OutputConfig, Shares};
 
 /// The settings of a task.

@@ -208,8 +208,8 @@ mod tests {
             assert!((found - known).abs() < 1e-10, "{found} {known}");
         }
         assert!(matches!(Coordinates::of_draws(&draws[..20], 2), Some(Coordinates::Axes { .. })));
-        let cubes: Vec<f64> = z.iter().map(|z| z.powi(5)).collect();
-        let Some(Coordinates::Axes { spreads, .. }) = Coordinates::of_draws(&cubes, 2) else {
+        let fifths: Vec<f64> = z.iter().map(|z| z.powi(5)).collect();
+        let Some(Coordinates::Axes { spreads, .. }) = Coordinates::of_draws(&fifths, 2) else {
             panic!("tails")
         };
         // Quartiles of N(0, 1) are 0.674 from 0: 0.674⁵ = 0.139, over 0.674; six errors of a quartile of 200.

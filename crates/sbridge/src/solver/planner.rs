@@ -12,9 +12,10 @@ use crate::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
 use crate::objective::Objective;
 use crate::planning::{COLUMNS, Conditions, Layout, Normaliser, Row, Variant, priors};
 use crate::rng::Rng;
-use crate::solver::ddpm::Ddpm;
-use crate::solver::paired::{PairBatch, PairData, PairPredictor};
-use crate::tensor::{Device, Module, Tensor, from_rows, to_vec, to_vec_f64};
+use crate::simulate::Noise;
+use crate::solver::ddpm::{Ddpm, Pins};
+use crate::solver::paired::{Known, PairBatch, PairData, PairPredictor, Paths, Restoration, Schedule};
+use crate::tensor::{Device, Module, Tensor, from_rows, map_rows, per_row, to_vec, to_vec_f64};
 
 /// Where a plan starts from.
 #[derive(Debug)]
@@ -187,6 +188,43 @@ impl PlanNet {
         Self { net, levels }
     }
 
+    /// Plans by the bridge from `start`, `[count, 6 H]`, whose ends are known, in `calls` calls along `paths`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for more calls than the schedule has steps.
+    pub fn by_bridge(
+        &self,
+        (setting, schedule): (&Setting, &Schedule),
+        paths: Paths,
+        start: &Tensor<2>,
+        calls: usize,
+        noise: &mut dyn Noise,
+    ) -> Result<Tensor<2>> {
+        let unknown = setting.unknown(start.dims()[0], &start.device());
+        let (known, bounds) = (Known::Exact, Some((-1.0, 1.0)));
+        Restoration { net: self, schedule, paths, known, bounds }.run(start, Some(&unknown), calls, noise)
+    }
+
+    /// Plans by the diffusion `ddpm` from noise, with the ends of `start`, `[count, 6 H]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for a start of another length than the setting's plans.
+    pub fn by_diffusion(
+        &self,
+        setting: &Setting,
+        ddpm: &Ddpm,
+        start: &Tensor<2>,
+        rng: &mut Rng,
+    ) -> Result<Tensor<2>> {
+        let pins = Pins::new(Conditions::known(setting.horizon), start.clone())?;
+        // All rows are at one level.
+        let call = |level: Tensor<1>, x: Tensor<2>| {
+            let level = f64::from(level.narrow(0, 0, 1).into_scalar::<f32>());
+            map_rows(&x, |x| self.at(per_row(level, &x), x))
+        };
+        Ok(ddpm.sample(call, rng.normal_like(start), Some(&pins), rng))
+    }
+
     /// What it says at numbers of levels, `[batch]`, of plans, `[batch, 6 H]`.
     pub fn at(&self, level: Tensor<1>, x: Tensor<2>) -> Tensor<2> {
         self.net.forward(level, x)
@@ -238,7 +276,7 @@ mod tests {
     use super::*;
     use crate::net::TemporalUNetSettings;
     use crate::planning::{Maze, OfflineSettings, Task, Trajectory, dataset};
-    use crate::solver::paired::{Known, Paths, Restoration, Schedule, Variant as Sums};
+    use crate::solver::paired::Variant as Sums;
 
     fn setting() -> (Setting, Windows) {
         let layout = Task::named("umaze").unwrap().layout;
@@ -271,9 +309,9 @@ mod tests {
         for prior in &priors {
             let pairs = PlanPairs { windows: &windows, prior, setting: &setting, device: device.clone() };
             let PairBatch { clean, degraded, unknown } = pairs.draw(5, &mut rng);
-            let (paths, known, bounds) = (Paths::Stochastic, Known::Exact, Some((-1.0, 1.0)));
-            let restoration = Restoration { net: &net, schedule: &schedule, paths, known, bounds };
-            let plan = restoration.run(&degraded, unknown.as_ref(), 4, &mut rng).unwrap();
+            assert!(unknown.is_some());
+            let known = (&setting, &schedule);
+            let plan = net.by_bridge(known, Paths::Stochastic, &degraded, 4, &mut rng).unwrap();
             let [clean, degraded, plan] = [clean, degraded, plan].map(to_vec);
             for (i, known) in Conditions::known(32).into_iter().cycle().take(clean.len()).enumerate() {
                 if known {

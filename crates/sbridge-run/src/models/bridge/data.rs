@@ -1,7 +1,6 @@
 //! Both data sets of a bridge, each in a part to train on and a part to judge by.
 
 use sbridge::latent::Codec;
-use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
 use sbridge::tensor::{points, to_vec_f64};
 use sbridge_data::Dataset;
@@ -9,7 +8,7 @@ use sbridge_report::digits;
 
 use super::PairConfig;
 use crate::context::Context;
-use crate::data::{MIN_SAMPLES, Split, autoencoder_kind, require_same_shape};
+use crate::data::{MIN_SAMPLES, Split, image_shape, require_same_shape};
 use crate::epsilon::{self, AUTO_SHARE, auto_epsilon};
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{DataRecord, Records};
@@ -58,11 +57,11 @@ impl PairData {
         let (rng, device) = (Rng::new(config.seed), context.open_device(&config.device)?);
         let split =
             |data: &Dataset, name: &str| Split::new(data, shares_of(data, config), &rng.fork(name), &device);
-        let image = match autoencoder_kind(target.shape()) {
-            AutoencoderKind::Image { shape } => Some(shape),
-            AutoencoderKind::Vector { .. } => None,
+        let ends = Ends {
+            source: split(&source, "source"),
+            target: split(&target, "target"),
+            image: image_shape(target.shape()),
         };
-        let ends = Ends { source: split(&source, "source"), target: split(&target, "target"), image };
         for (set, split) in [(&source, &ends.source), (&target, &ends.target)] {
             require_enough(set, split)?;
         }

@@ -1,14 +1,13 @@
 //! The settings of a sampler of a density.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use sbridge::density::baselines;
 use sbridge::fit::FitSettings;
 use sbridge::solver::density::{Loss, Method};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Common, Refusal, Settings};
+use crate::settings::{Common, Refusal, Settings, in_range};
 
 /// The one method, by the name that manifests have.
 pub const METHOD: &str = "density";
@@ -56,8 +55,8 @@ pub struct SamplerConfig {
     /// Standard deviation about the origin for which the law is taken, along every axis; 0 takes centre and covariance of the
     /// draws of `smc`, which is run before. Default 0.
     pub spread: f64,
-    /// Largest value of the networks and of the score that they are told, in units of the law's width; a fifth of it in the first
-    /// quarter of the training, and a fifth of that in the first eighth. Default 250.
+    /// Largest value of the networks and of the score that they are told, in units of the law's width; where no draws
+    /// are followed, a fifth of it in the first quarter of the training, and a fifth of that in the first eighth. Default 250.
     pub clip: f64,
 }
 
@@ -247,20 +246,6 @@ impl Settings for DensityConfig {
         in_range("objective.examples", objective.examples, 0.0..=1.0, "0 learns from no draws")?;
         fit.check().map_err(|error| Refusal::in_section("fit", &error))
     }
-}
-
-/// Refuses a `value` of the setting `key` that is not in `range`.
-fn in_range<T: PartialOrd + fmt::Display>(
-    key: &'static str,
-    value: T,
-    range: RangeInclusive<T>,
-    usual: &str,
-) -> std::result::Result<(), Refusal> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let (least, most) = (range.start(), range.end());
-    Err(Refusal::new(key, format!("must be in [{least}, {most}], got {value} ({usual})")))
 }
 
 impl DensityConfig {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use sbridge::degradation::Degradation;
 use sbridge::latent::DataScaling;
-use sbridge::net::AutoencoderKind;
 use sbridge::rng::Rng;
 use sbridge::solver::paired::{PairBatch, PairData, Paths};
 use sbridge::tensor::{Tensor, from_rows, select_rows, to_vec};
@@ -14,7 +13,7 @@ use sbridge_data::Dataset;
 use super::PairedConfig;
 use super::settings::DIFFUSION;
 use crate::context::Context;
-use crate::data::{MIN_SAMPLES, Split, autoencoder_kind, image_range};
+use crate::data::{MIN_SAMPLES, Split, image_range, image_shape};
 use crate::error::{Result, RunError};
 
 /// Pairs that it takes to judge by.
@@ -129,7 +128,7 @@ impl PairedData {
             require_pairs(&clean, degraded)?;
         }
         if let Some(degradation) = config.degradation() {
-            degradation.check(image_shape(&clean))?;
+            degradation.check(image_shape(clean.shape()))?;
         }
         if config.bridge.paths == Paths::Ode {
             config.bridge.cond_x1 = false;
@@ -165,7 +164,7 @@ impl PairedData {
         let seen = (of_clean.train.clone(), of_clean.train_rows.clone());
         let of_clean = of_clean.map(|rows| scaling.apply(rows.clone()));
         let of_degraded = of_degraded.map(|split| split.map(|rows| scaling.apply(rows.clone())));
-        let shape = image_shape(&clean).unwrap_or([1, 1, clean.shape().size()]);
+        let shape = image_shape(clean.shape()).unwrap_or([1, 1, clean.shape().size()]);
         let pairs = |part: &dyn Fn(&Split) -> Option<Tensor<2>>| {
             let clean = part(&of_clean)?;
             let degraded = match (&of_degraded, config.degradation()) {
@@ -188,14 +187,6 @@ impl PairedData {
             clean,
             degraded,
         })
-    }
-}
-
-/// Channels, height and width of the samples, if they are images.
-pub(super) fn image_shape(data: &Dataset) -> Option<[usize; 3]> {
-    match autoencoder_kind(data.shape()) {
-        AutoencoderKind::Image { shape } => Some(shape),
-        AutoencoderKind::Vector { .. } => None,
     }
 }
 

@@ -10,7 +10,8 @@ use sbridge::tensor::{Device, Module as _, to_vec};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{DIFFUSION, REGRESSION};
-use super::{Networks, Paired, PairedConfig, PairedData, data};
+use super::{Networks, Paired, PairedConfig, PairedData};
+use crate::data::image_shape;
 use crate::error::{Result, RunError};
 use crate::folder::tensor_file::{self, damaged};
 use crate::models::codec::{self, require_weights};
@@ -49,7 +50,7 @@ pub(super) fn save(
     let description = Description {
         paths: settings.bridge.paths,
         size: data.clean.shape().size(),
-        image: data::image_shape(&data.clean),
+        image: image_shape(data.clean.shape()),
         is_conditioned: settings.bridge.cond_x1,
         net: settings.bridge.net.clone(),
         range: data.scaling.range,

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::learn::denoised;
 use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
-use super::{Paired, PairedData, data};
+use super::{Paired, PairedData};
+use crate::data::image_shape;
 use crate::error::Result;
 use crate::quality::samples::Comparison;
 use crate::quality::{Headline, JudgedBy, Judgement, RowKind};
@@ -95,11 +96,11 @@ pub(super) fn judge(run: &Run<Paired>, data: &PairedData) -> Result<PairedEvalua
         &rng,
         &run.context,
     )?;
-    let bench = Bench { run, pairs, image: data::image_shape(&data.clean), comparison };
+    let bench = Bench { run, pairs, image: image_shape(data.clean.shape()), comparison };
     let settings = &run.settings;
-    let mut rows = vec![bench.bridge(settings.sampler.nfe, RowKind::Model, &rng)?];
+    let mut rows = vec![bench.bridge(settings.sampler.nfe, &rng)?];
     for calls in settings.output.calls.iter().filter(|calls| **calls != settings.sampler.nfe) {
-        rows.push(bench.bridge(*calls, RowKind::Model, &rng)?);
+        rows.push(bench.bridge(*calls, &rng)?);
     }
     rows.extend(bench.regression(&rng)?);
     rows.extend(bench.diffusion(&rng)?);
@@ -115,12 +116,12 @@ pub(super) fn judge(run: &Run<Paired>, data: &PairedData) -> Result<PairedEvalua
 }
 
 impl Bench<'_> {
-    fn bridge(&self, calls: usize, kind: RowKind, rng: &Rng) -> Result<RestoredRow> {
+    fn bridge(&self, calls: usize, rng: &Rng) -> Result<RestoredRow> {
         let (learned, paths) = (&self.run.learned, self.run.settings.bridge.paths);
         let net = (&learned.networks.bridge, paths);
         let ends = (&self.pairs.degraded, self.pairs.unknown.as_ref());
         let restored = learned.restored(net, ends, calls, &mut rng.fork(&format!("{calls} calls")))?;
-        let row = self.row("bridge", kind, Some(calls), &restored)?;
+        let row = self.row("bridge", RowKind::Model, Some(calls), &restored)?;
         Ok(RestoredRow { spread: Some(self.spread(calls, rng)?), ..row })
     }
 

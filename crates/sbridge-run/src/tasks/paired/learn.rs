@@ -1,6 +1,5 @@
 //! From pairs to networks: that of the bridge, and what it is compared with.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use sbridge::net::PairedNet;
@@ -11,7 +10,8 @@ use sbridge::solver::paired::{Known, PairBatch, PairData as _, PairedRegression,
 use sbridge::tensor::{Device, Tensor};
 
 use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
-use super::{BridgeConfig, MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, data, file};
+use super::{BridgeConfig, MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, file};
+use crate::data::image_shape;
 use crate::error::Result;
 use crate::training::{Cost, Learning, Stage, cost};
 
@@ -82,7 +82,7 @@ impl Objective for Diffusion<'_> {
 
 /// A network that has not learned anything.
 fn network(settings: &PairedConfig, data: &PairedData, rng: &mut Rng, device: &Device) -> PairedNet {
-    let kind = (data.clean.shape().size(), data::image_shape(&data.clean));
+    let kind = (data.clean.shape().size(), image_shape(data.clean.shape()));
     PairedNet::new(kind, settings.bridge.cond_x1, &settings.bridge.net, rng, device)
 }
 
@@ -91,15 +91,9 @@ fn objective<'a>(
     data: &'a PairedData,
     schedule: &'a Schedule,
 ) -> PairedRegression<'a, Pairs, PairedNet> {
-    PairedRegression {
-        train: &data.train,
-        held_out: data.validation.as_ref(),
-        schedule,
-        paths: settings.bridge.paths,
-        known: Known::OnBridge,
-        level: None,
-        network: PhantomData,
-    }
+    let mut objective = PairedRegression::new(&data.train, schedule, settings.bridge.paths, Known::OnBridge);
+    objective.held_out = data.validation.as_ref();
+    objective
 }
 
 /// What a run will take, by a few steps.

@@ -18,10 +18,11 @@ use sbridge::latent::DataScaling;
 use sbridge::net::PairedNet;
 use sbridge::rng::Rng;
 use sbridge::solver::paired::{Known, Paths, Restoration, Schedule};
-use sbridge::tensor::Tensor;
-use sbridge_data::Dataset;
+use sbridge::tensor::{Tensor, from_rows};
+use sbridge_data::{Dataset, SampleShape};
 
 use crate::context::Context;
+use crate::data::image_shape;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::{DataRecord, Records};
 use crate::task::{Damaged, Page, Restore, Restorer, Run, SavedRun, Task};
@@ -122,7 +123,7 @@ impl Restore for Paired {
     fn restore(run: &Run<Self>, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>> {
         let (paired, settings) = (&run.learned, &run.settings);
         let inward = paired.scaling.apply(damaged.rows.clone());
-        let unknown = lost(settings, run.shape().size(), damaged)?;
+        let unknown = lost(settings, run.shape(), damaged)?;
         let start = match &unknown {
             // What is lost is noise, whatever stands there.
             Some(unknown) => {
@@ -141,19 +142,18 @@ impl Restore for Paired {
 }
 
 /// 1 where pixels of `damaged` are lost, if that is how they are damaged.
-fn lost(settings: &PairedConfig, size: usize, damaged: &Damaged<'_>) -> Result<Option<Tensor<2>>> {
+fn lost(settings: &PairedConfig, shape: SampleShape, damaged: &Damaged<'_>) -> Result<Option<Tensor<2>>> {
     let input = |problem: &str| Err(RunError::Input(problem.into()));
     let (rows, count) = (damaged.rows, damaged.rows.dims()[0]);
     match (settings.degradation(), damaged.lost) {
         (Some(Degradation::Hole), None) => {
-            let image = vec![0.0; size];
             // A hole is the same in every image.
-            let Some([_, height, width]) = damaged.image else { return Ok(None) };
-            let channels = size / (height * width);
-            let mut marks = image;
-            let marks = Degradation::Hole.apply(&mut marks, [channels, height, width], &mut Rng::new(0));
-            let marks = marks.unwrap_or_default().repeat(count);
-            Ok(Some(sbridge::tensor::from_rows(&marks, size, &rows.device())))
+            let mut image = vec![0.0; shape.size()];
+            let marks = image_shape(shape)
+                .and_then(|shape| Degradation::Hole.apply(&mut image, shape, &mut Rng::new(0)));
+            let of_all =
+                |marks: Vec<f32>| from_rows(&marks, marks.len(), &rows.device()).repeat_dim(0, count);
+            Ok(marks.map(of_all))
         }
         (Some(Degradation::FreeForm), None) => {
             input("which pixels are lost is not known (give --mask DATA, images that are not 0 there)")

@@ -6,7 +6,7 @@ use sbridge::net::DriftNetSettings;
 use sbridge::solver::paired::{Paths, Schedule, Variant};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Common, DataConfig, Refusal, Settings, Shares};
+use crate::settings::{Common, DataConfig, Refusal, Settings, Shares, in_range};
 
 /// What may be trained beside the bridge.
 pub(super) const COMPARED: [&str; 2] = [REGRESSION, DIFFUSION];
@@ -204,10 +204,7 @@ impl Settings for PairedConfig {
             let problem = format!("must be numbers in [1, {most}], got {calls} ([1, 4, 20] is the default)");
             return Err(Refusal::new("output.calls", problem));
         }
-        if !(2..=1000).contains(&self.output.draws) {
-            let problem = format!("must be in [2, 1000], got {} (4 is the default)", self.output.draws);
-            return Err(Refusal::new("output.draws", problem));
-        }
+        in_range("output.draws", self.output.draws, 2..=1000, "4 is the default")?;
         self.shares().check()
     }
 }

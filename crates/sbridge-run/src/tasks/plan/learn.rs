@@ -1,6 +1,5 @@
 //! From trajectories to networks: that of a prior, if it has one; that of the bridge; and what it is compared with.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use sbridge::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
@@ -90,15 +89,7 @@ fn bridge<'a>(
     pairs: &'a PlanPairs<'a>,
     schedule: &'a Schedule,
 ) -> PairedRegression<'a, PlanPairs<'a>, PlanNet> {
-    PairedRegression {
-        train: pairs,
-        held_out: None,
-        schedule,
-        paths: settings.bridge.paths,
-        known: Known::Exact,
-        level: None,
-        network: PhantomData,
-    }
+    PairedRegression::new(pairs, schedule, settings.bridge.paths, Known::Exact)
 }
 
 /// The mean squared error of a prior's plans.

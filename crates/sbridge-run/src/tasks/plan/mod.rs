@@ -16,10 +16,10 @@ pub use settings::{
 
 use sbridge::planning::{Cell, Episode, Execution, Maze, Outcome, Query, Row, execute};
 use sbridge::rng::Rng;
-use sbridge::solver::paired::{Known, Restoration, Schedule};
+use sbridge::solver::Ddpm;
+use sbridge::solver::paired::Schedule;
 use sbridge::solver::planner::{PlanNet, Prior, Setting, rows_of};
-use sbridge::solver::{Ddpm, Pins};
-use sbridge::tensor::{Tensor, map_rows};
+use sbridge::tensor::Device;
 use sbridge_data::Dataset;
 
 use crate::context::Context;
@@ -52,6 +52,7 @@ pub struct Planning {
     maze: OpenMaze,
     setting: Setting,
     schedule: Schedule,
+    device: Device,
 }
 
 /// What draws plans.
@@ -74,30 +75,17 @@ impl Planning {
         settings: &PlanConfig,
         rng: &mut Rng,
     ) -> sbridge::Result<Vec<Vec<Row>>> {
-        let (normaliser, device) = (&self.setting.normaliser, sbridge::tensor::Device::flex());
+        let normaliser = &self.setting.normaliser;
         let conditions: Vec<_> =
             queries.iter().map(|query| normaliser.conditions(query.start, query.goal)).collect();
-        let start = self.networks.prior.plans(&self.setting, &conditions, rng, &device)?;
+        let start = self.networks.prior.plans(&self.setting, &conditions, rng, &self.device)?;
         let plans = match (drawn, &self.networks.ddpm) {
             (Drawn::Bridge(calls), _) => {
-                let unknown = self.setting.unknown(queries.len(), &device);
-                let (net, schedule) = (&self.networks.bridge, &self.schedule);
-                let (paths, known, bounds) = (settings.bridge.paths, Known::Exact, Some((-1.0, 1.0)));
-                let restoration = Restoration { net, schedule, paths, known, bounds };
-                restoration.run(&start, Some(&unknown), calls, rng)?
+                let (net, known) = (&self.networks.bridge, (&self.setting, &self.schedule));
+                net.by_bridge(known, settings.bridge.paths, &start, calls, rng)?
             }
             (Drawn::Ddpm, Some(net)) => {
-                let known = sbridge::planning::Conditions::known(self.setting.horizon);
-                let (ddpm, pins) = (Ddpm::cosine(settings.sampler.nfe)?, Pins::new(known, start.clone())?);
-                let call = |level: Tensor<1>, x: Tensor<2>| {
-                    let level = level.into_scalar::<f32>();
-                    map_rows(&x, |x| {
-                        let count = x.dims()[0];
-                        net.at(Tensor::full([count], level, &x.device()), x)
-                    })
-                };
-                let one = |level: Tensor<1>, x: Tensor<2>| call(level.narrow(0, 0, 1), x);
-                ddpm.sample(one, rng.normal_like(&start), Some(&pins), rng)
+                net.by_diffusion(&self.setting, &Ddpm::cosine(settings.sampler.nfe)?, &start, rng)?
             }
             (Drawn::Ddpm, None) | (Drawn::Prior, _) => start,
         };
@@ -159,7 +147,8 @@ impl Task for Planning {
         let (networks, normaliser) = file::load(&run.folder.file(MODEL_FILE), run.settings, run.device)?;
         let maze = OpenMaze::open(&run.settings.maze)?;
         let setting = data::setting(run.settings, &maze, normaliser);
-        Ok(Self { networks, setting, maze, schedule: run.settings.schedule()? })
+        let (schedule, device) = (run.settings.schedule()?, run.device.clone());
+        Ok(Self { networks, maze, setting, schedule, device })
     }
 
     fn judge(run: &Run<Self>, data: &PlanData, _reference: Option<&Dataset>) -> Result<PlanEvaluation> {

@@ -8,7 +8,7 @@ use sbridge::planning::{GoalKind, Reward};
 use sbridge::solver::paired::{Paths, Schedule, Variant};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Common, Refusal, Settings};
+use crate::settings::{Common, Refusal, Settings, in_range};
 
 /// What may be trained beside the bridge: the same network as a diffusion from noise, in as many calls.
 pub(super) const DDPM: &str = "ddpm";
@@ -208,19 +208,6 @@ impl PlanConfig {
     }
 }
 
-/// Refuses a number that is not in a range, with what is usual.
-fn in_range(
-    key: &'static str,
-    value: usize,
-    (least, most): (usize, usize),
-    usual: &str,
-) -> std::result::Result<(), Refusal> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Refusal::new(key, format!("must be in [{least}, {most}], got {value} ({usual})")))
-}
-
 impl Settings for PlanConfig {
     fn defaults(_method: &str) -> Self {
         Self::default()
@@ -242,12 +229,12 @@ impl Settings for PlanConfig {
         bridge.prior_fit.check().map_err(|error| Refusal::in_section("bridge.prior_fit", &error))?;
         schedule.visits(sampler.nfe).map_err(|error| Refusal::in_section("sampler", &error))?;
         for calls in &output.calls {
-            in_range("output.calls", *calls, (1, schedule.levels() - 1), "below the number of levels")?;
+            in_range("output.calls", *calls, 1..=schedule.levels() - 1, "below the number of levels")?;
         }
-        in_range("horizon", self.horizon, (0, 4096), "0 takes that of the maze, 128 is usual")?;
-        in_range("output.episodes", output.episodes, (2, 100_000), "300 is the default")?;
-        in_range("output.steps", output.steps, (0, 100_000), "0 takes those of the maze")?;
-        in_range("trajectories.rows", trajectories.rows, (1, 20_000_000), "200000 is the default")?;
+        in_range("horizon", self.horizon, 0..=4096, "0 takes that of the maze, 128 is usual")?;
+        in_range("output.episodes", output.episodes, 2..=100_000, "300 is the default")?;
+        in_range("output.steps", output.steps, 0..=100_000, "0 takes those of the maze")?;
+        in_range("trajectories.rows", trajectories.rows, 1..=20_000_000, "200000 is the default")?;
         if !(trajectories.noise.is_finite() && trajectories.noise >= 0.0) {
             let problem = format!("must be a finite number >= 0, got {} (0.5 is usual)", trajectories.noise);
             return Err(Refusal::new("trajectories.noise", problem));

@@ -88,7 +88,7 @@ pub fn reverse_divergence(action: &[f64], bound: f64) -> Pull {
 }
 
 /// The forward divergence, E\[−A\] over paths that the noising makes of draws of π: what −ln of their density under u is left
-/// with. Its slope is that of likelihood, the same for every path.                                            \[RKL, Eq. 3\]
+/// with. Its slope is that of likelihood, the same for every path.                                            \[RKL\]
 pub fn forward_divergence(action: &[f64], bound: f64) -> Pull {
     let (count, mean, _) = moments(action, bound);
     let forward = weights(action, bound, |_| -1.0 / count);

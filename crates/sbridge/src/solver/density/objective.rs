@@ -43,7 +43,7 @@ pub struct Exploration {
 }
 
 /// Draws of another sampler to learn from first: the controls follow the noising that they are taken back by, which needs no
-/// luck to find what is far from the start. Weights stay exact, whatever the draws are.                         \[PDDS, Section 3\]
+/// luck to find what is far from the start. Weights stay exact, whatever the draws are.                         \[PDDS\]
 #[derive(Clone, Debug)]
 pub struct Examples {
     /// `[count, dim]`.

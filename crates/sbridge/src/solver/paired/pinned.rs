@@ -1,7 +1,7 @@
 //! The bridge from the clean states that may belong to degraded ones to these.
 //!
 //! Whatever the clean end, forward paths are Brownian bridges to the degraded one, with the drift β (x₁ − x)/r²; backward ones
-//! have v₋ = −β ε̂/s, in the clock that runs from t = 1 to t = 0.                                       \[I2SB, Section 3\]
+//! have v₋ = −β ε̂/s, in the clock that runs from t = 1 to t = 0.                                       \[I2SB\]
 
 use super::{PairPredictor, Schedule};
 use crate::bridge::{Bridge, Direction};

@@ -1,7 +1,8 @@
 //! The one regression of a bridge between pairs.
 //!
-//! q(x_t | x₀, x₁) = N((r² x₀ + s² x₁)/(r² + s²), s² r²/(r² + s²) I),   loss = mean |ε̂(t, x_t) − (x_t − x₀)/s_t|²   \[I2SB, Eq. 11, 12\]
+//! q(x_t | x₀, x₁) = N((r² x₀ + s² x₁)/(r² + s²), s² r²/(r² + s²) I),   loss = mean |ε̂(t, x_t) − (x_t − x₀)/s_t|²   \[I2SB\]
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -51,8 +52,14 @@ pub struct PairedRegression<'a, D, N> {
     /// The one level that is learned; all of them if not said. At the last alone it is the regression of the clean state on
     /// the degraded one.
     pub level: Option<usize>,
-    /// What is trained.
-    pub network: std::marker::PhantomData<N>,
+    network: PhantomData<N>,
+}
+
+impl<'a, D, N> PairedRegression<'a, D, N> {
+    /// On the pairs of `train`, at all levels of `schedule`, watched on nothing.
+    pub fn new(train: &'a D, schedule: &'a Schedule, paths: Paths, known: Known) -> Self {
+        Self { train, held_out: None, schedule, paths, known, level: None, network: PhantomData }
+    }
 }
 
 /// Pairs that are watched, in parts that run side by side.

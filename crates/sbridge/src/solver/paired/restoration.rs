@@ -1,6 +1,6 @@
 //! From the degraded end to the clean one, step by step.
 //!
-//! X̂₀ = x − s ε̂,   x_p ~ N((δ X̂₀ + s_p² x_n)/s_n², δ s_p²/s_n² I) with δ = s_n² − s_p²                      \[I2SB, Eq. 4; HJA20\]
+//! X̂₀ = x − s ε̂,   x_p ~ N((δ X̂₀ + s_p² x_n)/s_n², δ s_p²/s_n² I) with δ = s_n² − s_p²                      \[I2SB; HJA20, Eq. 7\]
 
 use super::{Known, PairPredictor, Paths, Schedule};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Variances of the bridge between the members of a pair, on a grid of N levels.
 //!
 //! s_k² is the variance from the clean end up to level k, r_k² that from there to the degraded end. β is small at both ends and
-//! largest in the middle: √β on a straight line to the middle and back.                                \[I2SB, App. B\]
+//! largest in the middle: √β on a straight line to the middle and back.                                \[I2SB\]
 
 use serde::{Deserialize, Serialize};
 
