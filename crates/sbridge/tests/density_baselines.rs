@@ -82,7 +82,7 @@ fn smc_finds_all_modes_and_says_how_well_it_knows_z() {
         assert!(error < 0.15, "{name}: {error}");
         // Eight islands: 4.5 standard errors are 6 of the Student law.
         assert_close(log_z, target.log_normaliser().unwrap().0, 6.0 * error, name);
-        assert_eq!(found.remarks.len(), 1, "{name} has several modes: {:?}", found.remarks);
+        assert!(found.remarks[0].contains("all modes"), "{name} has several: {:?}", found.remarks);
         let modes = target.modes().unwrap();
         let of = (modes.of)(&found.states);
         for (k, share) in modes.shares.iter().enumerate() {
@@ -217,8 +217,26 @@ fn the_field_of_pines_is_normalised_from_its_gaussian_fit() {
     let (by_draws, error) = fit.from_law(&process, &law, &Rng::new(0)).unwrap().elbo.unwrap();
     assert_close(by_draws, elbo, 4.5 * error, "mean of ln ρ − ln q");
     let start = Start::Given(law);
-    let smc = TemperedSmc { particles: 100, islands: 8, moves: 3, leapfrogs: 6, step: 0.28, start };
+    let smc =
+        TemperedSmc { particles: 100, moves: 3, leapfrogs: 6, step: 0.28, start, ..TemperedSmc::default() };
     let (log_z, error) = smc.run(&process, &Rng::new(0)).unwrap().log_z.unwrap();
     // Known to 0.03.
     assert_close(log_z, 501.76, 6.0 * error + 0.03, "ln Z");
+}
+
+/// A quarter of the mass is where the law is less than a third as wide as in its middle, and half of that is entered late.
+#[test]
+fn the_neck_of_a_funnel_takes_slow_runs() {
+    let neck = |start| {
+        let found =
+            TemperedSmc { start, ..TemperedSmc::default() }.run(&Funnel::new(), &Rng::new(4)).unwrap();
+        let inside = found.states.iter().step_by(10).filter(|x| **x < -2.0).count();
+        (inside as f64 * 10.0 / found.states.len() as f64, found.log_z.unwrap().0)
+    };
+    let (share, log_z) = neck(Start::Measured);
+    // P(x₀ < −2) = Φ(−2/3). What is missed is missed for want of time: a tenth of it, and of Z.
+    assert_close(share, 0.2525, 0.06, "share of the neck");
+    assert_close(log_z, 0.0, 0.1, "ln Z");
+    let (share, _) = neck(Start::Origin(3.0));
+    assert!(share < 0.19, "one run is too fast: {share}");
 }

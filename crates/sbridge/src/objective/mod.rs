@@ -1,5 +1,6 @@
 //! What a network is trained to do: one loss per file.
 
+mod adjoint_matching;
 mod bridge_matching;
 mod classification;
 mod denoising;
@@ -8,6 +9,7 @@ mod drift_regression;
 mod path_matching;
 mod reconstruction;
 
+pub use adjoint_matching::AdjointMatching;
 pub use bridge_matching::BridgeMatching;
 pub use classification::Classification;
 pub use denoising::{DenoisingScore, NoiseSampling};

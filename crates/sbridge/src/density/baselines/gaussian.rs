@@ -35,6 +35,17 @@ impl Gaussian {
         Self { mean, factor }
     }
 
+    /// Of the mean and covariance of `states`, `[count, dim]`; nothing if that is not positive definite to rounding.
+    pub(super) fn of_draws(states: &[f64], dim: usize) -> Option<Self> {
+        let count = states.len() / dim;
+        let mean: Vec<f64> =
+            (0..dim).map(|axis| states.iter().skip(axis).step_by(dim).sum::<f64>() / count as f64).collect();
+        let centred = Mat::from_fn(dim, count, |axis, k| states[k * dim + axis] - mean[axis]);
+        let covariance = product(centred.as_ref(), centred.transpose()) / faer::Scale(count as f64);
+        let factor = covariance.llt(Side::Lower).ok()?.L().to_owned();
+        Some(Self { mean, factor })
+    }
+
     /// Of this `precision`; nothing if that is not positive definite to rounding.
     pub(crate) fn of_precision(mean: Vec<f64>, precision: MatRef<'_, f64>) -> Option<Self> {
         let dim = mean.len();

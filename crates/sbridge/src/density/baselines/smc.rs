@@ -6,9 +6,10 @@
 //! are common. So islands know Z independently of each other, and how far they are apart is its error.          \[VDDMM15\]
 //!
 //! A law of one mode is best approached from a Gaussian fitted to it, one of several from a Gaussian about them all. Which it
-//! is is measured: see [`Start::Measured`].
+//! is is measured: see [`Start::Measured`]. Where a law narrows particles are too slow to follow, and islands agree on too
+//! small a Z. So a second run starts from the Gaussian of what the first one found, and slower ones follow until two agree.
 //!
-//! Tests: exact Gaussians; laws of several modes; posteriors with known normalisers; what a start is chosen for.
+//! Tests: exact Gaussians; laws of several modes; a funnel, whose neck takes slow runs; posteriors with known normalisers.
 
 use super::gaussian::log_standard;
 use super::{Baseline, Drawn, GaussVi, GaussViFit, Gaussian, LaplaceFit, rows, systematic};
@@ -24,6 +25,8 @@ pub struct TemperedSmc {
     pub particles: usize,
     /// Islands: one alone cannot say how well it knows Z.
     pub islands: usize,
+    /// Effective sample size of the weights of one temperature, as a share: nearer to one, temperatures are closer.
+    pub kept: f64,
     /// Moves after every temperature.
     pub moves: usize,
     /// Leapfrog steps of a move.
@@ -48,24 +51,23 @@ pub enum Start {
     Given(Gaussian),
     /// The better of two by small runs: the Gaussian of variational inference, and one about all modes that climbs from far and
     /// near come to. The latter, and four times the particles, if its run finds more mass, or as much and a tenth of it or more
-    /// far outside the former. Modes are looked for within about 100 of the origin.
+    /// far outside the former. Modes are looked for within about 100 of the origin. Another run follows from the Gaussian of
+    /// what was found, and slower ones follow until two agree on Z, means and spreads; that the last two did not is said.
     Measured,
 }
 
 impl Default for TemperedSmc {
     fn default() -> Self {
-        Self { particles: 200, islands: 8, moves: 2, leapfrogs: 8, step: 0.3, start: Start::Measured }
+        let start = Start::Measured;
+        Self { particles: 200, islands: 8, kept: 0.9, moves: 2, leapfrogs: 8, step: 0.3, start }
     }
 }
-
-/// Effective sample size of the weights of one temperature.
-const KEPT: f64 = 0.9;
 
 /// Share of moves that a step size is adapted to have accepted.
 const ACCEPTED: f64 = 0.8;
 
 /// The smallest step of a particle, in units of the largest: where a law narrows large ones are refused.
-const SMALLEST: f64 = 1.0 / 16.0;
+const SMALLEST: f64 = 1.0 / 64.0;
 
 /// Particles on the way, in coordinates z of the start: x = m + L z.
 struct Particles<'a> {
@@ -149,15 +151,15 @@ fn weigh(ratios: &[f64], step: f64) -> Weights {
     Weights::of_logs(&ratios.iter().map(|ratio| step * ratio).collect::<Vec<f64>>())
 }
 
-/// The step of the temperature, at most `left`, whose weights have the effective sample size [`KEPT`].
-fn next_step(ratios: &[f64], left: f64) -> f64 {
-    if weigh(ratios, left).ess >= KEPT {
+/// The step of the temperature, at most `left`, whose weights have an effective sample size of `kept`.
+fn next_step(ratios: &[f64], left: f64, kept: f64) -> f64 {
+    if weigh(ratios, left).ess >= kept {
         return left;
     }
     let (mut low, mut high) = (0.0, left);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if weigh(ratios, middle).ess >= KEPT { low = middle } else { high = middle }
+        if weigh(ratios, middle).ess >= kept { low = middle } else { high = middle }
     }
     // Two points far apart may leave no step at all; a tiny one goes on.
     low.max(1e-9 * left)
@@ -200,7 +202,53 @@ fn islands(logs: &[f64]) -> (Vec<f64>, (f64, f64)) {
     (weights.relative, (weights.log_mean, (var / count).sqrt() / mean))
 }
 
+/// By how much two runs may disagree: nats of Z, standard deviations of the mean along an axis, logarithms of its spread.
+const AGREED: f64 = 0.1;
+
+/// Whether a run found more mass than the one before, or mass elsewhere.
+fn moved(before: &Tempered, found: &Tempered, dim: usize) -> bool {
+    let risen = found.log_z.0 - before.log_z.0;
+    let axes = axes(&before.states, dim).into_iter().zip(axes(&found.states, dim));
+    let apart = |((mean, std), (its_mean, its_std)): ((f64, f64), (f64, f64))| {
+        ((its_mean - mean) / std).abs().max((its_std / std).ln().abs())
+    };
+    risen > found.log_z.1.hypot(before.log_z.1).max(AGREED) || axes.map(apart).fold(0.0, f64::max) > AGREED
+}
+
+/// Numbers in the gradients of all runs, at most, for another to follow.
+const MOST: usize = 400_000_000;
+
 impl TemperedSmc {
+    /// With temperatures closer and more moves.
+    fn slower(&self) -> Self {
+        Self { kept: 1.0 - (1.0 - self.kept) / 3.0, moves: 2 * self.moves, ..self.clone() }
+    }
+
+    /// Runs from the Gaussian of the particles of the one before, slower and slower, until two agree. What was found is
+    /// replaced; what is to be said where the last two did not.
+    fn until_two_agree(
+        &self,
+        density: &dyn LogDensity,
+        found: &mut Tempered,
+        rng: &mut Rng,
+    ) -> Option<String> {
+        let (dim, mut run, mut still) = (density.dim(), self.clone(), false);
+        while found.gradients * dim < MOST {
+            let Some(law) = Gaussian::of_draws(&found.states, dim) else { break };
+            let Ok(mut next) = run.temper(density, law.widened(WIDENED), rng) else { break };
+            still = moved(found, &next, dim);
+            next.gradients += found.gradients;
+            *found = next;
+            if !still {
+                break;
+            }
+            run = run.slower();
+        }
+        still.then(|| {
+            "the last two of several runs still found other parts of the law: more may be missed".to_owned()
+        })
+    }
+
     /// From `start` to the density.
     fn temper(&self, density: &dyn LogDensity, start: Gaussian, rng: &mut Rng) -> Result<Tempered> {
         let (dim, mut step, count) = (density.dim(), self.step, self.particles * self.islands);
@@ -212,7 +260,7 @@ impl TemperedSmc {
         let (mut beta, mut least, mut log_z) = (0.0, 1.0f64, vec![0.0; self.islands]);
         for _ in 0..TEMPERATURES {
             let ratios = particles.log_ratios();
-            let raised = next_step(&ratios, 1.0 - beta);
+            let raised = next_step(&ratios, 1.0 - beta, self.kept);
             least = least.min(weigh(&ratios, raised).ess);
             beta = if raised >= 1.0 - beta { 1.0 } else { beta + raised };
             let mut chosen = Vec::with_capacity(count);
@@ -253,7 +301,7 @@ impl TemperedSmc {
             Start::Variational(widened) => {
                 let GaussViFit { law, gradients, remarks } =
                     GaussViFit::of(density, &GaussVi::default(), rng)?;
-                Ok(Chosen { law: law.widened(*widened), times: 1, gradients, remarks })
+                Ok(Chosen { gradients, remarks, ..Chosen::plain(law.widened(*widened)) })
             }
             Start::Given(law) => Ok(Chosen::plain(law.clone())),
             Start::Measured => measured(density, rng),
@@ -262,8 +310,15 @@ impl TemperedSmc {
 }
 
 /// The small runs that a start is chosen by.
-const SCOUTS: TemperedSmc =
-    TemperedSmc { particles: 80, islands: 4, moves: 1, leapfrogs: 8, step: 0.3, start: Start::Measured };
+const SCOUTS: TemperedSmc = TemperedSmc {
+    particles: 80,
+    islands: 4,
+    kept: 0.9,
+    moves: 1,
+    leapfrogs: 8,
+    step: 0.3,
+    start: Start::Measured,
+};
 
 /// Standard errors that say that one small run found more mass than another, and nats at least.
 const ERRORS: f64 = 3.0;
@@ -333,14 +388,21 @@ fn about_all_modes(density: &dyn LogDensity, rng: &mut Rng) -> Result<(Gaussian,
             }
         }
     }
-    let column = |axis: usize| states.iter().skip(axis).step_by(dim);
-    let mean: Vec<f64> = (0..dim).map(|axis| column(axis).sum::<f64>() / CLIMBS as f64).collect();
-    let std = |axis: usize| {
-        let var = column(axis).map(|x| (x - mean[axis]).powi(2)).sum::<f64>() / CLIMBS as f64;
-        var.sqrt().max(1.0)
-    };
-    let stds: Vec<f64> = (0..dim).map(std).collect();
+    let (mean, stds): (Vec<f64>, Vec<f64>) = axes(&states, dim).into_iter().unzip();
+    let stds: Vec<f64> = stds.into_iter().map(|std| std.max(1.0)).collect();
     Ok((Gaussian::diagonal(mean, &stds), CLIMBS * CLIMB))
+}
+
+/// Mean and standard deviation of `states`, `[count, dim]`, along every axis.
+fn axes(states: &[f64], dim: usize) -> Vec<(f64, f64)> {
+    let count = (states.len() / dim) as f64;
+    let column = |axis: usize| states.iter().skip(axis).step_by(dim);
+    let of = |axis: usize| {
+        let mean = column(axis).sum::<f64>() / count;
+        let var = column(axis).map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+        (mean, var.sqrt())
+    };
+    (0..dim).map(of).collect()
 }
 
 impl Baseline for TemperedSmc {
@@ -352,16 +414,15 @@ impl Baseline for TemperedSmc {
         require_count("particles", self.particles, 2..=MAX_PARTICLES, "200 are usual")?;
         require_count("islands", self.islands, 2..=MAX_PARTICLES / self.particles, "8 are usual")?;
         let rng = rng.fork("smc");
-        let chosen = self.chosen(density, &rng)?;
-        let enough = Self { particles: chosen.times * self.particles, ..self.clone() };
-        let found = enough.temper(density, chosen.law, &mut rng.fork("temper"))?;
-        Ok(Drawn {
-            states: found.states,
-            log_z: Some(found.log_z),
-            elbo: None,
-            ess: found.least,
-            gradients: chosen.gradients + found.gradients,
-            remarks: chosen.remarks,
-        })
+        let Chosen { law, times, gradients, mut remarks } = self.chosen(density, &rng)?;
+        let run = Self { particles: times * self.particles, ..self.clone() };
+        let mut stream = rng.fork("temper");
+        let mut found = run.temper(density, law, &mut stream)?;
+        if let Start::Measured = self.start {
+            remarks.extend(run.until_two_agree(density, &mut found, &mut stream));
+        }
+        let gradients = gradients + found.gradients;
+        let Tempered { states, log_z, least: ess, .. } = found;
+        Ok(Drawn { states, log_z: Some(log_z), elbo: None, ess, gradients, remarks })
     }
 }

@@ -11,11 +11,13 @@
 //! | [`losses`] | losses whose gradient needs no graph along the path |
 //! | `adjoint` | the gradient of E\[A\] through the path |
 //! | `foellmer` | what `pis` learns, as a Schrödinger bridge from the origin |
+//! | `asbs` | a bridge from samples of any law, by two regressions in turn |
 //! | `sampler` | paths and draws by these |
 //! | `objective` | either as what networks are trained by |
 //! | [`weights`] | what a batch of A says: the evidence bound, ln Z, the effective sample size |
 
 mod adjoint;
+mod asbs;
 pub mod chain;
 mod dds;
 mod dis;
@@ -28,6 +30,7 @@ mod sampler;
 mod two_sided;
 pub mod weights;
 
+pub use asbs::{Asbs, AsbsSettings};
 use chain::{Base, Knot, Step};
 pub use chain::{Chain, Control, Paths};
 pub use dds::{Dds, cosine_grid, dds_euler, ratio_grid};
