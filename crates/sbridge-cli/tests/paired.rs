@@ -134,7 +134,7 @@ fn a_run_that_was_stopped_goes_on_to_the_same_bytes() {
 /// Coordinates of the joint law below, inputs whose law is looked at, and draws of each.
 const DIM: usize = 10;
 const INPUTS: usize = 20;
-const DRAWS: usize = 2000;
+const DRAWS: usize = 1000;
 
 /// Of x₀ = K x₁ + M n: what the input, and what noise adds to coordinate i of the clean vector.
 fn joined(input: &[f64], noise: &[f64], i: usize) -> f64 {
@@ -159,10 +159,10 @@ fn write_rows(path: &Path, rows: &[Vec<f64>]) -> String {
 }
 
 #[test]
-fn pairs_of_a_gaussian_joint_give_the_exact_conditional_law() {
+fn pairs_of_a_gaussian_joint_give_its_conditional_law() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let (degraded, noise) = (normals(20_000, 1), normals(20_000, 2));
+    let (degraded, noise) = (normals(40_000, 1), normals(40_000, 2));
     let clean: Vec<Vec<f64>> = degraded
         .iter()
         .zip(&noise)
@@ -175,23 +175,24 @@ fn pairs_of_a_gaussian_joint_give_the_exact_conditional_law() {
         let run = path(name);
         let sets = [
             steps,
-            "bridge.net.mlp.width=64",
-            "bridge.net.mlp.layers=3",
+            "bridge.net.mlp.width=128",
+            "bridge.net.mlp.layers=2",
             "bridge.fit.batch_size=256",
             "bridge.fit.learning_rate=3e-3",
+            "bridge.fit.ema_decay=0.998",
             "output.calls=[1]",
         ];
         let options = ["--clean", &pairs[0], "--degraded", &pairs[1], "--compare", "regression"];
         fit(&run, &options, &sets).assert().success();
         let out = path("out.csv");
         let draws = DRAWS.to_string();
-        restore(&run, &inputs, &out, &["--draws", &draws, "--nfe", "60"]).assert().success();
+        restore(&run, &inputs, &out, &["--draws", &draws, "--nfe", "100"]).assert().success();
         conditional_errors(&numbers(&out), &degraded[..INPUTS])
     };
-    let found = errors("run", "bridge.fit.steps=4000");
-    println!("{found:?}");
-    // Of these draws leave 0.6 % of the mean and 1.5 % of the covariance, the pairs 1 %.
-    assert!(found.iter().all(|error| *error < 0.03), "{found:?}");
+    let [mean, covariance] = errors("run", "bridge.fit.steps=3000");
+    // Draws leave 1.6 % and 2 %, a short training 4 %; and steps with the reference's variance leave 5 % of the covariance out in 100
+    // calls, by the recursion of exact steps.
+    assert!(mean < 0.08 && covariance < 0.16, "{mean} {covariance}");
     let untrained = errors("untrained", "bridge.fit.steps=1");
     assert!(untrained.iter().all(|error| *error > 0.2), "{untrained:?}");
 }
@@ -234,9 +235,9 @@ fn codes_of_samples_of_two_shapes_are_joined() {
         rows.chunks_exact(2).map(|row| format!("{},{},{}\n", row[0], row[1], row[0] + row[1])).collect();
     fs::write(&wide, text).unwrap();
     let (run, wide) = (folder.path().join("run"), wide.to_str().unwrap());
-    let options = ["--clean", &clean, "--degraded", wide, "--latent", "2", "--ode"];
+    let options = ["--clean", &clean, "--degraded", wide, "--latent", "2"];
     let enough = [
-        "bridge.fit.steps=600",
+        "bridge.fit.steps=1200",
         "bridge.net.mlp.width=64",
         "autoencoder.net.hidden=64",
         "autoencoder.fit.steps=800",
@@ -312,6 +313,7 @@ fn wrong_uses_are_refused_before_the_work() {
         (vec!["--clean", &clean, "--degraded", &path(&wide)], "bring both to one shape"),
         (vec!["--clean", &clean, "--degraded", &path(&wide)], "or join codes of them with --latent N"),
         (vec!["--clean", &clean, "--degraded", &path(&wide), "--latent", "3"], "latent_dim"),
+        (vec!["--clean", &clean, "--degraded", &path(&wide), "--latent", "2", "--ode"], "leave --ode out"),
         (vec!["--clean", &clean, "--degrade", "blur"], "got vectors"),
         (vec!["--clean", &clean, "--degrade", "fog"], "degrade knows blur"),
         (

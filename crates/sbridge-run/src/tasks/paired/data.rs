@@ -158,11 +158,12 @@ impl PairedData {
         let clean = context.sources.load(&config.clean)?;
         let degraded = has_degraded.then(|| context.sources.load(&config.degraded)).transpose()?;
         if let Some(degraded) = &degraded {
-            require_pairs(&clean, degraded, config.is_latent())?;
+            require_pairs(&clean, degraded, config)?;
         }
         if config.is_latent() {
-            let sizes = [Some(&clean), degraded.as_ref()].into_iter().flatten().map(|set| set.shape().size());
-            sizes.map(|size| config.autoencoder.net.check(size)).collect::<sbridge::Result<()>>()?;
+            let mut sizes =
+                [Some(&clean), degraded.as_ref()].into_iter().flatten().map(|set| set.shape().size());
+            sizes.try_for_each(|size| config.autoencoder.net.check(size))?;
         }
         if let Some(degradation) = config.degradation() {
             degradation.check(image_shape(clean.shape()))?;
@@ -249,7 +250,7 @@ fn scaling(clean: &Dataset, train: &Tensor<2>) -> DataScaling {
 }
 
 /// Refuses two sets that are not pairs.
-fn require_pairs(clean: &Dataset, degraded: &Dataset, is_latent: bool) -> Result<()> {
+fn require_pairs(clean: &Dataset, degraded: &Dataset, config: &PairedConfig) -> Result<()> {
     let input = |problem: String| Err(RunError::Input(problem));
     let (a, b) = (clean.source(), degraded.source());
     if clean.len() != degraded.len() {
@@ -259,15 +260,20 @@ fn require_pairs(clean: &Dataset, degraded: &Dataset, is_latent: bool) -> Result
             degraded.len()
         ));
     }
-    if !is_latent && !clean.shape().agrees_with(&degraded.shape()) {
-        return input(format!(
-            "samples of {a} are {}, those of {b} {} (bring both to one shape: enlarge the smaller images \
-             first; or join codes of them with --latent N)",
-            clean.shape(),
-            degraded.shape()
-        ));
+    if clean.shape().agrees_with(&degraded.shape()) {
+        return Ok(());
     }
-    Ok(())
+    let shapes = format!("samples of {a} are {}, those of {b} {}", clean.shape(), degraded.shape());
+    match (config.is_latent(), config.bridge.paths) {
+        (false, _) => input(format!(
+            "{shapes} (bring both to one shape: enlarge the smaller images first; or join codes of them with --latent N)"
+        )),
+        // Codes of two encoders lie anywhere to each other.
+        (true, Paths::Ode) => input(format!(
+            "{shapes}: means of codes of two encoders cross on the way (leave --ode out, or bring both to one shape)"
+        )),
+        (true, Paths::Stochastic) => Ok(()),
+    }
 }
 
 /// Refuses two folders whose files do not have the same names, but for their endings.
