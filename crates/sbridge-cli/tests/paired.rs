@@ -263,7 +263,7 @@ fn codes_of_samples_of_two_shapes_are_joined() {
     sbridge().args(["fit", "paired", "--resume"]).arg(&run).assert().success();
     assert!(learned == fs::read(run.join("paired.safetensors")).unwrap());
     fs::remove_file(run.join("codec.safetensors")).unwrap();
-    restore(&run, wide, &out, &[]).assert().code(1).stderr(contains("codec.safetensors"));
+    restore(&run, wide, &out, &[]).assert().code(2).stderr(contains("codec.safetensors"));
 }
 
 #[test]
