@@ -108,7 +108,7 @@ mod tests {
         let cells = [[2, 3]];
         let layout = closed(&cells);
         // Straight through, a little above the middle of the cell, which is at 1.8: it passes above, not half on either side.
-        let mut plan: Vec<Row> = (0..101).map(|k| row(1.75, 0.8 + 0.04 * f64::from(k))).collect();
+        let mut plan: Vec<Row> = (0..101).map(|k| row(1.75, 0.81 + 0.04 * f64::from(k))).collect();
         let before = plan.clone();
         push_out(&layout, &cells, &mut plan);
         let maze = Maze::new(layout);
