@@ -99,12 +99,63 @@ fn plans_from_the_shortest_way_reach_every_goal_after_a_short_training_and_begin
     ] {
         run(&planner, &options, &out).assert().code(2).stderr(contains(problem));
     }
+    for (closed, problem) in [
+        ("9,1", "--constrain 9,1 is outside of the maze of 5 rows and 5 columns"),
+        ("0,1", "--constrain 0,1 is a wall already"),
+        ("1,2;3,1", "--constrain 3,1 closes the cell of --goal"),
+        ("2,3", "--goal cannot be reached from --start, only 1,1 1,2 1,3 (close fewer cells"),
+        ("2", "must be a row and a column"),
+    ] {
+        let trip = ["--start", "1,1", "--goal", "3,1", "--constrain", closed];
+        run(&planner, &trip, &out).assert().code(2).stderr(contains(problem));
+    }
     let trip = ["--start", "1,1", "--goal", "3,1", "--nfe", "16"];
     run(&planner, &trip, &out).assert().code(2).stderr(contains("nfe must be at most 15"));
     let config = fs::read_to_string(planner.join("config.toml")).unwrap();
     fs::write(planner.join("config.toml"), config.replace("\"stochastic\"", "\"ode\"")).unwrap();
     let asked = ["--start", "1,1", "--goal", "3,1"];
     run(&planner, &asked, &out).assert().code(2).stderr(contains("was trained with other bridge.paths"));
+}
+
+#[test]
+fn plans_go_round_walls_that_were_not_there_in_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let planner = folder.path().join("planner");
+    let enough = [
+        "bridge.fit.steps=300",
+        "bridge.net.width=8",
+        "trajectories.rows=20000",
+        "output.episodes=20",
+        "output.calls=[1]",
+        "output.steps=300",
+    ];
+    fit(&planner, &["--maze", "builtin:open"], &enough).assert().success();
+    let out = folder.path().join("plans.npy");
+    let trip = ["--start", "2,1", "--goal", "2,5", "--count", "20"];
+    // Rows within the squares of cells, larger by the disc: from i − 0.8 to i + 0.4; less what rounding takes.
+    let within = |cells: &[[f64; 2]]| {
+        let is_in = |row: &[f64]| {
+            let inside = |cell: &[f64; 2]| (0..2).all(|k| (row[2 + k] - cell[k] + 0.2).abs() < 0.6 - 1e-5);
+            cells.iter().any(inside)
+        };
+        values(&out).chunks_exact(6).filter(|row| is_in(row)).count()
+    };
+    let cells = [[2.0, 3.0], [1.0, 3.0]];
+    run(&planner, &trip, &out).assert().success().stdout(contains("20 of 20 reach the goal"));
+    assert!(within(&cells) > 20 * 5, "the way that is free leads through: {}", within(&cells));
+    let drawing = || fs::read_to_string(folder.path().join("plans.svg")).unwrap();
+    let walls = |text: &str, colour: &str| text.matches(colour).count();
+    let before = drawing();
+    for closed in ["2,3", "2,3;1,3"] {
+        run(&planner, &[&trip[..], &["--constrain", closed]].concat(), &out)
+            .assert()
+            .success()
+            .stdout(contains("20 of 20 reach the goal"));
+        let count = closed.split(';').count();
+        assert_eq!(within(&cells[..count]), 0);
+        assert_eq!(walls(&drawing(), "#d9822b"), count);
+        assert_eq!(walls(&drawing(), "#555"), walls(&before, "#555"));
+    }
 }
 
 #[test]

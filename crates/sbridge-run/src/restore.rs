@@ -79,12 +79,12 @@ pub(crate) fn count(
         ));
     }
     for data in [Some(input), mask].into_iter().flatten() {
-        if !data.shape().agrees_with(&run.shape()) {
+        if !data.shape().agrees_with(&run.input_shape()) {
             return refuse(format!(
                 "{} holds samples of {}, the run restores samples of {} (give data of one shape)",
                 data.source(),
                 data.shape(),
-                run.shape()
+                run.input_shape()
             ));
         }
     }

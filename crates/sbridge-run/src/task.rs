@@ -418,6 +418,11 @@ pub struct Damaged<'a> {
 
 /// A task whose runs restore samples.
 pub trait Restore: Task {
+    /// Shape of one sample that is to be restored.
+    fn input_shape(run: &Run<Self>) -> SampleShape {
+        run.shape()
+    }
+
     /// One draw of the clean sample for every row, `[count, size]` in data units.
     ///
     /// # Errors
@@ -433,11 +438,18 @@ pub trait Restorer {
     /// [`RunError`](crate::RunError) for more calls than there are steps, or marks of lost values that do not fit the run.
     fn restore(&self, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>>;
 
-    /// Shape of one sample.
+    /// Shape of one sample that is to be restored.
+    fn input_shape(&self) -> SampleShape;
+
+    /// Shape of one sample that comes out.
     fn shape(&self) -> SampleShape;
 }
 
 impl<T: Restore> Restorer for Run<T> {
+    fn input_shape(&self) -> SampleShape {
+        T::input_shape(self)
+    }
+
     fn restore(&self, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>> {
         T::restore(self, damaged, rng)
     }
@@ -449,7 +461,7 @@ impl<T: Restore> Restorer for Run<T> {
 
 /// A way that is to be planned.
 #[derive(Clone, Copy, Debug)]
-pub struct Trip {
+pub struct Trip<'a> {
     /// The cell where it starts.
     pub start: Cell,
     /// The cell where it ends.
@@ -460,6 +472,8 @@ pub struct Trip {
     pub calls: Option<usize>,
     /// Steps after which the rest is planned anew; as the run is set if not said.
     pub replan: Option<usize>,
+    /// Cells that are walls now, and were none when plans were learned.
+    pub closed: &'a [Cell],
     /// Seed of the noise.
     pub seed: u64,
 }
@@ -479,8 +493,9 @@ pub trait Plan: Task {
     /// Plans for `trip`, carried out.
     ///
     /// # Errors
-    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, and for numbers out of range.
-    fn plan(run: &Run<Self>, trip: &Trip) -> Result<Planned>;
+    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, for walls that cannot be added, and for
+    /// numbers out of range.
+    fn plan(run: &Run<Self>, trip: &Trip<'_>) -> Result<Planned>;
 }
 
 /// A run of any task that plans ways. The function is that of [`Plan`].
@@ -488,12 +503,13 @@ pub trait Planner {
     /// Plans for `trip`, carried out.
     ///
     /// # Errors
-    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, and for numbers out of range.
-    fn plan(&self, trip: &Trip) -> Result<Planned>;
+    /// [`RunError`](crate::RunError) for a start or a goal in a wall, outside, or not connected, for walls that cannot be added, and for
+    /// numbers out of range.
+    fn plan(&self, trip: &Trip<'_>) -> Result<Planned>;
 }
 
 impl<T: Plan> Planner for Run<T> {
-    fn plan(&self, trip: &Trip) -> Result<Planned> {
+    fn plan(&self, trip: &Trip<'_>) -> Result<Planned> {
         T::plan(self, trip)
     }
 }

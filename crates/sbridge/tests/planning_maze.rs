@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use rayon::prelude::*;
-use sbridge::planning::dataset::windows;
+use sbridge::planning::dataset::{Leg, windows, windows_to_targets};
 use sbridge::planning::physics::{DT, RADIUS};
 use sbridge::planning::{
     COLUMNS, Cell, Conditions, Controller, Execution, Follow, GoalKind, Layout, Maze, Measure, Normaliser,
@@ -428,6 +428,38 @@ fn paths_end_where_the_disc_leaves_the_target() {
     );
     assert!(windows(&[], 4).is_err() && windows(&[0..3, 5..6], 0).is_err());
     assert!(Trajectory::default().paths(Some([0.0; 2])).is_empty());
+}
+
+#[test]
+fn legs_end_where_the_target_changes_and_windows_of_them_may_end_early_where_it_is_reached() {
+    let targets = [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0];
+    let along = [0.1, 0.5, 0.8, 0.9, 1.2, 1.4, 1.9, 2.4, 2.8];
+    let data = Trajectory {
+        observations: along.iter().map(|x| [1.0, *x, 0.0, 0.0]).collect(),
+        actions: vec![[0.0; 2]; 9],
+        targets: targets.iter().map(|y| [1.0, *y]).collect(),
+        rewards: vec![],
+    };
+    // The target at 2 is given up 0.6 before it.
+    let leg = |rows, is_reached| Leg { rows, is_reached };
+    let legs = [leg(0..4, true), leg(4..6, false), leg(6..9, true)];
+    assert_eq!(data.legs(None), legs);
+    assert_eq!(windows_to_targets(&legs, 3).unwrap(), [0..3, 1..4, 2..4, 3..4, 6..9, 7..9, 8..9]);
+    assert!(windows_to_targets(&legs[1..2], 2).unwrap().into_iter().flatten().eq(4..6));
+    let message = refusal(windows_to_targets(&legs[1..2], 3));
+    assert!(
+        message.contains("horizon must be at most the 2 rows on the longest way to a target"),
+        "{message}"
+    );
+    assert!(windows_to_targets(&legs, 0).is_err());
+    let of_paths: Vec<_> = data.legs(Some([1.0, 1.0])).into_iter().map(|leg| leg.rows).collect();
+    assert_eq!(of_paths, data.paths(Some([1.0, 1.0])));
+    let collected = collected("umaze", Variant::Fixed);
+    let legs = collected.legs(None);
+    assert!(legs.iter().map(|leg| leg.rows.len()).sum::<usize>() == collected.len());
+    // The controller gives up after 300 steps, which is rare; the data may end anywhere.
+    let reached = legs.iter().filter(|leg| leg.is_reached).count();
+    assert!(reached as f64 > 0.9 * legs.len() as f64, "{reached} of {}", legs.len());
 }
 
 #[test]

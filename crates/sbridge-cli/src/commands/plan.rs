@@ -85,6 +85,9 @@ pub(crate) struct PlanRun {
     /// Steps after which the rest is planned anew; as the run was set if not given, 0 for never
     #[arg(long, value_name = "N")]
     pub(crate) replan: Option<usize>,
+    /// Cells that are walls now, and were none in training: row,column of each, divided by ;
+    #[arg(long, value_name = "CELLS", value_parser = cell, value_delimiter = ';', allow_hyphen_values = true)]
+    pub(crate) constrain: Vec<[i64; 2]>,
     /// Where to write the plans: .npy of [count, rows, 6]; a drawing lies beside it, .svg
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -144,7 +147,15 @@ impl PlanRun {
         let run = session.registry.open(&self.run, &session.context)?;
         let seed = self.seed.unwrap_or(run.manifest().seed);
         let Self { start, goal, count, nfe: calls, replan, .. } = *self;
-        let planned = run.planner()?.plan(&Trip { start, goal, count, calls, replan, seed })?;
+        let planned = run.planner()?.plan(&Trip {
+            start,
+            goal,
+            count,
+            calls,
+            replan,
+            closed: &self.constrain,
+            seed,
+        })?;
         let drawing = self.out.with_extension("svg");
         write(&planned, &self.out, &drawing)?;
         let reached: Vec<usize> = planned.outcomes.iter().filter_map(|outcome| outcome.reached).collect();

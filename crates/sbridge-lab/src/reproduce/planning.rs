@@ -66,7 +66,7 @@ fn answer(name: &str, effort: Effort, rng: &Rng) -> Result<Study> {
              batches of 32, learning rate 1e-3, {lengths:?} training steps; {count} episodes of {} steps to random goals, the same for \
              all, start and goal at rest in every plan. The diffusion is trained anew for every number of calls. Controls are \
              untrained networks from noise.",
-            bench.windows.starts.len(),
+            bench.windows.count(),
             bench.setting.horizon,
             bench.task.steps
         ),
@@ -121,10 +121,10 @@ impl Bench {
         let data = Trajectory::generate(&maze, &settings, &rng.fork("data"))?;
         let normaliser = Normaliser::of(&data)?;
         let raw: Vec<Row> = (0..data.len()).map(|k| data.row(k)).collect();
-        let starts = dataset::windows(&data.paths(maze.default_target()), task.horizon)?;
-        let windows = Windows { rows: normaliser.normalise(&raw), starts, horizon: task.horizon };
+        let pieces = dataset::windows_to_targets(&data.legs(None), task.horizon)?;
+        let windows = Windows::new(&raw, pieces, task.horizon, &normaliser);
         let (layout, horizon) = (task.layout.clone(), task.horizon);
-        let setting = Setting { layout, normaliser, horizon, variant: Variant::Fixed };
+        let setting = Setting { layout, normaliser, horizon, variant: Variant::Fixed, closed: Vec::new() };
         let episodes = episodes(&maze, GoalKind::Random, effort.pick(100, 300), &rng.fork("episodes"))?;
         Ok(Self { maze, task, setting, windows, episodes, device: Device::flex() })
     }

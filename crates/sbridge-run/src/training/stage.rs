@@ -68,24 +68,25 @@ impl<S: Settings> Learning<'_, S> {
         Ok(trainer.finished())
     }
 
-    /// Trains encoder and decoder for samples of `kind` on the rows of `train`, watching `held_out`; both are in data
+    /// Trains encoder and decoder, as the stage `stage`, for samples of `kind` on the rows of `train`, watching `held_out`; both are in data
     /// units, `[count, size]`.
     ///
     /// # Errors
     /// As [`train`](Self::train).
     pub fn train_autoencoder(
         &mut self,
+        stage: Stage<'_>,
         kind: &AutoencoderKind,
         settings: &AutoencoderConfig,
         scaling: &DataScaling,
         (train, held_out): (&Tensor<2>, Option<&Tensor<2>>),
     ) -> Result<Autoencoder> {
-        let rng = self.rng(Stage::AUTOENCODER.name);
+        let rng = self.rng(stage.name);
         let net = Autoencoder::new(kind, &settings.net, &mut rng.fork("init"), &train.device());
         let held_out = held_out.map(|rows| scaling.apply(head(rows, MAX_ASSESSED)));
         let mut objective =
             Reconstruction::new(scaling.apply(train.clone()), held_out, settings.loss.clone());
-        self.train(Stage::AUTOENCODER, net, &mut objective, settings.fit.clone(), rng.fork("fit"))
+        self.train(stage, net, &mut objective, settings.fit.clone(), rng.fork("fit"))
     }
 
     fn require_finished(&self, stage: Stage<'_>, outcome: Outcome) -> Result<()> {

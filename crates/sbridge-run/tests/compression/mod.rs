@@ -15,8 +15,8 @@ use sbridge_run::settings::{
     AutoencoderConfig, Common, DataConfig, Encoder, OutputConfig, Refusal, Settings,
 };
 use sbridge_run::task::{Generate, Generator, Page, Run, SavedRun, Task};
-use sbridge_run::training::Learning;
 use sbridge_run::training::cost::{BASE_BYTES, Cost, seconds_of_autoencoder};
+use sbridge_run::training::{Learning, Stage};
 use sbridge_run::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,7 @@ impl Task for Compression {
         let split = Split::new(data, run.settings.output.shares(), &run.rng("split"), &run.device);
         let scaling = data::scaling(data, &split.train, Encoder::Trained, &run.device);
         let rows = (&split.train, split.validation.as_ref());
-        let net = run.train_autoencoder(&kind, &settings, &scaling, rows)?;
+        let net = run.train_autoencoder(Stage::AUTOENCODER, &kind, &settings, &scaling, rows)?;
         let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &split.train);
         codec::save(&run.file(FILE), &codec, &CodecDescription::new(&kind, &settings))
     }

@@ -213,6 +213,60 @@ impl Trajectory {
     }
 }
 
+/// Rows on the way to one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Which they are.
+    pub rows: Range<usize>,
+    /// Whether the last of them is nearer than 0.5 to the target.
+    pub is_reached: bool,
+}
+
+impl Trajectory {
+    /// Pieces in which the target is the same, by the targets of all rows. With one `goal` of all, the [`paths`](Self::paths) to it.
+    ///
+    /// # Panics
+    /// If targets are fewer than observations.
+    pub fn legs(&self, goal: Option<Point>) -> Vec<Leg> {
+        if goal.is_some() {
+            return self.paths(goal).into_iter().map(|rows| Leg { rows, is_reached: true }).collect();
+        }
+        let mut from = 0;
+        let ends = (1..=self.len()).filter(|k| *k == self.len() || self.targets[*k] != self.targets[k - 1]);
+        let leg = |end: usize| {
+            let [x, y, ..] = self.observations[end - 1];
+            let is_reached = distance([x, y], self.targets[end - 1]) < GOAL_RADIUS;
+            Leg { rows: std::mem::replace(&mut from, end)..end, is_reached }
+        };
+        ends.map(leg).collect()
+    }
+}
+
+/// Rows of all windows within `legs`: `horizon` of them, or fewer up to where a target is reached. Whoever uses these holds the last
+/// place from there on.
+///
+/// # Errors
+/// [`Error::Setting`] if there is none.
+pub fn windows_to_targets(legs: &[Leg], horizon: usize) -> Result<Vec<Range<usize>>> {
+    let of = |leg: &Leg| -> Vec<Range<usize>> {
+        let Range { start, end } = leg.rows;
+        let last = if leg.is_reached { end } else { (end + 1).saturating_sub(horizon) };
+        (start..last).map(|first| first..end.min(first + horizon)).collect()
+    };
+    let windows: Vec<Range<usize>> = legs.iter().flat_map(of).collect();
+    if horizon > 0 && !windows.is_empty() {
+        return Ok(windows);
+    }
+    let longest = legs.iter().map(|leg| leg.rows.len()).max().unwrap_or(0);
+    let requirement = format!("at most the {longest} rows on the longest way to a target, and at least 1");
+    Err(Error::setting(
+        "horizon",
+        requirement,
+        horizon,
+        "shorten it, or take data in which targets are reached",
+    ))
+}
+
 /// First rows of all windows of `horizon` rows within `paths`.
 ///
 /// # Errors

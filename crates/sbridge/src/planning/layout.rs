@@ -118,6 +118,29 @@ impl Layout {
         point.map(|x| (x + 0.7).floor() as i64)
     }
 
+    /// The same with walls where `closed` says; the goal is forgotten if it is there.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a cell that is outside or a wall already, and if no free cell is left.
+    pub fn with_walls(&self, closed: &[Cell]) -> Result<Self> {
+        let mut layout = self.clone();
+        for cell in closed {
+            let index = self.index(*cell).filter(|k| self.free[*k]);
+            let Some(k) = index else {
+                let place = if self.index(*cell).is_some() { "a wall already" } else { "outside" };
+                let got = format!("one {}, {place}", at(*cell));
+                return Err(wrong("free where walls are added", got, "leave that cell out"));
+            };
+            layout.free[k] = false;
+        }
+        layout.cells.retain(|cell| !closed.contains(cell));
+        layout.goal = self.goal.filter(|goal| !closed.contains(goal));
+        match layout.cells.is_empty() {
+            true => Err(wrong("a free cell", "walls alone", "add fewer walls")),
+            false => Ok(layout),
+        }
+    }
+
     /// Cells that can be reached from `from`, and itself, row by row.
     pub fn reachable(&self, from: Cell) -> Vec<Cell> {
         let steps = self.steps_to(from);

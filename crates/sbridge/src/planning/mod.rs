@@ -15,6 +15,7 @@
 //!
 //! All of this is plain f64. Source of tasks and data is \[D4RL\], of plans \[Diffuser\] and \[SBPlan\].
 
+pub mod closures;
 pub mod controller;
 pub mod dataset;
 pub mod execute;

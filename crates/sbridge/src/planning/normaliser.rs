@@ -74,6 +74,13 @@ impl Normaliser {
         self.mapped(plan, Self::raw_value)
     }
 
+    /// Normalised rows, raw, without clipping.
+    pub fn unclipped(&self, plan: &[Row]) -> Vec<Row> {
+        self.mapped(plan, |units, c, value| {
+            units.low[c] + 0.5 * (value + 1.0) * (units.high[c] - units.low[c])
+        })
+    }
+
     fn mapped(&self, plan: &[Row], map: fn(&Self, usize, f64) -> f64) -> Vec<Row> {
         plan.iter().map(|row| std::array::from_fn(|c| map(self, c, row[c]))).collect()
     }

@@ -20,8 +20,8 @@ pub(super) const GEAR: f64 = 100.0;
 /// Mass of the disc, a ball of density 1000, and what damping over a step adds to it.
 pub(super) const INERTIA: f64 = 4.0 / 3.0 * PI * RADIUS * RADIUS * RADIUS * 1000.0 + DT;
 /// How far the square of a cell reaches below and above its integers.
-const BELOW: f64 = 0.7;
-const ABOVE: f64 = 0.3;
+pub(super) const BELOW: f64 = 0.7;
+pub(super) const ABOVE: f64 = 0.3;
 /// A touch is deeper than rounding.
 const TOUCH: f64 = 1e-12;
 

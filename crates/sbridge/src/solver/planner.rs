@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::net::{ConvolutionPrior, PerceptronPrior, TemporalUNet};
 use crate::objective::Objective;
-use crate::planning::{COLUMNS, Conditions, Layout, Normaliser, Row, Variant, priors};
+use crate::planning::{COLUMNS, Cell, Conditions, Layout, Normaliser, Row, Variant, closures, priors};
 use crate::rng::Rng;
 use crate::simulate::Noise;
 use crate::solver::ddpm::{Ddpm, Pins};
@@ -61,6 +61,8 @@ pub struct Setting {
     pub horizon: usize,
     /// How the straight line is drawn.
     pub variant: Variant,
+    /// Walls of `layout` that were not there when plans were learned: plans are kept out of them.
+    pub closed: Vec<Cell>,
 }
 
 /// Values of the ends of a plan.
@@ -78,6 +80,31 @@ impl Setting {
         let marks: Vec<f32> =
             Conditions::known(self.horizon).iter().map(|known| f32::from(u8::from(!known))).collect();
         from_rows(&marks, marks.len(), device).repeat_dim(0, count)
+    }
+
+    /// The same with walls in the cells `closed`.
+    ///
+    /// # Errors
+    /// As [`Layout::with_walls`].
+    pub fn closing(&self, closed: &[Cell]) -> Result<Self> {
+        Ok(Self { layout: self.layout.with_walls(closed)?, closed: closed.to_vec(), ..self.clone() })
+    }
+
+    /// Normalised plans, `[count, 6 H]`, pushed out of walls that were not there.
+    fn allowed(&self, plans: Tensor<2>) -> Tensor<2> {
+        if self.closed.is_empty() {
+            return plans;
+        }
+        let pushed = |plan: &Vec<Row>| {
+            // Without clipping: a place beyond the data is one all the same.
+            let mut raw = self.normaliser.unclipped(plan);
+            closures::push_out(&self.layout, &self.closed, &mut raw);
+            self.normaliser.normalise(&raw)
+        };
+        let pushed: Vec<Vec<Row>> = rows_of(&plans).par_iter().map(pushed).collect();
+        let values: Vec<f32> =
+            pushed.iter().flat_map(|plan| plan.as_flattened()).map(|x| *x as f32).collect();
+        from_rows(&values, self.horizon * COLUMNS, &plans.device())
     }
 
     /// `rows` of `[count, 6 H]` with their `conditions` imposed.
@@ -105,7 +132,7 @@ impl Prior {
         rng: &mut Rng,
         device: &Device,
     ) -> Result<Tensor<2>> {
-        let Setting { layout, normaliser, horizon, variant } = setting;
+        let Setting { layout, normaliser, horizon, variant, .. } = setting;
         let each = |plan: &(dyn Fn([f64; 2], [f64; 2]) -> Result<Vec<Row>> + Sync)| -> Result<Tensor<2>> {
             let of = |c: &Conditions| {
                 let [start, goal] = [c.start, c.goal].map(|state| normaliser.raw_state(state));
@@ -132,22 +159,48 @@ impl Prior {
 #[derive(Clone, Debug)]
 pub struct Windows {
     /// All rows, normalised.
-    pub rows: Vec<Row>,
-    /// First rows of the windows.
-    pub starts: Vec<usize>,
-    /// Rows of a window.
-    pub horizon: usize,
+    rows: Vec<Row>,
+    /// Rows of each window; where they are fewer than the horizon, the last place is held.
+    pieces: Vec<Range<usize>>,
+    horizon: usize,
+    /// No action and no velocity, normalised.
+    rest: Row,
 }
 
 impl Windows {
+    /// The windows `pieces` of raw `rows`, each of at least one and at most `horizon` rows.
+    pub fn new(rows: &[Row], pieces: Vec<Range<usize>>, horizon: usize, normaliser: &Normaliser) -> Self {
+        let rest = normaliser.normalise(&[[0.0; COLUMNS]])[0];
+        Self { rows: normaliser.normalise(rows), pieces, horizon, rest }
+    }
+
+    /// Number of windows.
+    pub fn count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Rows of the trajectory.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// One window, with its last place held to the end.
+    fn window(&self, piece: &Range<usize>) -> impl Iterator<Item = Row> {
+        let rows = &self.rows[piece.clone()];
+        let [ax, ay, _, _, vx, vy] = self.rest;
+        let held = rows.last().map(|[_, _, x, y, ..]| [ax, ay, *x, *y, vx, vy]);
+        rows.iter().copied().chain(held.into_iter().cycle()).take(self.horizon)
+    }
+
     /// `count` windows at random, flat, `[count, 6 H]`, and their ends.
     pub fn draw(&self, count: usize, rng: &mut Rng, device: &Device) -> (Tensor<2>, Vec<Conditions>) {
-        let chosen = rng.indices(count, self.starts.len());
-        let windows = || chosen.iter().map(|k| &self.rows[self.starts[*k]..][..self.horizon]);
+        let chosen = rng.indices(count, self.pieces.len());
+        let rows: Vec<Row> = chosen.iter().flat_map(|k| self.window(&self.pieces[*k])).collect();
         let state = |row: &Row| [row[2], row[3], row[4], row[5]];
-        let ends =
-            windows().map(|rows| Conditions { start: state(&rows[0]), goal: state(&rows[self.horizon - 1]) });
-        let values: Vec<f32> = windows().flat_map(|rows| rows.as_flattened()).map(|x| *x as f32).collect();
+        let ends = rows
+            .chunks_exact(self.horizon)
+            .map(|rows| Conditions { start: state(&rows[0]), goal: state(&rows[self.horizon - 1]) });
+        let values: Vec<f32> = rows.as_flattened().iter().map(|x| *x as f32).collect();
         (from_rows(&values, self.horizon * COLUMNS, device), ends.collect())
     }
 }
@@ -188,7 +241,8 @@ impl PlanNet {
         Self { net, levels }
     }
 
-    /// Plans by the bridge from `start`, `[count, 6 H]`, whose ends are known, in `calls` calls along `paths`.
+    /// Plans by the bridge from `start`, `[count, 6 H]`, whose ends are known, in `calls` calls along `paths`. After every step they
+    /// are pushed out of the walls of `setting` that were not there in training.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for more calls than the schedule has steps.
@@ -202,7 +256,8 @@ impl PlanNet {
     ) -> Result<Tensor<2>> {
         let unknown = setting.unknown(start.dims()[0], &start.device());
         let (known, bounds) = (Known::Exact, Some((-1.0, 1.0)));
-        Restoration { net: self, schedule, paths, known, bounds }.run(start, Some(&unknown), calls, noise)
+        let restoration = Restoration { net: self, schedule, paths, known, bounds };
+        restoration.run_within(start, Some(&unknown), calls, noise, &|plans| setting.allowed(plans))
     }
 
     /// Plans by the diffusion `ddpm` from noise, with the ends of `start`, `[count, 6 H]`.
@@ -284,9 +339,9 @@ mod tests {
         let data = Trajectory::generate(&Maze::new(layout.clone()), &settings, &Rng::new(1)).unwrap();
         let (normaliser, horizon) = (Normaliser::of(&data).unwrap(), 32);
         let raw: Vec<Row> = (0..data.len()).map(|k| data.row(k)).collect();
-        let starts = dataset::windows(&data.paths(None), horizon).unwrap();
-        let windows = Windows { rows: normaliser.normalise(&raw), starts, horizon };
-        (Setting { layout, normaliser, horizon, variant: Variant::Fixed }, windows)
+        let pieces = dataset::windows_to_targets(&data.legs(None), horizon).unwrap();
+        let windows = Windows::new(&raw, pieces, horizon, &normaliser);
+        (Setting { layout, normaliser, horizon, variant: Variant::Fixed, closed: Vec::new() }, windows)
     }
 
     #[test]
@@ -319,6 +374,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_window_that_reaches_its_target_early_stays_there() {
+        let rows: Vec<Row> = (0..8).map(|k| [0.5, -0.5, f64::from(k), 1.0, 2.0, -2.0]).collect();
+        let units =
+            Normaliser::new([-1.0, -1.0, 0.0, 0.0, -1.0, -2.0], [1.0, 1.0, 8.0, 2.0, 3.0, 2.0]).unwrap();
+        let windows = Windows::new(&rows, vec![2..5, 1..7], 6, &units);
+        let raw = |piece: &Range<usize>| units.raw(&windows.window(piece).collect::<Vec<_>>());
+        let held = [0.0, 0.0, 4.0, 1.0, 0.0, 0.0];
+        assert_eq!(raw(&windows.pieces[0]), [rows[2], rows[3], rows[4], held, held, held]);
+        assert_eq!(raw(&windows.pieces[1]), rows[1..7]);
     }
 
     #[test]

@@ -70,7 +70,8 @@ fn train_codec(run: &mut Learning<'_, PairConfig>, data: &PairData) -> Result<()
     let validation: Vec<Tensor<2>> = ends.iter().filter_map(|end| end.validation.clone()).collect();
     let validation = (!validation.is_empty()).then(|| Tensor::cat(validation, 0));
     let scaling = common_scaling([&data.source, &data.target], &train);
-    let net = run.train_autoencoder(&kind, &settings, &scaling, (&train, validation.as_ref()))?;
+    let net =
+        run.train_autoencoder(Stage::AUTOENCODER, &kind, &settings, &scaling, (&train, validation.as_ref()))?;
     // One number, so that distances between codes stay what they are.
     let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &train);
     codec::save(&run.file(CODEC_FILE), &codec, &CodecDescription::new(&kind, &settings))?;

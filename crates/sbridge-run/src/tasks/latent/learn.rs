@@ -52,7 +52,13 @@ fn autoencoder(
     scaling: &DataScaling,
 ) -> Result<Autoencoder> {
     let settings = run.settings.autoencoder.clone();
-    run.train_autoencoder(kind, &settings, scaling, (&split.train, split.validation.as_ref()))
+    run.train_autoencoder(
+        Stage::AUTOENCODER,
+        kind,
+        &settings,
+        scaling,
+        (&split.train, split.validation.as_ref()),
+    )
 }
 
 /// Stage B: codes of the target, and the score of their smoothed law.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sbridge::degradation::Degradation;
 use sbridge::latent::DataScaling;
@@ -11,6 +12,7 @@ use sbridge::tensor::{Tensor, from_rows, select_rows, to_vec};
 use sbridge_data::Dataset;
 
 use super::PairedConfig;
+use super::coding::{Coding, units_of_data};
 use super::settings::DIFFUSION;
 use crate::context::Context;
 use crate::data::{MIN_SAMPLES, Split, image_range, image_shape};
@@ -27,6 +29,8 @@ pub struct PairedData {
     pub degraded: Option<Dataset>,
     /// Into the units of the networks: images to [−1, 1].
     pub scaling: DataScaling,
+    /// The same for what goes in, where that has another shape: data as they are.
+    pub entry: DataScaling,
     /// What is learned from.
     pub train: Pairs,
     /// What stops training, if anything was set aside for that.
@@ -39,14 +43,18 @@ pub struct PairedData {
     pub are_held_out: bool,
 }
 
-/// Some of the pairs, in units of the networks.
+/// Some of the pairs, in units of the networks or as codes.
+#[derive(Clone)]
 pub struct Pairs {
     /// `[count, size]`.
     pub clean: Tensor<2>,
     degraded: Degraded,
+    /// What makes codes of those that are made whenever they are asked for.
+    coding: Option<Arc<Coding>>,
 }
 
 /// Where the degraded members come from.
+#[derive(Clone)]
 enum Degraded {
     /// They were given, `[count, size]`.
     Given(Box<Tensor<2>>),
@@ -62,7 +70,32 @@ impl Pairs {
             Degraded::Given(degraded) => {
                 PairBatch { clean, degraded: select_rows(degraded, rows), unknown: None }
             }
-            Degraded::Made(degradation, shape) => damaged(clean, *degradation, *shape, rng),
+            Degraded::Made(degradation, shape) => {
+                let pairs = damaged(clean, *degradation, *shape, rng);
+                match &self.coding {
+                    None => pairs,
+                    Some(coding) => PairBatch {
+                        clean: coding.of_clean(&pairs.clean),
+                        degraded: coding.of_degraded(&pairs.degraded),
+                        unknown: None,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Pairs that were given, `[count, size]` each.
+    pub(super) fn given(clean: Tensor<2>, degraded: Tensor<2>) -> Self {
+        Self { clean, degraded: Degraded::Given(Box::new(degraded)), coding: None }
+    }
+
+    /// The same as codes.
+    pub(super) fn coded(&self, coding: &Arc<Coding>) -> Self {
+        match &self.degraded {
+            Degraded::Given(degraded) => {
+                Self::given(coding.of_clean(&self.clean), coding.of_degraded(degraded))
+            }
+            Degraded::Made(..) => Self { coding: Some(coding.clone()), ..self.clone() },
         }
     }
 
@@ -125,7 +158,12 @@ impl PairedData {
         let clean = context.sources.load(&config.clean)?;
         let degraded = has_degraded.then(|| context.sources.load(&config.degraded)).transpose()?;
         if let Some(degraded) = &degraded {
-            require_pairs(&clean, degraded)?;
+            require_pairs(&clean, degraded, config)?;
+        }
+        if config.is_latent() {
+            let mut sizes =
+                [Some(&clean), degraded.as_ref()].into_iter().flatten().map(|set| set.shape().size());
+            sizes.try_for_each(|size| config.autoencoder.net.check(size))?;
         }
         if let Some(degradation) = config.degradation() {
             degradation.check(image_shape(clean.shape()))?;
@@ -133,7 +171,7 @@ impl PairedData {
         if config.bridge.paths == Paths::Ode {
             config.bridge.cond_x1 = false;
         }
-        if !clean.shape().is_image() {
+        if !clean.shape().is_image() || config.is_latent() {
             // Its predictions are cut to the range of images.
             config.compare.retain(|name| name != DIFFUSION);
         }
@@ -163,7 +201,11 @@ impl PairedData {
         let scaling = scaling(&clean, &of_clean.train);
         let seen = (of_clean.train.clone(), of_clean.train_rows.clone());
         let of_clean = of_clean.map(|rows| scaling.apply(rows.clone()));
-        let of_degraded = of_degraded.map(|split| split.map(|rows| scaling.apply(rows.clone())));
+        let entry = match degraded.as_ref().filter(|degraded| !degraded.shape().agrees_with(&clean.shape())) {
+            Some(degraded) => units_of_data(degraded.shape().size(), &device),
+            None => scaling.clone(),
+        };
+        let of_degraded = of_degraded.map(|split| split.map(|rows| entry.apply(rows.clone())));
         let shape = image_shape(clean.shape()).unwrap_or([1, 1, clean.shape().size()]);
         let pairs = |part: &dyn Fn(&Split) -> Option<Tensor<2>>| {
             let clean = part(&of_clean)?;
@@ -172,7 +214,7 @@ impl PairedData {
                 (None, Some(degradation)) => Degraded::Made(degradation, shape),
                 (None, None) => return None,
             };
-            Some(Pairs { clean, degraded })
+            Some(Pairs { clean, degraded, coding: None })
         };
         let train = |split: &Split| Some(split.train.clone());
         let no_pairs =
@@ -184,9 +226,15 @@ impl PairedData {
             are_held_out: of_clean.held_out.is_some(),
             seen,
             scaling,
+            entry,
             clean,
             degraded,
         })
+    }
+
+    /// Whether degraded members have another shape than clean ones.
+    pub(super) fn differ_in_shape(&self) -> bool {
+        self.degraded.as_ref().is_some_and(|degraded| !degraded.shape().agrees_with(&self.clean.shape()))
     }
 }
 
@@ -202,7 +250,7 @@ fn scaling(clean: &Dataset, train: &Tensor<2>) -> DataScaling {
 }
 
 /// Refuses two sets that are not pairs.
-fn require_pairs(clean: &Dataset, degraded: &Dataset) -> Result<()> {
+fn require_pairs(clean: &Dataset, degraded: &Dataset, config: &PairedConfig) -> Result<()> {
     let input = |problem: String| Err(RunError::Input(problem));
     let (a, b) = (clean.source(), degraded.source());
     if clean.len() != degraded.len() {
@@ -212,14 +260,20 @@ fn require_pairs(clean: &Dataset, degraded: &Dataset) -> Result<()> {
             degraded.len()
         ));
     }
-    if !clean.shape().agrees_with(&degraded.shape()) {
-        return input(format!(
-            "samples of {a} are {}, those of {b} {} (bring both to one shape: enlarge the smaller images first)",
-            clean.shape(),
-            degraded.shape()
-        ));
+    if clean.shape().agrees_with(&degraded.shape()) {
+        return Ok(());
     }
-    Ok(())
+    let shapes = format!("samples of {a} are {}, those of {b} {}", clean.shape(), degraded.shape());
+    match (config.is_latent(), config.bridge.paths) {
+        (false, _) => input(format!(
+            "{shapes} (bring both to one shape: enlarge the smaller images first; or join codes of them with --latent N)"
+        )),
+        // Codes of two encoders lie anywhere to each other.
+        (true, Paths::Ode) => input(format!(
+            "{shapes}: means of codes of two encoders cross on the way (leave --ode out, or bring both to one shape)"
+        )),
+        (true, Paths::Stochastic) => Ok(()),
+    }
 }
 
 /// Refuses two folders whose files do not have the same names, but for their endings.

@@ -10,9 +10,10 @@ use sbridge::tensor::{Device, Module as _, to_vec};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{DIFFUSION, REGRESSION};
-use super::{Networks, Paired, PairedConfig, PairedData};
+use super::{Coding, MODEL_FILE, Networks, Paired, PairedConfig, PairedData};
 use crate::data::image_shape;
 use crate::error::{Result, RunError};
+use crate::folder::RunFolder;
 use crate::folder::tensor_file::{self, damaged};
 use crate::models::codec::{self, require_weights};
 
@@ -25,6 +26,9 @@ struct Description {
     is_conditioned: bool,
     net: DriftNetSettings,
     range: Option<(f64, f64)>,
+    /// Values of a code, where codes are joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latent_dim: Option<usize>,
 }
 
 const BRIDGE: &str = "bridge";
@@ -54,17 +58,19 @@ pub(super) fn save(
         is_conditioned: settings.bridge.cond_x1,
         net: settings.bridge.net.clone(),
         range: data.scaling.range,
+        latent_dim: settings.is_latent().then_some(settings.autoencoder.net.latent_dim),
     };
     tensor_file::save(path, &arrays, &description)
 }
 
-/// Reads what [`save`] wrote of a run with `settings`, onto `device`.
+/// Reads what [`save`] wrote of a run with `settings` into `folder`, onto `device`.
 ///
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged, or its networks were trained on other paths.
-pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Result<Paired> {
+pub(super) fn load(folder: &RunFolder, settings: &PairedConfig, device: &Device) -> Result<Paired> {
+    let path = &folder.file(MODEL_FILE);
     let (mut arrays, description): (_, Description) = tensor_file::load(path)?;
-    let Description { paths, size, image, is_conditioned, net, range } = description;
+    let Description { paths, size, image, is_conditioned, net, range, latent_dim } = description;
     if paths != settings.bridge.paths {
         let problem = format!(
             "was trained on {} paths, and the settings ask for {} ones (set bridge.paths back, or train again)",
@@ -73,14 +79,22 @@ pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Res
         );
         return Err(RunError::folder(path, problem));
     }
+    if latent_dim.unwrap_or(0) != settings.autoencoder.net.latent_dim {
+        let problem = "was trained on codes of another autoencoder.net.latent_dim than the settings ask for (set it back, or train \
+                       again)";
+        return Err(RunError::folder(path, problem));
+    }
+    // What is joined.
+    let kind = latent_dim.map_or((size, image), |dim| (dim, None));
     let values = arrays.values().map(|(_, values)| values.len()).sum();
-    let wide = if image.is_some() { [net.unet.width, net.unet.width, 9] } else { [size, net.mlp.width, 1] };
+    let wide =
+        if kind.1.is_some() { [net.unet.width, net.unet.width, 9] } else { [kind.0, net.mlp.width, 1] };
     require_weights(values, [wide]).map_err(|error| damaged(path, &error.to_string()))?;
     let mut network = |name: &str| -> Result<PairedNet> {
         // Initial weights are overwritten, so any stream will do.
         // The diffusion is always told the degraded sample.
         let is_conditioned = is_conditioned || name == DIFFUSION;
-        let empty = PairedNet::new((size, image), is_conditioned, &net, &mut Rng::new(0), device);
+        let empty = PairedNet::new(kind, is_conditioned, &net, &mut Rng::new(0), device);
         Ok(load_weights(empty, tensor_file::extract(&mut arrays, name))?.valid())
     };
     let bridge = network(BRIDGE)?;
@@ -89,7 +103,8 @@ pub(super) fn load(path: &Path, settings: &PairedConfig, device: &Device) -> Res
     let networks = Networks { bridge, regression: regression?, diffusion: diffusion? };
     let mut row = |name: &str| codec::rows(&mut arrays, name, size, device, path);
     let scaling = DataScaling { offset: row("scaling/offset")?, scale: row("scaling/scale")?, range };
-    Ok(Paired { networks, scaling, schedule: settings.schedule()? })
+    let coding = latent_dim.map(|dim| Coding::load(folder, &scaling, dim, device)).transpose()?;
+    Ok(Paired { networks, scaling, coding, schedule: settings.schedule()? })
 }
 
 fn name_of(paths: Paths) -> &'static str {

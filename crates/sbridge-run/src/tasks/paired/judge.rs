@@ -24,6 +24,9 @@ const MOST_JUDGED: usize = 2000;
 /// Pairs of which several draws are made.
 const DRAWN_AGAIN: usize = 100;
 
+/// The row of what went in.
+pub(super) const DEGRADED: &str = "degraded, as it is";
+
 /// One way to restore.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RestoredRow {
@@ -104,7 +107,10 @@ pub(super) fn judge(run: &Run<Paired>, data: &PairedData) -> Result<PairedEvalua
     }
     rows.extend(bench.regression(&rng)?);
     rows.extend(bench.diffusion(&rng)?);
-    rows.push(bench.row("degraded, as it is", RowKind::Baseline, None, &bench.pairs.degraded)?);
+    if !data.differ_in_shape() {
+        rows.push(bench.row(DEGRADED, RowKind::Baseline, None, &bench.pairs.degraded)?);
+    }
+    rows.extend(bench.codes()?);
     rows.push(bench.floor(seen)?);
     let task = match settings.degradation() {
         Some(degradation) => format!("{} undone on {}", degradation.name(), data.clean.source()),
@@ -134,7 +140,7 @@ impl Bench<'_> {
         let net = (&learned.networks.bridge, self.run.settings.bridge.paths);
         let ends = (&degraded, unknown.as_ref());
         let restored = learned.restored(net, ends, calls, &mut rng.fork(&format!("{calls} calls again")))?;
-        let size = degraded.dims()[1];
+        let size = restored.dims()[1];
         let variances = restored.reshape([draws, count * size]).var(0);
         Ok(to_vec_f64(variances.mean())[0].sqrt() / self.range())
     }
@@ -165,6 +171,13 @@ impl Bench<'_> {
             Some(unknown) => degraded.clone().mask_where(unknown.clone().greater_scalar(0.5), restored),
         };
         self.row(DIFFUSION, RowKind::Baseline, Some(DIFFUSION_CALLS), &restored).map(Some)
+    }
+
+    /// What encoder and decoder leave of the clean samples: no bridge between codes comes nearer.
+    fn codes(&self) -> Result<Option<RestoredRow>> {
+        let Some(coding) = &self.run.learned.coding else { return Ok(None) };
+        let back = coding.to_clean(&coding.of_clean(&self.pairs.clean));
+        self.row("clean, as its code", RowKind::Floor, None, &back).map(Some)
     }
 
     /// Clean samples that were trained on, beside those that judge.
@@ -227,7 +240,7 @@ fn mean_and_error(values: &[f64]) -> Option<(f64, f64)> {
 /// What is not as it should be.
 fn remarks(rows: &[RestoredRow]) -> Vec<String> {
     let of = |name: &str| rows.iter().find(|row| row.name == name);
-    let (Some(bridge), Some(degraded)) = (rows.first(), of("degraded, as it is")) else { return Vec::new() };
+    let (Some(bridge), Some(degraded)) = (rows.first(), of(DEGRADED)) else { return Vec::new() };
     let mut remarks = Vec::new();
     if let (Some((here, error)), Some((there, _))) = (bridge.psnr, degraded.psnr)
         && here < there - 4.0 * error

@@ -1,6 +1,7 @@
 //! From pairs to networks: that of the bridge, and what it is compared with.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use sbridge::net::PairedNet;
 use sbridge::objective::Objective;
@@ -10,7 +11,7 @@ use sbridge::solver::paired::{Known, PairBatch, PairData as _, PairedRegression,
 use sbridge::tensor::{Device, Tensor};
 
 use super::settings::{DIFFUSION, DIFFUSION_CALLS, REGRESSION};
-use super::{BridgeConfig, MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, file};
+use super::{BridgeConfig, Coding, MODEL_FILE, Networks, PairedConfig, PairedData, Pairs, coding, file};
 use crate::data::image_shape;
 use crate::error::Result;
 use crate::training::{Cost, Learning, Stage, cost};
@@ -25,10 +26,11 @@ const MEAN: Stage<'static> = Stage { name: REGRESSION, learning_rate: "bridge.fi
 /// [`RunError`](crate::RunError) if training is interrupted, diverges, or cannot be saved.
 pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> Result<()> {
     let (settings, schedule) = (run.settings.clone(), run.settings.schedule()?);
+    let examples = Examples::new(data, coding::learn(run, data)?.map(Arc::new).as_ref());
     let train = |run: &mut Learning<'_, PairedConfig>, stage: Stage<'static>| {
         let rng = run.rng(stage.name);
-        let net = network(&settings, data, &mut rng.fork("init"), &run.device);
-        let mut objective = objective(&settings, data, &schedule);
+        let net = network(&settings, &examples, &mut rng.fork("init"), &run.device);
+        let mut objective = objective(&settings, &examples, &schedule);
         if stage.name == REGRESSION {
             (objective.level, objective.paths) = (Some(schedule.levels() - 1), Paths::Ode);
         }
@@ -44,8 +46,8 @@ pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> 
                 bridge: BridgeConfig { cond_x1: true, ..settings.bridge.clone() },
                 ..settings.clone()
             };
-            let net = network(&told, data, &mut rng.fork("init"), &run.device);
-            let (ddpm, pairs) = (Ddpm::cosine(DIFFUSION_CALLS)?, &data.train);
+            let net = network(&told, &examples, &mut rng.fork("init"), &run.device);
+            let (ddpm, pairs) = (Ddpm::cosine(DIFFUSION_CALLS)?, &examples.train);
             let fit = settings.bridge.fit.clone();
             Some(run.train(NOISE, net, &mut Diffusion { ddpm, pairs }, fit, rng.fork("fit"))?)
         }
@@ -80,19 +82,45 @@ impl Objective for Diffusion<'_> {
     }
 }
 
+/// What the bridge joins: pairs, or their codes.
+struct Examples {
+    train: Pairs,
+    validation: Option<Pairs>,
+    /// Size of a sample or a code, and the shape of images.
+    kind: (usize, Option<[usize; 3]>),
+}
+
+impl Examples {
+    fn new(data: &PairedData, coding: Option<&Arc<Coding>>) -> Self {
+        let coded = |pairs: &Pairs| coding.map_or_else(|| pairs.clone(), |coding| pairs.coded(coding));
+        let shape = data.clean.shape();
+        let kind = match coding {
+            None => (shape.size(), image_shape(shape)),
+            Some(coding) => (coding.dim(), None),
+        };
+        Self { train: coded(&data.train), validation: data.validation.as_ref().map(coded), kind }
+    }
+
+    /// Some of the size of codes, which are not there yet.
+    fn of_codes(dim: usize, count: usize, device: &Device) -> Self {
+        let noise = |seed: u64| Rng::new(seed).normal([count, dim], device);
+        Self { train: Pairs::given(noise(0), noise(1)), validation: None, kind: (dim, None) }
+    }
+}
+
 /// A network that has not learned anything.
-fn network(settings: &PairedConfig, data: &PairedData, rng: &mut Rng, device: &Device) -> PairedNet {
-    let kind = (data.clean.shape().size(), image_shape(data.clean.shape()));
-    PairedNet::new(kind, settings.bridge.cond_x1, &settings.bridge.net, rng, device)
+fn network(settings: &PairedConfig, examples: &Examples, rng: &mut Rng, device: &Device) -> PairedNet {
+    PairedNet::new(examples.kind, settings.bridge.cond_x1, &settings.bridge.net, rng, device)
 }
 
 fn objective<'a>(
     settings: &PairedConfig,
-    data: &'a PairedData,
+    examples: &'a Examples,
     schedule: &'a Schedule,
 ) -> PairedRegression<'a, Pairs, PairedNet> {
-    let mut objective = PairedRegression::new(&data.train, schedule, settings.bridge.paths, Known::OnBridge);
-    objective.held_out = data.validation.as_ref();
+    let mut objective =
+        PairedRegression::new(&examples.train, schedule, settings.bridge.paths, Known::OnBridge);
+    objective.held_out = examples.validation.as_ref();
     objective
 }
 
@@ -102,14 +130,30 @@ fn objective<'a>(
 /// Settings that training would refuse.
 pub(super) fn expected(settings: &PairedConfig, data: &PairedData, device: &Device) -> Result<Cost> {
     let schedule = settings.schedule()?;
-    let net = network(settings, data, &mut Rng::new(0), device);
-    let mut objective = objective(settings, data, &schedule);
+    let examples = match settings.is_latent() {
+        true => {
+            Examples::of_codes(settings.autoencoder.net.latent_dim, settings.bridge.fit.batch_size, device)
+        }
+        false => Examples::new(data, None),
+    };
+    let net = network(settings, &examples, &mut Rng::new(0), device);
+    let mut objective = objective(settings, &examples, &schedule);
     let seconds = cost::trial(net, &mut objective, &settings.bridge.fit, &Rng::new(0))?;
     let networks = 1 + settings.compare.len();
     let sets = if data.degraded.is_some() { 2 } else { 1 };
     let size = data.clean.shape().size() * size_of::<f32>();
     let (width, batch) = (settings.bridge.net.unet.width, settings.bridge.fit.batch_size);
     // Each set as read, on the device, and in units of the networks; and about thirty arrays as wide as an image's features.
-    let bytes = cost::BASE_BYTES + 4 * sets * data.clean.len() * size + 30 * batch * width * size;
-    Ok(Cost { seconds: seconds * networks as f64, bytes })
+    let mut cost = Cost {
+        seconds: seconds * networks as f64,
+        bytes: cost::BASE_BYTES + 4 * sets * data.clean.len() * size + 30 * batch * width * size,
+    };
+    if settings.is_latent() {
+        let encoded = [Some(&data.clean), data.degraded.as_ref().filter(|_| data.differ_in_shape())];
+        for set in encoded.into_iter().flatten() {
+            cost.seconds += cost::seconds_of_autoencoder(&settings.autoencoder, set, device)?;
+            cost.bytes += cost::memory_of_autoencoder(&settings.autoencoder, set.shape().size());
+        }
+    }
+    Ok(cost)
 }

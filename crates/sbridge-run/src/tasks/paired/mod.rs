@@ -1,5 +1,6 @@
 //! Restore or translate: from the degraded members of pairs to the clean ones, by the bridge between them.
 
+mod coding;
 mod data;
 mod file;
 mod judge;
@@ -7,6 +8,7 @@ mod learn;
 mod page;
 mod settings;
 
+pub use coding::Coding;
 pub use data::{PairedData, Pairs};
 pub use judge::{PairedEvaluation, RestoredRow};
 pub use settings::{BridgeConfig, PairedConfig, RestoreConfig, RestoredConfig};
@@ -50,6 +52,8 @@ pub struct Paired {
     pub networks: Networks,
     /// Into their units.
     pub scaling: DataScaling,
+    /// What goes before the bridge and comes after, where it joins codes.
+    pub coding: Option<Coding>,
     /// Its variances.
     pub schedule: Schedule,
 }
@@ -64,8 +68,23 @@ impl Paired {
         rng: &mut Rng,
     ) -> Result<Tensor<2>> {
         let (schedule, known) = (&self.schedule, Known::OnBridge);
-        let bounds = self.scaling.range.map(|_| (-1.0, 1.0));
-        Ok(Restoration { net, schedule, paths, known, bounds }.run(degraded, unknown, calls, rng)?)
+        let Some(coding) = &self.coding else {
+            let bounds = self.scaling.range.map(|_| (-1.0, 1.0));
+            return Ok(
+                Restoration { net, schedule, paths, known, bounds }.run(degraded, unknown, calls, rng)?
+            );
+        };
+        let restoration = Restoration { net, schedule, paths, known, bounds: None };
+        let restored = coding.to_clean(&restoration.run(&coding.of_degraded(degraded), None, calls, rng)?);
+        Ok(match unknown {
+            Some(unknown) => degraded.clone().mask_where(unknown.clone().greater_scalar(0.5), restored),
+            None => restored,
+        })
+    }
+
+    /// Into units of what goes in.
+    fn entry(&self) -> &DataScaling {
+        self.coding.as_ref().map_or(&self.scaling, |coding| &coding.entry)
     }
 }
 
@@ -103,7 +122,7 @@ impl Task for Paired {
 
     fn open(run: &SavedRun<'_, PairedConfig>) -> Result<Self> {
         run.folder.require_finished(run.manifest, run.command)?;
-        file::load(&run.folder.file(MODEL_FILE), run.settings, run.device)
+        file::load(run.folder, run.settings, run.device)
     }
 
     fn judge(run: &Run<Self>, data: &PairedData, _reference: Option<&Dataset>) -> Result<PairedEvaluation> {
@@ -120,9 +139,13 @@ impl Task for Paired {
 }
 
 impl Restore for Paired {
+    fn input_shape(run: &Run<Self>) -> SampleShape {
+        run.manifest.source.as_ref().map_or_else(|| run.shape(), |degraded| degraded.shape)
+    }
+
     fn restore(run: &Run<Self>, damaged: &Damaged<'_>, rng: &mut Rng) -> Result<Tensor<2>> {
         let (paired, settings) = (&run.learned, &run.settings);
-        let inward = paired.scaling.apply(damaged.rows.clone());
+        let inward = paired.entry().apply(damaged.rows.clone());
         let unknown = lost(settings, run.shape(), damaged)?;
         let start = match &unknown {
             // What is lost is noise, whatever stands there.

@@ -3,7 +3,7 @@
 use sbridge::tensor::{Tensor, to_vec};
 use sbridge_report::{Block, Picture, Plot, Row, Section, Series, SeriesStyle, Table};
 
-use super::judge::COLUMNS;
+use super::judge::{COLUMNS, DEGRADED};
 use super::{Paired, PairedData, PairedEvaluation};
 use crate::error::{Result, RunError};
 use crate::samples::unit_range;
@@ -38,8 +38,10 @@ fn summary(found: &PairedEvaluation) -> String {
         let [_, psnr, _, _, frechet, _] = row.cells();
         format!("{}: PSNR {psnr}, Fréchet distance {frechet}", row.name)
     };
-    let [first, .., degraded, floor] = &found.rows[..] else { return String::new() };
-    format!("{}; {}; {}: {}.", said(first), said(degraded), floor.name, floor.cells()[4])
+    let [first, .., floor] = &found.rows[..] else { return String::new() };
+    let degraded = found.rows.iter().find(|row| row.name == DEGRADED).map(said);
+    let degraded = degraded.map_or(String::new(), |said| format!(" {said};"));
+    format!("{};{degraded} {}: {}.", said(first), floor.name, floor.cells()[4])
 }
 
 fn table(found: &PairedEvaluation) -> Section {
@@ -66,7 +68,12 @@ fn strips(run: &Run<Paired>, data: &PairedData) -> Result<Section> {
     let pairs = data.judges.first(SHOWN, &mut rng);
     let (net, ends) =
         ((&learned.networks.bridge, run.settings.bridge.paths), (&pairs.degraded, pairs.unknown.as_ref()));
-    let mut lines = vec![pairs.degraded.clone()];
+    let mut lines = Vec::new();
+    let mut caption = format!("{DRAWS} draws, clean (bottom)");
+    if !data.differ_in_shape() {
+        lines.push(pairs.degraded.clone());
+        caption = format!("Degraded (top), {caption}");
+    }
     for _ in 0..DRAWS {
         lines.push(learned.restored(net, ends, run.settings.sampler.nfe, &mut rng)?);
     }
@@ -75,7 +82,6 @@ fn strips(run: &Run<Paired>, data: &PairedData) -> Result<Section> {
     let file = run.file("restored.png");
     sbridge_data::write_png_grid(&file, &values, run.shape(), pairs.clean.dims()[0], 2)?;
     let png = std::fs::read(&file).map_err(|e| RunError::disk("read", &file, e))?;
-    let caption = format!("Degraded (top), {DRAWS} draws, clean (bottom)");
     let picture = Block::Picture(Picture { alt: caption.clone(), caption, png });
     Ok(Section { title: "Restored".into(), text: String::new(), blocks: vec![picture] })
 }
@@ -100,11 +106,14 @@ fn scatter(run: &Run<Paired>, data: &PairedData) -> Result<Section> {
         caption: "First two columns".into(),
         x_label: "column 0".into(),
         y_label: "column 1".into(),
-        series: vec![
-            series("degraded", &pairs.degraded),
-            series("clean", &pairs.clean),
-            series("restored", &restored),
-        ],
+        series: match data.differ_in_shape() {
+            true => vec![series("clean", &pairs.clean), series("restored", &restored)],
+            false => vec![
+                series("degraded", &pairs.degraded),
+                series("clean", &pairs.clean),
+                series("restored", &restored),
+            ],
+        },
         ..Plot::default()
     };
     Ok(Section { title: "Restored".into(), text: String::new(), blocks: vec![Block::Plot(plot)] })

@@ -6,7 +6,7 @@ use sbridge::net::DriftNetSettings;
 use sbridge::solver::paired::{Paths, Schedule, Variant};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Common, DataConfig, Refusal, Settings, Shares, in_range};
+use crate::settings::{AutoencoderConfig, Common, DataConfig, Encoder, Refusal, Settings, Shares, in_range};
 
 /// What may be trained beside the bridge.
 pub(super) const COMPARED: [&str; 2] = [REGRESSION, DIFFUSION];
@@ -35,6 +35,9 @@ pub struct PairedConfig {
     /// What damages the clean data where there are no degraded ones: `blur`, `blur-gaussian`, `pool-4`, `bicubic-4`, `jpeg-10`,
     /// `hole`, `free-form` or `noise`.
     pub degrade: String,
+    /// Encoder and decoder, trained on both members of pairs, or where these differ in shape, on each alone. With `net.latent_dim` above
+    /// zero the bridge joins codes.
+    pub autoencoder: AutoencoderConfig,
     /// What is learned.
     pub bridge: BridgeConfig,
     /// How it is walked.
@@ -96,6 +99,7 @@ impl Default for PairedConfig {
             clean: DataConfig::default(),
             degraded: DataConfig::default(),
             degrade: String::new(),
+            autoencoder: AutoencoderConfig::default(),
             bridge: BridgeConfig::default(),
             sampler: RestoreConfig::default(),
             output: RestoredConfig::default(),
@@ -137,6 +141,11 @@ impl Default for RestoredConfig {
 }
 
 impl PairedConfig {
+    /// Whether the bridge joins codes.
+    pub fn is_latent(&self) -> bool {
+        self.autoencoder.net.latent_dim > 0
+    }
+
     /// What damages the clean data, if anything does.
     pub fn degradation(&self) -> Option<Degradation> {
         Degradation::named(&self.degrade)
@@ -158,6 +167,21 @@ impl PairedConfig {
     /// Whether a network called `name` is trained beside the bridge.
     pub fn compares(&self, name: &str) -> bool {
         self.compare.iter().any(|compared| compared == name)
+    }
+
+    fn check_encoder(&self) -> std::result::Result<(), Refusal> {
+        let Self { autoencoder, .. } = self;
+        autoencoder.loss.check().map_err(|error| Refusal::in_section("autoencoder.loss", &error))?;
+        autoencoder.fit.check().map_err(|error| Refusal::in_section("autoencoder.fit", &error))?;
+        if autoencoder.encoder == Encoder::Identity {
+            let problem = "must be \"trained\" (leave --latent out to join the data as they are)";
+            return Err(Refusal::new("autoencoder.encoder", problem));
+        }
+        if !self.is_latent() && *autoencoder != AutoencoderConfig::default() {
+            let problem = "has settings, and there is no encoder (give --latent N)";
+            return Err(Refusal::new("autoencoder", problem));
+        }
+        Ok(())
     }
 
     fn check_names(&self) -> std::result::Result<(), Refusal> {
@@ -187,8 +211,18 @@ impl Settings for PairedConfig {
         Common { seed: self.seed, device: self.device.clone(), checkpoint_seconds }
     }
 
+    /// Complete; without the settings of an encoder where there is none.
+    fn to_toml(&self) -> String {
+        let mut table = toml::Table::try_from(self).expect("settings are plain tables and numbers");
+        if !self.is_latent() {
+            table.remove("autoencoder");
+        }
+        toml::to_string_pretty(&table).expect("settings are plain tables and numbers")
+    }
+
     fn check(&self) -> std::result::Result<(), Refusal> {
         self.check_names()?;
+        self.check_encoder()?;
         let in_bridge = |error: sbridge::Error| Refusal::in_section("bridge", &error);
         if !(self.bridge.beta_max.is_finite() && self.bridge.beta_max > 0.0) {
             let problem =
@@ -223,6 +257,8 @@ mod tests {
         };
         let config = PairedConfig::default();
         assert_eq!(of(&config.to_toml(), &[]).unwrap(), config);
+        let latent = of("", &["autoencoder.net.latent_dim=3", "autoencoder.fit.steps=9"]).unwrap();
+        assert_eq!(of(&latent.to_toml(), &[]).unwrap(), latent);
         let refused = |set: &str| of("", &[set]).unwrap_err().to_string();
         for (set, problem) in [
             ("degrade=\"blurr\"", "degrade knows blur, blur-gaussian"),
@@ -234,6 +270,11 @@ mod tests {
             ("bridge.beta_max=-1", "bridge.beta_max must be a finite number > 0, got -1"),
             ("bridge.fit.steps=0", "bridge.fit.steps must be at least 1"),
             ("output.held_out=0.9", "output.held_out must be in [0, 0.5]"),
+            (
+                "autoencoder.fit.steps=9",
+                "autoencoder has settings, and there is no encoder (give --latent N)",
+            ),
+            ("autoencoder.encoder=\"identity\"", "autoencoder.encoder must be \"trained\""),
         ] {
             let message = refused(set);
             assert!(message.contains(problem), "{message}");

@@ -1,10 +1,12 @@
 //! A maze and trajectories through it.
 
+use std::ops::Range;
 use std::path::Path;
 
 use sbridge::planning::{Layout, Task as KnownMaze};
 use sbridge::planning::{
-    Maze, Normaliser, OfflineSettings, Reward, Row, ScoreRange, Trajectory, Variant as Behaviour, dataset,
+    Maze, Normaliser, OfflineSettings, Point, Reward, Row, ScoreRange, Trajectory, Variant as Behaviour,
+    dataset,
 };
 use sbridge::rng::Rng;
 use sbridge::solver::paired::Variant;
@@ -13,7 +15,7 @@ use sbridge_data::{Dataset, ElementType, SampleShape};
 use sha2::{Digest as _, Sha256};
 
 use super::PlanConfig;
-use super::settings::BUILTIN;
+use super::settings::{BUILTIN, WindowsName};
 use crate::context::Context;
 use crate::error::{Result, RunError};
 use crate::folder::manifest::DataRecord;
@@ -112,14 +114,9 @@ impl PlanData {
         trajectory.check(&maze.layout, config.horizon)?;
         let normaliser = Normaliser::of(&trajectory)?;
         let rows: Vec<Row> = (0..trajectory.len()).map(|k| trajectory.row(k)).collect();
-        let paths = match Maze::new(maze.layout.clone()).default_target() {
-            // Nobody says where these were sent.
-            None if config.trajectories.source != BUILTIN => std::iter::once(0..trajectory.len()).collect(),
-            goal => trajectory.paths(goal),
-        };
-        let starts = dataset::windows(&paths, config.horizon)?;
+        let pieces = pieces(config, &trajectory, Maze::new(maze.layout.clone()).default_target())?;
         let setting = setting(config, &maze, normaliser);
-        let windows = Windows { rows: normaliser.normalise(&rows), starts, horizon: config.horizon };
+        let windows = Windows::new(&rows, pieces, config.horizon, &normaliser);
         let record = record(config, &rows);
         Ok(Self { maze, windows, setting, record, title: config.maze.replace("builtin:", "") })
     }
@@ -130,10 +127,28 @@ impl PlanData {
     }
 }
 
+/// The rows of all windows.
+fn pieces(config: &PlanConfig, data: &Trajectory, goal: Option<Point>) -> Result<Vec<Range<usize>>> {
+    let (horizon, is_given) = (config.horizon, config.trajectories.source != BUILTIN);
+    let paths = match (goal, config.trajectories.windows) {
+        // Of data that are given it is not known when they were sent elsewhere: they leave the goal then.
+        (Some(_), WindowsName::ToTarget) if is_given => {
+            return Ok(dataset::windows_to_targets(&data.legs(goal), horizon)?);
+        }
+        (_, WindowsName::ToTarget) if !is_given => {
+            return Ok(dataset::windows_to_targets(&data.legs(None), horizon)?);
+        }
+        // Nobody says where these were sent.
+        (None, _) if is_given => std::iter::once(0..data.len()).collect(),
+        (goal, _) => data.paths(goal),
+    };
+    Ok(dataset::windows(&paths, horizon)?.into_iter().map(|start| start..start + horizon).collect())
+}
+
 /// What priors know in a run with `config`.
 pub(super) fn setting(config: &PlanConfig, maze: &OpenMaze, normaliser: Normaliser) -> Setting {
     let (layout, horizon, variant) = (maze.layout.clone(), config.horizon, behaviour(config));
-    Setting { layout, normaliser, horizon, variant }
+    Setting { layout, normaliser, horizon, variant, closed: Vec::new() }
 }
 
 /// That of data and straight lines.

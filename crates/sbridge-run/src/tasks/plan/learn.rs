@@ -126,7 +126,7 @@ pub(super) fn expected(settings: &PlanConfig, data: &PlanData, device: &Device) 
     let net = &settings.bridge.net;
     let widest = net.multipliers.iter().max().copied().unwrap_or(1) * net.width;
     // Rows as read and normalised; and of every row of a plan about sixty arrays as wide as the widest level.
-    let bytes = 3 * data.windows.rows.len() * size_of::<[f64; COLUMNS]>()
+    let bytes = 3 * data.windows.rows() * size_of::<[f64; COLUMNS]>()
         + 60 * settings.bridge.fit.batch_size * settings.horizon * widest * size_of::<f32>();
     let networks = 1.0 + f64::from(u8::from(settings.has_ddpm()));
     Ok(Cost { seconds: seconds * networks, bytes: cost::BASE_BYTES + bytes })

@@ -12,9 +12,10 @@ pub use data::PlanData;
 pub use judge::{PlanEvaluation, PlanRow};
 pub use settings::{
     PlanBridgeConfig, PlanConfig, PlanOutputConfig, PlanSamplerConfig, PriorName, TrajectoriesConfig,
+    WindowsName,
 };
 
-use sbridge::planning::{Cell, Episode, Execution, Maze, Outcome, Query, Row, execute};
+use sbridge::planning::{Cell, Episode, Execution, Layout, Maze, Outcome, Query, Row, execute};
 use sbridge::rng::Rng;
 use sbridge::solver::Ddpm;
 use sbridge::solver::paired::Schedule;
@@ -67,25 +68,26 @@ enum Drawn {
 }
 
 impl Planning {
-    /// Raw plans for `queries`.
+    /// Raw plans for `queries`, in the maze of `setting`.
     fn plans(
         &self,
         drawn: Drawn,
+        setting: &Setting,
         queries: &[Query],
         settings: &PlanConfig,
         rng: &mut Rng,
     ) -> sbridge::Result<Vec<Vec<Row>>> {
-        let normaliser = &self.setting.normaliser;
+        let normaliser = &setting.normaliser;
         let conditions: Vec<_> =
             queries.iter().map(|query| normaliser.conditions(query.start, query.goal)).collect();
-        let start = self.networks.prior.plans(&self.setting, &conditions, rng, &self.device)?;
+        let start = self.networks.prior.plans(setting, &conditions, rng, &self.device)?;
         let plans = match (drawn, &self.networks.ddpm) {
             (Drawn::Bridge(calls), _) => {
-                let (net, known) = (&self.networks.bridge, (&self.setting, &self.schedule));
+                let (net, known) = (&self.networks.bridge, (setting, &self.schedule));
                 net.by_bridge(known, settings.bridge.paths, &start, calls, rng)?
             }
             (Drawn::Ddpm, Some(net)) => {
-                net.by_diffusion(&self.setting, &Ddpm::cosine(settings.sampler.nfe)?, &start, rng)?
+                net.by_diffusion(setting, &Ddpm::cosine(settings.sampler.nfe)?, &start, rng)?
             }
             (Drawn::Ddpm, None) | (Drawn::Prior, _) => start,
         };
@@ -101,7 +103,7 @@ impl Planning {
         rng: &mut Rng,
     ) -> Result<Vec<Outcome>> {
         let maze = Maze::new(self.maze.layout.clone());
-        let mut planner = |queries: &[Query]| self.plans(drawn, queries, settings, rng);
+        let mut planner = |queries: &[Query]| self.plans(drawn, &self.setting, queries, settings, rng);
         Ok(execute(&maze, episodes, &self.execution(settings), &mut planner)?)
     }
 
@@ -165,14 +167,16 @@ impl Task for Planning {
 }
 
 impl Plan for Planning {
-    fn plan(run: &Run<Self>, trip: &Trip) -> Result<Planned> {
+    fn plan(run: &Run<Self>, trip: &Trip<'_>) -> Result<Planned> {
         let learned = &run.learned;
-        require_way(&learned.maze, trip)?;
+        require_free(&learned.setting.layout, trip)?;
+        let setting = learned.setting.closing(trip.closed)?;
+        require_way(&setting.layout, trip)?;
         let mut settings = run.settings.clone();
         settings.sampler.nfe = trip.calls.unwrap_or(settings.sampler.nfe);
         settings.sampler.replan = trip.replan.unwrap_or(settings.sampler.replan);
         learned.schedule.visits(settings.sampler.nfe)?;
-        let (maze, rng) = (Maze::new(learned.maze.layout.clone()), Rng::new(trip.seed).fork("plan"));
+        let (maze, rng) = (Maze::new(setting.layout.clone()), Rng::new(trip.seed).fork("plan"));
         let episode = |k: usize| {
             let state = maze.reset_in(trip.start, &mut rng.fork(&format!("start {k}")));
             Episode { start: trip.start, goal: trip.goal, state }
@@ -181,39 +185,55 @@ impl Plan for Planning {
         let mut first = None;
         let mut noise = rng.fork("plans");
         let mut planner = |queries: &[Query]| {
-            let plans = learned.plans(Drawn::Bridge(settings.sampler.nfe), queries, &settings, &mut noise)?;
+            let drawn = Drawn::Bridge(settings.sampler.nfe);
+            let plans = learned.plans(drawn, &setting, queries, &settings, &mut noise)?;
             first.get_or_insert_with(|| plans.clone());
             Ok(plans)
         };
         let outcomes = execute(&maze, &episodes, &learned.execution(&settings), &mut planner)?;
         let plans = first.unwrap_or_default();
-        let drawing = picture::svg(&learned.maze.layout, &plans, &outcomes);
+        let drawing = picture::svg(&setting.layout, trip.closed, &plans, &outcomes);
         Ok(Planned { plans, outcomes, drawing })
     }
 }
 
-/// Refuses a trip that no plan can make.
-fn require_way(maze: &OpenMaze, trip: &Trip) -> Result<()> {
+/// Refuses cells of a trip that are not free in the maze that was learned, or closed though they are needed.
+fn require_free(layout: &Layout, trip: &Trip<'_>) -> Result<()> {
     let input = |problem: String| Err(RunError::Input(problem));
-    let [rows, columns] = maze.layout.shape();
-    for (name, cell) in [("--start", trip.start), ("--goal", trip.goal)] {
-        let [x, y] = cell;
+    let [rows, columns] = layout.shape();
+    let ends = [("--start", trip.start), ("--goal", trip.goal)];
+    let closed = trip.closed.iter().map(|cell| ("--constrain", *cell));
+    for (name, [x, y]) in ends.into_iter().chain(closed) {
         let is_inside = x >= 0 && y >= 0 && (x as usize) < rows && (y as usize) < columns;
         if !is_inside {
             return input(format!(
                 "{name} {x},{y} is outside of the maze of {rows} rows and {columns} columns (from 0)"
             ));
         }
-        if !maze.layout.is_free(cell) {
-            return input(format!("{name} {x},{y} is a wall (free are {})", shown(maze.layout.free_cells())));
+        if !layout.is_free([x, y]) {
+            let already = if name == "--constrain" { " already" } else { "" };
+            return input(format!(
+                "{name} {x},{y} is a wall{already} (free are {})",
+                shown(layout.free_cells())
+            ));
         }
     }
-    if maze.layout.shortest_path(trip.start, trip.goal).is_none() {
-        let reached = maze.layout.reachable(trip.start);
-        return input(format!(
-            "--goal cannot be reached from --start, only {} (choose another)",
-            shown(&reached)
-        ));
+    match ends.iter().find(|(_, cell)| trip.closed.contains(cell)) {
+        None => Ok(()),
+        Some((name, [x, y])) => input(format!(
+            "--constrain {x},{y} closes the cell of {name} (leave it out, or choose another {name})"
+        )),
+    }
+}
+
+/// Refuses a trip that no plan can make.
+fn require_way(layout: &Layout, trip: &Trip<'_>) -> Result<()> {
+    let input = |problem: String| Err(RunError::Input(problem));
+    if layout.shortest_path(trip.start, trip.goal).is_none() {
+        let fix =
+            if trip.closed.is_empty() { "choose another" } else { "close fewer cells with --constrain" };
+        let reached = shown(&layout.reachable(trip.start));
+        return input(format!("--goal cannot be reached from --start, only {reached} ({fix})"));
     }
     match trip.count {
         1..=MOST_PLANS => Ok(()),

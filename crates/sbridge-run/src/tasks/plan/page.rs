@@ -31,7 +31,7 @@ pub(super) fn page(run: &Run<Planning>, data: &PlanData, found: &PlanEvaluation)
         summary: summary(found),
         facts: vec![
             ("rows of a plan".into(), run.settings.horizon.to_string()),
-            ("windows learned from".into(), data.windows.starts.len().to_string()),
+            ("windows learned from".into(), data.windows.count().to_string()),
             ("S, variance from prior to plan".into(), format!("{:.4}", run.learned.schedule.whole())),
         ],
         sections: vec![table(found), ways],

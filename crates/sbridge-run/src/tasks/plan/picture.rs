@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sbridge::planning::{Layout, Outcome, Row};
+use sbridge::planning::{Cell, Layout, Outcome, Row};
 
 /// Length of a cell, and what is left free around the maze.
 const CELL: f64 = 48.0;
@@ -10,8 +10,13 @@ const CELL: f64 = 48.0;
 /// Lower side of the square of a cell, in cells from its integer.
 const BELOW: f64 = 0.7;
 
-/// Plans in grey, executed ways in blue, walls that were touched in red; rows of the maze from top to bottom.
-pub(super) fn svg(layout: &Layout, plans: &[Vec<Row>], outcomes: &[Outcome]) -> String {
+/// Colours of walls, and of those that were not there when plans were learned.
+const WALL: &str = "#555";
+const NEW_WALL: &str = "#d9822b";
+
+/// Walls in grey, new ones, `closed`, in orange; plans in light grey, executed ways in blue, walls that were touched in red; rows of
+/// the maze from top to bottom.
+pub(super) fn svg(layout: &Layout, closed: &[Cell], plans: &[Vec<Row>], outcomes: &[Outcome]) -> String {
     let [rows, columns] = layout.shape();
     let (width, height) = (columns as f64 * CELL, rows as f64 * CELL);
     let mut text = format!(
@@ -20,11 +25,13 @@ pub(super) fn svg(layout: &Layout, plans: &[Vec<Row>], outcomes: &[Outcome]) -> 
     );
     for x in 0..rows {
         for y in 0..columns {
-            if !layout.is_free([x as i64, y as i64]) {
+            let cell = [x as i64, y as i64];
+            if !layout.is_free(cell) {
+                let colour = if closed.contains(&cell) { NEW_WALL } else { WALL };
                 let (left, top) = (y as f64 * CELL, x as f64 * CELL);
                 let _ = writeln!(
                     text,
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{CELL}\" height=\"{CELL}\" fill=\"#555\"/>"
+                    "<rect x=\"{left}\" y=\"{top}\" width=\"{CELL}\" height=\"{CELL}\" fill=\"{colour}\"/>"
                 );
             }
         }

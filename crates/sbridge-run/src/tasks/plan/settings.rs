@@ -50,6 +50,19 @@ pub struct TrajectoriesConfig {
     pub rows: usize,
     /// Standard deviation of what is added to its actions. Default 0.5.
     pub noise: f64,
+    /// What a plan is learned from: `to-target` (default), pieces in which the target stays the same, and once it is reached the disc
+    /// stays; or `whole`, all pieces of so many rows until the goal of the maze is left, as in print.
+    pub windows: WindowsName,
+}
+
+/// Which pieces of trajectories are learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowsName {
+    /// With one target, held once it is reached.
+    ToTarget,
+    /// Whatever leads on for so many rows.
+    Whole,
 }
 
 /// Where plans start from, by name.
@@ -145,7 +158,7 @@ impl Default for PlanConfig {
 
 impl Default for TrajectoriesConfig {
     fn default() -> Self {
-        Self { source: BUILTIN.into(), rows: 200_000, noise: 0.5 }
+        Self { source: BUILTIN.into(), rows: 200_000, noise: 0.5, windows: WindowsName::ToTarget }
     }
 }
 
@@ -209,6 +222,8 @@ impl PlanConfig {
 }
 
 impl Settings for PlanConfig {
+    const FORMER: &'static [(&'static str, &'static str)] = &[("trajectories.windows", "\"whole\"")];
+
     fn defaults(_method: &str) -> Self {
         Self::default()
     }

@@ -34,6 +34,21 @@ impl<N: PairPredictor> Restoration<'_, N> {
         calls: usize,
         noise: &mut dyn Noise,
     ) -> Result<Tensor<2>> {
+        self.run_within(degraded, unknown, calls, noise, &|x| x)
+    }
+
+    /// The same, and after every step states are taken to where they may be by `allowed`, before what is known is put back.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_within(
+        &self,
+        degraded: &Tensor<2>,
+        unknown: Option<&Tensor<2>>,
+        calls: usize,
+        noise: &mut dyn Noise,
+        allowed: &dyn Fn(Tensor<2>) -> Tensor<2>,
+    ) -> Result<Tensor<2>> {
         let (levels, end) = self.schedule.visits(calls)?;
         let mut x = degraded.clone();
         for (i, level) in levels.iter().enumerate() {
@@ -45,6 +60,7 @@ impl<N: PairPredictor> Restoration<'_, N> {
             if self.paths == Paths::Stochastic && !is_last {
                 x = x.clone() + noise.draw(&x) * step.std;
             }
+            x = allowed(x);
             if let Some(unknown) = unknown {
                 let there = match next.filter(|_| !is_last) {
                     Some(next) => self.known.there(self.paths, degraded, self.schedule.bridge(next).2, noise),
