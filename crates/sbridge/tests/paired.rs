@@ -56,8 +56,14 @@ fn constant(value: f64, shape: [usize; 2]) -> Tensor<2> {
 fn who_knows_the_clean_state_returns_it_in_any_number_of_calls() {
     let (net, schedule) = (oracle(), Schedule::of_images(0.3, Variant::Fixed).unwrap());
     for paths in [Paths::Stochastic, Paths::Ode] {
-        let restoration =
-            Restoration { net: &net, schedule: &schedule, paths, known: Known::OnBridge, bounds: None };
+        let restoration = Restoration {
+            net: &net,
+            schedule: &schedule,
+            paths,
+            known: Known::OnBridge,
+            gaussian: None,
+            bounds: None,
+        };
         for calls in [1, 2, 7, 100, 999] {
             let x = restoration.run(&constant(-1.0, [3, 2]), None, calls, &mut Rng::new(1)).unwrap();
             assert!(to_vec_f64(x).iter().all(|x| (x - CLEAN).abs() < 1e-12), "{paths:?}, {calls}");
@@ -93,8 +99,14 @@ fn what_is_known_stays_as_it_is_to_the_bit() {
     let degraded = Rng::new(2).normal([5, 4], &device());
     let unknown = from_rows_f64(&[1.0, 0.0, 0.0, 1.0].repeat(5), 4, &device());
     for (paths, known) in [(Paths::Stochastic, Known::OnBridge), (Paths::Ode, Known::Exact)] {
-        let restoration =
-            Restoration { net: &net, schedule: &schedule, paths, known, bounds: Some((-1.0, 1.0)) };
+        let restoration = Restoration {
+            net: &net,
+            schedule: &schedule,
+            paths,
+            known,
+            gaussian: None,
+            bounds: Some((-1.0, 1.0)),
+        };
         let x = restoration.run(&degraded, Some(&unknown), 4, &mut Rng::new(1)).unwrap();
         let [x, before] = [x, degraded.clone()].map(to_vec_f64);
         for (i, (x, before)) in x.iter().zip(before).enumerate() {
@@ -125,8 +137,14 @@ fn gaussian_pairs_are_restored_to_the_law_of_clean_states() {
     let normal = |rng: &mut Rng| rng.normal::<2>([count, 1], &device()).cast(DType::F64);
     let degraded = normal(&mut rng) * (CLEAN_VAR + ADDED_VAR).sqrt() + MEAN;
     let restored = |paths: Paths, rng: &mut Rng| {
-        let restoration =
-            Restoration { net: &net, schedule: &schedule, paths, known: Known::OnBridge, bounds: None };
+        let restoration = Restoration {
+            net: &net,
+            schedule: &schedule,
+            paths,
+            known: Known::OnBridge,
+            gaussian: None,
+            bounds: None,
+        };
         to_vec_f64(restoration.run(&degraded, None, 999, rng).unwrap())
     };
     let moments = |x: &[f64]| {
@@ -197,7 +215,7 @@ fn a_network_that_is_told_the_degraded_end_learns_the_conditional_law() {
         let count = 4000;
         let degraded = from_rows_f64(&input.repeat(count), 2, &device()).cast(DType::F32);
         let (schedule, paths, known) = (&schedule, Paths::Stochastic, Known::OnBridge);
-        let restoration = Restoration { net, schedule, paths, known, bounds: None };
+        let restoration = Restoration { net, schedule, paths, known, gaussian: None, bounds: None };
         let x = restoration.run(&degraded, None, 100, &mut Rng::new(9)).unwrap().cast(DType::F64);
         let mean = x.clone().mean_dim(0);
         let centred = x - mean.clone();

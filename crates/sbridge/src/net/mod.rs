@@ -6,6 +6,7 @@ mod control_net;
 mod drift;
 mod embedding;
 mod gaussian_drift;
+mod gaussian_pair;
 mod layers;
 mod mixture;
 mod mlp;
@@ -26,6 +27,7 @@ pub use control_net::{ControlNet, Embedded};
 pub use drift::{DriftNet, DriftNetSettings, UNetSettings};
 pub use embedding::FourierEmbedding;
 pub use gaussian_drift::GaussianDrift;
+pub use gaussian_pair::{GaussianPair, KNOTS, Place};
 pub use layers::{
     Convolution, Doubling, GroupNorm, Halving, LayerNorm, Linear, SequenceConvolution, SequenceEnlarging,
 };

@@ -256,7 +256,7 @@ impl PlanNet {
     ) -> Result<Tensor<2>> {
         let unknown = setting.unknown(start.dims()[0], &start.device());
         let (known, bounds) = (Known::Exact, Some((-1.0, 1.0)));
-        let restoration = Restoration { net: self, schedule, paths, known, bounds };
+        let restoration = Restoration { net: self, schedule, paths, known, gaussian: None, bounds };
         restoration.run_within(start, Some(&unknown), calls, noise, &|plans| setting.allowed(plans))
     }
 

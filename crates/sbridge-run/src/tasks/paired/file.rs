@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sbridge::latent::DataScaling;
-use sbridge::net::{DriftNetSettings, PairedNet, Weights, load_weights, weights_of};
+use sbridge::net::{DriftNetSettings, GaussianPair, PairedNet, Weights, load_weights, weights_of};
 use sbridge::rng::Rng;
 use sbridge::solver::paired::Paths;
 use sbridge::tensor::{Device, Module as _, to_vec};
@@ -32,6 +32,7 @@ struct Description {
 }
 
 const BRIDGE: &str = "bridge";
+const GAUSSIAN: &str = "known";
 
 /// Writes `networks`, trained with `settings` on `data`, to `path` in one step.
 ///
@@ -45,6 +46,9 @@ pub(super) fn save(
 ) -> Result<()> {
     let mut arrays = Weights::new();
     tensor_file::insert(&mut arrays, BRIDGE, weights_of(&networks.bridge));
+    if let Some(pair) = &networks.gaussian {
+        tensor_file::insert(&mut arrays, GAUSSIAN, weights_of(pair));
+    }
     for (name, net) in [(REGRESSION, &networks.regression), (DIFFUSION, &networks.diffusion)] {
         net.iter().for_each(|net| tensor_file::insert(&mut arrays, name, weights_of(net)));
     }
@@ -90,6 +94,15 @@ pub(super) fn load(folder: &RunFolder, settings: &PairedConfig, device: &Device)
     let wide =
         if kind.1.is_some() { [net.unet.width, net.unet.width, 9] } else { [kind.0, net.mlp.width, 1] };
     require_weights(values, [wide]).map_err(|error| damaged(path, &error.to_string()))?;
+    let known = tensor_file::extract(&mut arrays, GAUSSIAN);
+    let gaussian = match known.is_empty() {
+        true => None,
+        false => {
+            require_weights(known.values().map(|(_, values)| values.len()).sum(), [[kind.0, kind.0, 1]])
+                .map_err(|error| damaged(path, &error.to_string()))?;
+            Some(load_weights(GaussianPair::zero(kind.0, device), known)?.valid())
+        }
+    };
     let mut network = |name: &str| -> Result<PairedNet> {
         // Initial weights are overwritten, so any stream will do.
         // The diffusion is always told the degraded sample.
@@ -100,7 +113,7 @@ pub(super) fn load(folder: &RunFolder, settings: &PairedConfig, device: &Device)
     let bridge = network(BRIDGE)?;
     let [regression, diffusion] =
         [REGRESSION, DIFFUSION].map(|name| settings.compares(name).then(|| network(name)).transpose());
-    let networks = Networks { bridge, regression: regression?, diffusion: diffusion? };
+    let networks = Networks { bridge, gaussian, regression: regression?, diffusion: diffusion? };
     let mut row = |name: &str| codec::rows(&mut arrays, name, size, device, path);
     let scaling = DataScaling { offset: row("scaling/offset")?, scale: row("scaling/scale")?, range };
     let coding = latent_dim.map(|dim| Coding::load(folder, &scaling, dim, device)).transpose()?;

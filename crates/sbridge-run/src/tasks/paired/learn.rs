@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use sbridge::net::PairedNet;
+use sbridge::net::{GaussianPair, PairedNet};
 use sbridge::objective::Objective;
 use sbridge::rng::Rng;
 use sbridge::solver::Ddpm;
@@ -27,16 +27,22 @@ const MEAN: Stage<'static> = Stage { name: REGRESSION, learning_rate: "bridge.fi
 pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> Result<()> {
     let (settings, schedule) = (run.settings.clone(), run.settings.schedule()?);
     let examples = Examples::new(data, coding::learn(run, data)?.map(Arc::new).as_ref());
+    let pair = examples.gaussian(&settings)?;
     let train = |run: &mut Learning<'_, PairedConfig>, stage: Stage<'static>| {
         let rng = run.rng(stage.name);
         let net = network(&settings, &examples, &mut rng.fork("init"), &run.device);
         let mut objective = objective(&settings, &examples, &schedule);
         if stage.name == REGRESSION {
             (objective.level, objective.paths) = (Some(schedule.levels() - 1), Paths::Ode);
+        } else {
+            objective.gaussian = pair.as_ref();
         }
         run.train(stage, net, &mut objective, settings.bridge.fit.clone(), rng.fork("fit"))
     };
     let bridge = train(run, BRIDGE)?;
+    let mut watched = objective(&settings, &examples, &schedule);
+    watched.gaussian = pair.as_ref();
+    let gaussian = pair.as_ref().map(|pair| watched.measured(pair, &bridge, &run.rng("spread")));
     let regression = settings.compares(REGRESSION).then(|| train(run, MEAN)).transpose()?;
     let diffusion = match settings.compares(DIFFUSION) {
         false => None,
@@ -52,7 +58,7 @@ pub(super) fn learn(run: &mut Learning<'_, PairedConfig>, data: &PairedData) -> 
             Some(run.train(NOISE, net, &mut Diffusion { ddpm, pairs }, fit, rng.fork("fit"))?)
         }
     };
-    file::save(&run.file(MODEL_FILE), &settings, data, &Networks { bridge, regression, diffusion })
+    file::save(&run.file(MODEL_FILE), &settings, data, &Networks { bridge, gaussian, regression, diffusion })
 }
 
 /// The loss of the diffusion from noise.
@@ -82,6 +88,9 @@ impl Objective for Diffusion<'_> {
     }
 }
 
+/// Coordinates up to which Gaussian pairs are found: the time goes as their cube.
+const MAX_KNOWN: usize = 1000;
+
 /// What the bridge joins: pairs, or their codes.
 struct Examples {
     train: Pairs,
@@ -99,6 +108,16 @@ impl Examples {
             Some(coding) => (coding.dim(), None),
         };
         Self { train: coded(&data.train), validation: data.validation.as_ref().map(coded), kind }
+    }
+
+    /// What is known where vectors are joined along random paths and the network is told where they started.
+    fn gaussian(&self, settings: &PairedConfig) -> Result<Option<GaussianPair>> {
+        let BridgeConfig { paths, cond_x1, .. } = settings.bridge;
+        if self.kind.1.is_some() || paths == Paths::Ode || !cond_x1 || self.kind.0 > MAX_KNOWN {
+            return Ok(None);
+        }
+        let PairBatch { clean, degraded, .. } = self.train.first(usize::MAX, &mut Rng::new(0));
+        Ok(Some(GaussianPair::between(&clean, &degraded)?))
     }
 
     /// Some of the size of codes, which are not there yet.

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 use sbridge::degradation::Degradation;
 use sbridge::latent::DataScaling;
-use sbridge::net::PairedNet;
+use sbridge::net::{GaussianPair, PairedNet};
 use sbridge::rng::Rng;
 use sbridge::solver::paired::{Known, Paths, Restoration, Schedule};
 use sbridge::tensor::{Tensor, from_rows};
@@ -40,6 +40,8 @@ const MODEL_FILE: &str = "paired.safetensors";
 pub struct Networks {
     /// That of the bridge.
     pub bridge: PairedNet,
+    /// What it adds to, where vectors or codes are joined along random paths.
+    pub gaussian: Option<GaussianPair>,
     /// That of the mean, if it was asked for.
     pub regression: Option<PairedNet>,
     /// That of the diffusion from noise, if it was asked for.
@@ -68,13 +70,14 @@ impl Paired {
         rng: &mut Rng,
     ) -> Result<Tensor<2>> {
         let (schedule, known) = (&self.schedule, Known::OnBridge);
+        let is_bridge = std::ptr::eq(net, &self.networks.bridge);
+        let gaussian = self.networks.gaussian.as_ref().filter(|_| is_bridge);
         let Some(coding) = &self.coding else {
             let bounds = self.scaling.range.map(|_| (-1.0, 1.0));
-            return Ok(
-                Restoration { net, schedule, paths, known, bounds }.run(degraded, unknown, calls, rng)?
-            );
+            return Ok(Restoration { net, schedule, paths, known, gaussian, bounds }
+                .run(degraded, unknown, calls, rng)?);
         };
-        let restoration = Restoration { net, schedule, paths, known, bounds: None };
+        let restoration = Restoration { net, schedule, paths, known, gaussian, bounds: None };
         let restored = coding.to_clean(&restoration.run(&coding.of_degraded(degraded), None, calls, rng)?);
         Ok(match unknown {
             Some(unknown) => degraded.clone().mask_where(unknown.clone().greater_scalar(0.5), restored),

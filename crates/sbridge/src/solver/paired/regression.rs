@@ -1,6 +1,8 @@
 //! The one regression of a bridge between pairs.
 //!
 //! q(x_t | x₀, x₁) = N((r² x₀ + s² x₁)/(r² + s²), s² r²/(r² + s²) I),   loss = mean |ε̂(t, x_t) − (x_t − x₀)/s_t|²   \[I2SB\]
+//!
+//! Where pairs are vectors the conditional mean of x₀ between Gaussians stands for x_t in the target: the network adds to it.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -8,10 +10,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Known, Paths, Schedule};
-use crate::net::PairedNet;
+use crate::net::{GaussianPair, KNOTS, PairedNet, Place};
 use crate::objective::Objective;
 use crate::rng::Rng;
-use crate::tensor::{DType, Module, Tensor, TensorData, column, to_vec_f64};
+use crate::tensor::{DType, Module, Tensor, column, to_vec_f64};
 
 /// Pairs, row by row: `[count, dim]` each.
 #[derive(Clone, Debug)]
@@ -52,13 +54,24 @@ pub struct PairedRegression<'a, D, N> {
     /// The one level that is learned; all of them if not said. At the last alone it is the regression of the clean state on
     /// the degraded one.
     pub level: Option<usize>,
+    /// What is known of the clean end of Gaussian pairs, which the network adds to.
+    pub gaussian: Option<&'a GaussianPair>,
     network: PhantomData<N>,
 }
 
 impl<'a, D, N> PairedRegression<'a, D, N> {
     /// On the pairs of `train`, at all levels of `schedule`, watched on nothing.
     pub fn new(train: &'a D, schedule: &'a Schedule, paths: Paths, known: Known) -> Self {
-        Self { train, held_out: None, schedule, paths, known, level: None, network: PhantomData }
+        Self {
+            train,
+            held_out: None,
+            schedule,
+            paths,
+            known,
+            level: None,
+            gaussian: None,
+            network: PhantomData,
+        }
     }
 }
 
@@ -66,23 +79,30 @@ impl<'a, D, N> PairedRegression<'a, D, N> {
 const PARTS: usize = 8;
 const PART: usize = 32;
 
+/// Pairs at each level where it is measured what a network leaves.
+const MEASURED: usize = 2000;
+
+/// What is regressed.
+struct Examples {
+    time: Tensor<1>,
+    place: Place,
+    x: Tensor<2>,
+    degraded: Tensor<2>,
+    /// (what stands for the clean end without the network − the clean end)/s.
+    target: Tensor<2>,
+    unknown: Option<Tensor<2>>,
+}
+
 impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
-    /// The loss on `count` pairs of `data`.
-    fn of(&self, data: &D, net: &N, count: usize, rng: &mut Rng) -> Tensor<1> {
-        let PairBatch { clean, degraded, unknown } = data.draw(count, rng);
-        let levels = match self.level {
-            Some(level) => vec![level; count],
-            None => self.schedule.levels_to_learn(count, rng),
-        };
-        let (device, dtype) = (clean.device(), clean.dtype());
-        let of_levels = |value: &dyn Fn(usize) -> f64| {
-            let values: Vec<f64> = levels.iter().map(|k| value(*k)).collect();
-            Tensor::<1>::from_data(TensorData::new(values, [count]), (&device, dtype))
-        };
-        let share = |part: fn((f64, f64, f64)) -> f64| column(of_levels(&|k| part(self.schedule.bridge(k))));
-        let mean = clean.clone() * share(|bridge| bridge.0) + degraded.clone() * share(|bridge| bridge.1);
+    /// A pair of `data` at each of `levels`.
+    fn examples(&self, data: &D, levels: &[usize], rng: &mut Rng) -> Examples {
+        let PairBatch { clean, degraded, unknown } = data.draw(levels.len(), rng);
+        let like = (clean.device(), clean.dtype());
+        let Place { clean: a, degraded: b, variance } = self.schedule.place(levels, &like);
+        let std = column(self.schedule.of_levels(levels, &like, |k| self.schedule.bridge(k).2));
+        let mean = clean.clone() * a.clone() + degraded.clone() * b.clone();
         let x = match self.paths {
-            Paths::Stochastic => mean + rng.normal_like(&clean) * share(|bridge| bridge.2),
+            Paths::Stochastic => mean + rng.normal_like(&clean) * std,
             Paths::Ode => mean,
         };
         let x = match (&unknown, self.known) {
@@ -91,10 +111,22 @@ impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
             }
             _ => x,
         };
-        let target = (x.clone() - clean) / column(of_levels(&|k| self.schedule.std_from_clean(k)));
+        let place = Place { clean: a, degraded: b, variance };
+        let base = self.gaussian.map_or_else(|| x.clone(), |pair| pair.clean(&x, &degraded, &place));
+        let target = (base - clean) / place.variance.clone().sqrt();
+        let time = self.schedule.of_levels(levels, &like, |k| self.schedule.time(k));
+        Examples { time, place, x, degraded, target, unknown }
+    }
+
+    /// The loss on `count` pairs of `data`.
+    fn of(&self, data: &D, net: &N, count: usize, rng: &mut Rng) -> Tensor<1> {
+        let levels = match self.level {
+            Some(level) => vec![level; count],
+            None => self.schedule.levels_to_learn(count, rng),
+        };
+        let Examples { time, x, degraded, target, unknown, .. } = self.examples(data, &levels, rng);
         let tracked = |rows: Tensor<2>| rows.autodiff();
-        let time = of_levels(&|k| self.schedule.time(k)).autodiff();
-        let error = net.predict(time, tracked(x), &tracked(degraded)) - tracked(target);
+        let error = net.predict(time.autodiff(), tracked(x), &tracked(degraded)) - tracked(target);
         match unknown {
             None => error.powi_scalar(2).mean(),
             Some(unknown) => {
@@ -102,6 +134,22 @@ impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
                 (error.powi_scalar(2) * tracked(unknown)).sum() / counted
             }
         }
+    }
+
+    /// What is known of Gaussian pairs, with the share that `net` leaves of the variance of their clean end, on the pairs that
+    /// are watched, if some are.
+    pub fn measured(&self, pair: &GaussianPair, net: &N, rng: &Rng) -> GaussianPair {
+        let last = self.schedule.levels() - 1;
+        let at = |knot: usize| {
+            let levels = vec![(knot * last) / (KNOTS - 1); MEASURED];
+            let mut rng = rng.fork(&format!("left at {knot}"));
+            let data = self.held_out.unwrap_or(self.train);
+            let Examples { time, place, x, degraded, target, .. } = self.examples(data, &levels, &mut rng);
+            let error = (net.predict(time, x, &degraded) - target) * place.variance.clone().sqrt();
+            (pair.along_axes(error).powi_scalar(2) / pair.variance(&place)).mean_dim(0)
+        };
+        let left: Vec<Tensor<2>> = (0..KNOTS).into_par_iter().map(at).collect();
+        pair.clone().with_left(Tensor::cat(left, 0))
     }
 }
 

@@ -1,9 +1,13 @@
 //! From the degraded end to the clean one, step by step.
 //!
 //! X̂₀ = x − s ε̂,   x_p ~ N((δ X̂₀ + s_p² x_n)/s_n², δ s_p²/s_n² I) with δ = s_n² − s_p²                      \[I2SB; HJA20, Eq. 7\]
+//!
+//! Where what is known of Gaussian pairs stands for x in the first, the spread of x₀ about X̂₀ is known too: a step takes δ/s_n² of it
+//! along, and is exact for Gaussian pairs however few there are.
 
 use super::{Known, PairPredictor, Paths, Schedule};
 use crate::error::Result;
+use crate::net::{GaussianPair, Place};
 use crate::simulate::Noise;
 use crate::tensor::{Tensor, map_rows, per_row};
 
@@ -17,6 +21,8 @@ pub struct Restoration<'a, N> {
     pub paths: Paths,
     /// What known entries are on the way.
     pub known: Known,
+    /// What is known of the clean end of Gaussian pairs, which the network adds to.
+    pub gaussian: Option<&'a GaussianPair>,
     /// Bounds of clean states, if they have some: predictions are cut there.
     pub bounds: Option<(f64, f64)>,
 }
@@ -60,6 +66,9 @@ impl<N: PairPredictor> Restoration<'_, N> {
             if self.paths == Paths::Stochastic && !is_last {
                 x = x.clone() + noise.draw(&x) * step.std;
             }
+            if let (Some(pair), Paths::Stochastic) = (self.gaussian, self.paths) {
+                x = x + self.spread(pair, degraded, *level, noise) * step.taken;
+            }
             x = allowed(x);
             if let Some(unknown) = unknown {
                 let there = match next.filter(|_| !is_last) {
@@ -72,6 +81,23 @@ impl<N: PairPredictor> Restoration<'_, N> {
         Ok(x)
     }
 
+    fn place(&self, level: usize, like: &Tensor<2>) -> Place {
+        self.schedule.place(&[level], &(like.device(), like.dtype()))
+    }
+
+    /// Draws of what the network leaves of the spread of x₀ at a level, of the shape of `like`.
+    fn spread(
+        &self,
+        pair: &GaussianPair,
+        like: &Tensor<2>,
+        level: usize,
+        noise: &mut dyn Noise,
+    ) -> Tensor<2> {
+        let left = pair.left(level as f64 / (self.schedule.levels() - 1) as f64);
+        let std = (pair.variance(&self.place(level, like)) * left).sqrt();
+        pair.from_axes(noise.draw(like) * std)
+    }
+
     /// X̂₀ from states at a level.
     fn predicted(&self, x: &Tensor<2>, level: usize, degraded: &Tensor<2>) -> Tensor<2> {
         let dim = x.dims()[1];
@@ -80,7 +106,11 @@ impl<N: PairPredictor> Restoration<'_, N> {
             let (x, degraded) = (rows.clone().narrow(1, 0, dim), rows.narrow(1, dim, dim));
             self.net.predict(per_row(self.schedule.time(level), &x), x, &degraded)
         });
-        let predicted = x.clone() - noise * self.schedule.std_from_clean(level);
+        let base = match self.gaussian {
+            Some(pair) => pair.clean(x, degraded, &self.place(level, x)),
+            None => x.clone(),
+        };
+        let predicted = base - noise * self.schedule.std_from_clean(level);
         match self.bounds {
             Some((low, high)) => predicted.clamp(low, high),
             None => predicted,

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_count, require_positive};
+use crate::net::Place;
 use crate::rng::Rng;
+use crate::tensor::{DType, Device, Tensor, TensorData, column};
 
 /// Where the published program and its paper differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +130,27 @@ impl Schedule {
         let (s2, r2) = (self.from_clean[k], self.to_degraded[k]);
         let whole = s2 + r2;
         (r2 / whole, s2 / whole, (s2 * r2 / whole).sqrt())
+    }
+
+    /// A number for each of `levels`, `[levels]`.
+    pub(super) fn of_levels(
+        &self,
+        levels: &[usize],
+        (device, dtype): &(Device, DType),
+        value: impl Fn(usize) -> f64,
+    ) -> Tensor<1> {
+        let values: Vec<f64> = levels.iter().map(|k| value(*k)).collect();
+        Tensor::from_data(TensorData::new(values, [levels.len()]), (device, *dtype))
+    }
+
+    /// Where `levels` are on the way.
+    pub(super) fn place(&self, levels: &[usize], like: &(Device, DType)) -> Place {
+        let of = |value: &dyn Fn(usize) -> f64| column(self.of_levels(levels, like, value));
+        Place {
+            clean: of(&|k| self.bridge(k).0),
+            degraded: of(&|k| self.bridge(k).1),
+            variance: of(&|k| self.from_clean[k]),
+        }
     }
 
     /// Level `k` on the clock of networks, in (0, 1].
