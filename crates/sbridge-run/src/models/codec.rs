@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sbridge::latent::{LatentCodec, DataScaling, Normaliser, ReferenceCovariance};
+use sbridge::latent::{DataScaling, LatentCodec, Normaliser, ReferenceCovariance};
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Weights, load_weights, weights_of};
 use sbridge::rng::Rng;
 use sbridge::tensor::{DType, Device, Module as _, Tensor, TensorData, to_vec};

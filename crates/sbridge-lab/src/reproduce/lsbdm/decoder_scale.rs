@@ -2,7 +2,7 @@
 
 use sbridge::Codec as _;
 use sbridge::eval::decoder_lipschitz;
-use sbridge::latent::{LatentCodec, DataScaling, LatentModel, Normaliser, SamplerSettings};
+use sbridge::latent::{DataScaling, LatentCodec, LatentModel, Normaliser, SamplerSettings};
 use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{EndRule, StepRule, VarGrid};

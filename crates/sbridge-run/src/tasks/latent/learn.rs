@@ -2,7 +2,7 @@
 
 use sbridge::Codec as _;
 use sbridge::fit::FitSettings;
-use sbridge::latent::{LatentCodec, DataScaling, LatentModel, StartLaw};
+use sbridge::latent::{DataScaling, LatentCodec, LatentModel, StartLaw};
 use sbridge::net::{Autoencoder, AutoencoderKind, NoisePredictor};
 use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet};
 use sbridge::rng::Rng;
