@@ -223,6 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn damaged_files_are_errors_and_never_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        write_npy_complex(&path, &[0.5; 16], &[2, 2, 2]).unwrap();
+        let (good, source) = (std::fs::read(&path).unwrap(), path.to_str().unwrap());
+        for at in 0..good.len() {
+            std::fs::write(&path, &good[..at]).unwrap();
+            assert!(load_matrices(source).is_err(), "cut at {at}");
+            let mut flipped = good.clone();
+            flipped[at] ^= 0x55;
+            std::fs::write(&path, flipped).unwrap();
+            let _ = load_matrices(source);
+        }
+    }
+
+    #[test]
     fn complex_files_are_no_samples_and_are_described_as_matrices() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.npy");

@@ -509,3 +509,16 @@ fn matrices_that_are_no_states_are_refused_with_value_and_fix_and_repaired_if_as
     let found = Validity::of(&bits(&[1.5, 0.0, 0.0, -0.5]), 2);
     assert_eq!((found.valid, found.negative, found.count), (0, 1, 1));
 }
+
+#[test]
+fn zz_speed() {
+    let states = drawn(Ensemble::Mixture, 4, 10_000, 1);
+    let codec = StateCodec::measured(CodecSettings::default(), &[&states], &device()).unwrap();
+    for _ in 0..3 {
+        let started = std::time::Instant::now();
+        let codes = codec.codes(&states);
+        let there = started.elapsed();
+        let back = codec.states(&codes);
+        println!("there {there:?}, both {:?}, {}", started.elapsed(), back.count());
+    }
+}

@@ -119,7 +119,8 @@ impl StateCodec {
         codes
     }
 
-    /// States of codes, `[count, size]`: of any that are finite. Where there is no mirror map, whatever matrices come out.
+    /// States of codes, `[count, size]`: of any that are finite. Where there is no mirror map, whatever Hermitian matrices come
+    /// out, over their trace.
     ///
     /// # Panics
     /// If codes are of another size.
@@ -133,7 +134,7 @@ impl StateCodec {
         let dual = Dual::of_coordinates(self.dim, &y, kind)
             .expect("the dimension was checked when the codec was made");
         match self.settings.entries {
-            true => States::built(self.dim, dual.values().to_vec()),
+            true => dual.over_trace(),
             false => dual.states(),
         }
     }

@@ -92,6 +92,17 @@ impl Dual {
         States::built(dim, values)
     }
 
+    /// The matrices themselves over their trace: Hermitian and of trace 1, and no states where an eigenvalue is negative.
+    pub(super) fn over_trace(&self) -> States {
+        let (dim, mut values) = (self.dim, self.values.clone());
+        for matrix in values.chunks_exact_mut(dim * dim) {
+            let trace: f64 = (0..dim).map(|i| matrix[i * (dim + 1)].re).sum();
+            matrix.iter_mut().for_each(|z| *z /= trace);
+            settle_trace(matrix, dim);
+        }
+        States::built(dim, values)
+    }
+
     /// exp(Y − I), whatever its trace, `[count, dim, dim]`.
     pub fn exponentials(&self) -> Vec<c64> {
         spectral(&self.values, self.dim, |w| (w - 1.0).exp())

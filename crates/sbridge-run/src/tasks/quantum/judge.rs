@@ -399,8 +399,9 @@ impl QuantumEvaluation {
 }
 
 /// Headings of [`cells`](StateRow::cells).
-pub(super) const COLUMNS: [&str; 10] = [
+pub(super) const COLUMNS: [&str; 11] = [
     "states",
+    "λ < 0",
     "sliced W2",
     "energy",
     "trace dist.",
@@ -414,10 +415,12 @@ pub(super) const COLUMNS: [&str; 10] = [
 
 impl StateRow {
     /// What a table shows of it.
-    pub(super) fn cells(&self) -> [String; 10] {
+    pub(super) fn cells(&self) -> [String; 11] {
         let some = |value: Option<f64>| value.map_or("–".into(), digits);
+        let share = |part: usize| format!("{:.2} %", 100.0 * part as f64 / self.count as f64);
         [
-            format!("{:.2} %", 100.0 * self.valid as f64 / self.count as f64),
+            share(self.valid),
+            share(self.negative),
             digits(self.sliced_w2),
             digits(self.energy),
             digits(self.matched_trace),

@@ -62,10 +62,10 @@ fn end_section(end: &StateEnd, found: &QuantumEvaluation) -> Section {
     Section {
         title: format!("What is {}", if end.name == "generated" { "generated" } else { "carried" }),
         text: format!(
-            "Beside {} {} states, whose mean purity is {purity}, entropy {entropy} nats and negativity {negativity}. Sliced W2 \
-             and energy are distances between matrices as vectors of {} real numbers; trace distance is the mean over the \
-             best matching of some; fidelity and Bures distance are those of the mean states. Two samples of the data are as \
-             far apart as chance alone makes them.",
+            "Beside {} {} states, whose mean purity is {purity}, entropy {entropy} nats and negativity {negativity}. λ < 0 is the \
+             share with an eigenvalue below −1e-12. Sliced W2 and energy are distances between matrices as vectors of {} real \
+             numbers; trace distance is the mean over the best matching of some; fidelity and Bures distance are those of the \
+             mean states. Two samples of the data are as far apart as chance alone makes them.",
             end.compared,
             found.judged_by,
             2 * found.dim * found.dim
