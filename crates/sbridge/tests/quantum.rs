@@ -475,13 +475,13 @@ fn gaussian_duals_are_reproduced_and_so_are_states_by_an_untrained_network() {
     let found = codec.decode(&codes).validity();
     assert_eq!((found.valid, found.count), (count, count));
 
-    // Without the mirror map the same network leaves the states.
+    // Without the mirror map noise leaves the states, though all that it was fitted to are such.
     let entries = CodecSettings { entries: true, ..CodecSettings::default() };
     let pure = States::new(2, bits(&[1.0, 0.0, 0.0, 0.0])).unwrap();
     let edge = States::new(2, [states.take(50).values(), pure.values()].concat()).unwrap();
     let plain = StateCodec::measured(entries, &[&edge], &device()).unwrap();
     let outside = plain.decode(&from_rows(&to_vec(fresh), dim, &device()));
-    assert!(outside.validity().valid < count / 2);
+    assert!(outside.validity().negative > count / 100);
 }
 
 #[test]
@@ -508,17 +508,4 @@ fn matrices_that_are_no_states_are_refused_with_value_and_fix_and_repaired_if_as
     assert!(singular.depolarised(1.5).is_err());
     let found = Validity::of(&bits(&[1.5, 0.0, 0.0, -0.5]), 2);
     assert_eq!((found.valid, found.negative, found.count), (0, 1, 1));
-}
-
-#[test]
-fn zz_speed() {
-    let states = drawn(Ensemble::Mixture, 4, 10_000, 1);
-    let codec = StateCodec::measured(CodecSettings::default(), &[&states], &device()).unwrap();
-    for _ in 0..3 {
-        let started = std::time::Instant::now();
-        let codes = codec.codes(&states);
-        let there = started.elapsed();
-        let back = codec.states(&codes);
-        println!("there {there:?}, both {:?}, {}", started.elapsed(), back.count());
-    }
 }
