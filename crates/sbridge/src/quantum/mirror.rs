@@ -14,7 +14,9 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::quantum::coordinates::{self, Coordinates, Gauge};
 use crate::quantum::spectrum::map_batch;
-use crate::quantum::states::{LEAST_EIGENVALUE, States, eigenvalues, require_matrices, require_same_size};
+use crate::quantum::states::{
+    LEAST_EIGENVALUE, States, eigenvalues, require_matrices, require_same_size, settle_trace,
+};
 
 /// A batch of Hermitian matrices: what states are in the dual space.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,20 +120,6 @@ fn spectral(values: &[c64], dim: usize, f: impl Fn(f64) -> f64 + Sync) -> Vec<c6
         let weights: Vec<f64> = spectrum.values.iter().map(|value| f(*value)).collect();
         spectrum.compose(&weights, out);
     })
-}
-
-/// Rounds the diagonal to multiples of 2⁻⁵³ that add up to 1: their sums are exact in any order.
-fn settle_trace(matrix: &mut [c64], dim: usize) {
-    let (unit, mut largest, mut rest) = (0.5 * f64::EPSILON, 0, 1.0);
-    for i in 0..dim {
-        let at = i * (dim + 1);
-        matrix[at].re = (matrix[at].re / unit).round() * unit;
-        rest -= matrix[at].re;
-        if matrix[at].re > matrix[largest].re {
-            largest = at;
-        }
-    }
-    matrix[largest].re += rest;
 }
 
 /// φ(X) = Tr X log X of every state, `[count]`, where 0 log 0 = 0.

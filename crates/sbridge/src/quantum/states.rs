@@ -170,6 +170,7 @@ impl States {
         values.iter_mut().for_each(|z| *z *= 1.0 - share);
         for matrix in values.chunks_exact_mut(dim * dim) {
             (0..dim).for_each(|i| matrix[i * (dim + 1)].re += share / dim as f64);
+            settle_trace(matrix, dim);
         }
         Ok(Self { dim, values })
     }
@@ -297,6 +298,20 @@ fn trace(matrix: &[c64], dim: usize) -> f64 {
     (0..dim).map(|i| matrix[i * (dim + 1)].re).sum()
 }
 
+/// Rounds the diagonal to multiples of 2⁻⁵³ that add up to 1: their sums are exact in any order.
+pub(super) fn settle_trace(matrix: &mut [c64], dim: usize) {
+    let (unit, mut largest, mut rest) = (0.5 * f64::EPSILON, 0, 1.0);
+    for i in 0..dim {
+        let at = i * (dim + 1);
+        matrix[at].re = (matrix[at].re / unit).round() * unit;
+        rest -= matrix[at].re;
+        if matrix[at].re > matrix[largest].re {
+            largest = at;
+        }
+    }
+    matrix[largest].re += rest;
+}
+
 /// Place and size of the largest |xᵢⱼ − x̄ⱼᵢ|.
 fn largest_deviation(matrix: &[c64], dim: usize) -> (usize, usize, f64) {
     let pairs = (0..dim).flat_map(|i| (0..=i).map(move |j| (i, j)));
@@ -339,5 +354,6 @@ fn repair(index: usize, dim: usize, matrix: &mut [c64], repairs: Repairs) -> Res
         return refuse(format!("has trace {trace:.3e}, which nothing can be divided by"), "leave it out");
     }
     matrix.iter_mut().for_each(|z| *z /= trace);
+    settle_trace(matrix, dim);
     Ok([!is_hermitian, !is_normalised])
 }

@@ -368,7 +368,8 @@ fn remarks(found: &QuantumEvaluation) -> Vec<String> {
         let ratio = model.sliced_w2 / floors.fold(0.0, f64::max);
         if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
             remarks.push(format!(
-                "{}: sliced W2 is {ratio:.1} times that of samples of the data (raise networks.fit.steps)",
+                "{}: sliced W2 is {ratio:.1} times that of samples of the data (bring more states; if there are \
+                 enough, raise networks.fit.steps)",
                 end.name
             ));
         }
