@@ -31,8 +31,10 @@ type Traces = BTreeMap<String, String>;
 type Record = BTreeMap<String, Traces>;
 
 /// Each has a folder of its own, and they run side by side.
-const SCRIPTS: [&str; 11] =
-    ["pairs", "images", "codes", "latent", "tools", "vsdm", "density", "paired", "plan", "misuse", "old"];
+const SCRIPTS: [&str; 12] = [
+    "pairs", "images", "codes", "latent", "tools", "vsdm", "density", "paired", "quantum", "plan", "misuse",
+    "old",
+];
 
 #[test]
 fn every_method_and_command_gives_the_same_bytes_as_before() {

@@ -334,7 +334,10 @@ pub(crate) fn digest_of_values(values: &[f32]) -> String {
 }
 
 /// SHA-256 in hexadecimal of the bytes of all values, a block of them at a time.
-fn digest_of_blocks<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> String {
+pub(crate) fn digest_of_blocks<T: Copy, const N: usize>(
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> String {
     let mut hasher = Sha256::new();
     for block in values.chunks(4096) {
         hasher.update(block.iter().flat_map(|value| bytes(*value)).collect::<Vec<u8>>());

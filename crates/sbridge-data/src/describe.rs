@@ -1,4 +1,4 @@
-//! What a source holds, whatever it is: samples, or series in time.
+//! What a source holds, whatever it is: samples, series in time, or matrices of complex numbers.
 //!
 //! A table whose first row holds a date, and JSON, are series. Missing values of a series are told apart from times that are
 //! left out; statistics are those of the values there are.
@@ -11,9 +11,13 @@ use serde::Serialize;
 use crate::file::read_file;
 use crate::format::table::first_row_has_date;
 use crate::inspect::{line, number, write_list};
+use crate::matrices;
 use crate::reading::Reading;
 use crate::shown::shown;
-use crate::{DataError, Inspection, Limits, Result, Series, SeriesLayout, Step, inspect, load_series};
+use crate::{
+    DataError, ElementType, Inspection, Limits, Matrices, Result, Series, SeriesLayout, Step, inspect,
+    load_matrices, load_series,
+};
 
 /// How many series are listed on the screen; all of them are in the data.
 const LISTED: usize = 20;
@@ -26,6 +30,33 @@ pub enum Description {
     Samples(Box<Inspection>),
     /// Series in time.
     Series(SeriesInspection),
+    /// Square matrices of complex numbers.
+    Matrices(MatricesInspection),
+}
+
+/// What a file of matrices holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MatricesInspection {
+    /// The source as the user typed it.
+    pub source: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Number of matrices.
+    pub count: usize,
+    /// Rows of a matrix, as many as columns.
+    pub dim: usize,
+    /// Element type in the file.
+    pub dtype: ElementType,
+    /// Entries of which a part is NaN or infinite.
+    pub non_finite: usize,
+    /// Least real part of a trace.
+    pub least_trace: f64,
+    /// Greatest real part of a trace.
+    pub greatest_trace: f64,
+    /// Largest distance of an entry from the conjugate of its mirror image: 0 of Hermitian matrices.
+    pub hermitian_error: f64,
+    /// What was understood while reading.
+    pub notes: Vec<String>,
 }
 
 /// What a file of series holds.
@@ -83,7 +114,68 @@ pub fn describe(source: &str, layout: &SeriesLayout) -> Result<Description> {
     match inspect(source) {
         Ok(inspection) => Ok(Description::Samples(Box::new(inspection))),
         Err(DataError::Malformed { .. }) if has_dates(source) => series(),
+        Err(DataError::Unsupported { .. }) if is_complex(source) => {
+            load_matrices(source).map(|matrices| Description::Matrices(MatricesInspection::of(&matrices)))
+        }
         Err(refusal) => Err(refusal),
+    }
+}
+
+/// Whether the source is an array of complex numbers.
+fn is_complex(source: &str) -> bool {
+    let limits = Limits::default();
+    matrices::dtype_of(&Reading { source, limits: &limits }).is_ok_and(ElementType::is_complex)
+}
+
+impl MatricesInspection {
+    /// Describes matrices.
+    #[must_use]
+    pub fn of(matrices: &Matrices) -> Self {
+        let dim = matrices.dim();
+        let is_lost = |entry: &&[f64]| entry.iter().any(|part| !part.is_finite());
+        let traces = || {
+            let trace = |matrix: &[f64]| (0..dim).map(|i| matrix[2 * i * (dim + 1)]).sum::<f64>();
+            matrices.matrices().map(trace)
+        };
+        let deviation = |matrix: &[f64]| {
+            let pairs = (0..dim).flat_map(|i| (0..=i).map(move |j| (2 * (i * dim + j), 2 * (j * dim + i))));
+            let size = |(a, b): (usize, usize)| (matrix[a] - matrix[b]).hypot(matrix[a + 1] + matrix[b + 1]);
+            pairs.map(size).fold(0.0, f64::max)
+        };
+        Self {
+            source: matrices.source().to_owned(),
+            sha256: matrices.sha256().to_owned(),
+            count: matrices.len(),
+            dim,
+            dtype: matrices.dtype(),
+            non_finite: matrices.values().chunks_exact(2).filter(is_lost).count(),
+            least_trace: traces().fold(f64::INFINITY, f64::min),
+            greatest_trace: traces().fold(f64::NEG_INFINITY, f64::max),
+            hermitian_error: matrices.matrices().map(deviation).fold(0.0, f64::max),
+            notes: matrices.notes().to_vec(),
+        }
+    }
+}
+
+impl fmt::Display for MatricesInspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "source", &self.source)?;
+        line(f, "kind", "matrices of complex numbers")?;
+        line(f, "matrices", self.count)?;
+        line(f, "shape", format_args!("{0}×{0}", self.dim))?;
+        line(f, "dtype", self.dtype)?;
+        let traces = format!("{} to {}", number(self.least_trace), number(self.greatest_trace));
+        line(f, "traces", traces)?;
+        match self.hermitian_error {
+            0.0 => line(f, "Hermitian", "all, to the last bit")?,
+            error => line(f, "Hermitian", format_args!("to {error:.3e}"))?,
+        }
+        match self.non_finite {
+            0 => line(f, "non-finite", "none")?,
+            count => line(f, "non-finite", format_args!("{count} entries"))?,
+        }
+        line(f, "sha256", &self.sha256)?;
+        write_list(f, "notes", &self.notes)
     }
 }
 
@@ -148,6 +240,7 @@ impl fmt::Display for Description {
         match self {
             Self::Samples(inspection) => inspection.fmt(f),
             Self::Series(inspection) => inspection.fmt(f),
+            Self::Matrices(inspection) => inspection.fmt(f),
         }
     }
 }

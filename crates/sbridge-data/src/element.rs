@@ -37,6 +37,10 @@ pub enum ElementType {
     F32,
     /// IEEE double precision.
     F64,
+    /// Complex numbers of two halves in single precision.
+    C64,
+    /// Complex numbers of two halves in double precision.
+    C128,
     /// Decimal numbers in a text file.
     Text,
 }
@@ -49,14 +53,21 @@ impl ElementType {
             Self::Bool | Self::U8 | Self::I8 | Self::Text => 1,
             Self::U16 | Self::I16 | Self::F16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 => 8,
+            Self::U64 | Self::I64 | Self::F64 | Self::C64 => 8,
+            Self::C128 => 16,
         }
     }
 
     /// Whether only whole numbers can occur.
     #[must_use]
     pub fn is_integer(self) -> bool {
-        !matches!(self, Self::F16 | Self::F32 | Self::F64 | Self::Text)
+        !matches!(self, Self::F16 | Self::F32 | Self::F64 | Self::C64 | Self::C128 | Self::Text)
+    }
+
+    /// Whether each element is two numbers, its real and its imaginary part.
+    #[must_use]
+    pub fn is_complex(self) -> bool {
+        matches!(self, Self::C64 | Self::C128)
     }
 }
 
@@ -75,6 +86,8 @@ impl fmt::Display for ElementType {
             Self::F16 => "f16",
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::C64 => "c64",
+            Self::C128 => "c128",
             Self::Text => "text",
         };
         f.pad(name)
@@ -102,7 +115,7 @@ impl Decoded {
     }
 }
 
-/// Decodes `bytes`, whose length is a multiple of `dtype.size()`.
+/// Decodes `bytes`, whose length is a multiple of `dtype.size()`; complex numbers become twice as many values.
 pub(crate) fn decode(bytes: &[u8], dtype: ElementType, endian: Endian) -> Decoded {
     match dtype {
         ElementType::Bool | ElementType::U8 | ElementType::Text => single(bytes, |[b]: [u8; 1]| f32::from(b)),
@@ -110,8 +123,8 @@ pub(crate) fn decode(bytes: &[u8], dtype: ElementType, endian: Endian) -> Decode
         ElementType::U16 => single(bytes, |b| f32::from(u16::from_le_bytes(ordered(b, endian)))),
         ElementType::I16 => single(bytes, |b| f32::from(i16::from_le_bytes(ordered(b, endian)))),
         ElementType::F16 => single(bytes, |b| half_to_f32(u16::from_le_bytes(ordered(b, endian)))),
-        ElementType::F32 => single(bytes, |b| f32::from_le_bytes(ordered(b, endian))),
-        ElementType::F64 => narrowest(bytes, |b| f64::from_le_bytes(ordered(b, endian))),
+        ElementType::F32 | ElementType::C64 => single(bytes, |b| f32::from_le_bytes(ordered(b, endian))),
+        ElementType::F64 | ElementType::C128 => narrowest(bytes, |b| f64::from_le_bytes(ordered(b, endian))),
         ElementType::U32 => narrowest(bytes, |b| u32::from_le_bytes(ordered(b, endian)).into()),
         ElementType::I32 => narrowest(bytes, |b| i32::from_le_bytes(ordered(b, endian)).into()),
         ElementType::U64 => integers(bytes, |b| u64::from_le_bytes(ordered(b, endian)).into()),

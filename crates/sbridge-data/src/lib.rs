@@ -15,7 +15,8 @@
 //! Any of the files may be compressed with gzip; that is seen in its first bytes, not in its name.
 //! Values keep the units of the file: 8-bit images lie in 0..255.
 //!
-//! Series in time are read by [`load_series`]: wide and long tables, and JSON lines.
+//! Series in time are read by [`load_series`]: wide and long tables, and JSON lines. Square matrices of complex numbers, one
+//! after the other, are read by [`load_matrices`]: `.npy` and `.npz#key` of `[n, d, d]`.
 //!
 //! Every reader of samples has two steps. The *read* step understands a file or refuses it, saying what is
 //! wrong, the value, and the fix; it never panics and never allocates more than [`Limits`] allow.
@@ -38,6 +39,7 @@ mod inspect;
 mod kind;
 mod layout;
 mod limits;
+mod matrices;
 mod read;
 mod reading;
 mod series;
@@ -49,17 +51,19 @@ mod values;
 mod write;
 
 pub use dataset::Dataset;
-pub use describe::{Description, OneSeries, SeriesInspection, describe};
+pub use describe::{Description, MatricesInspection, OneSeries, SeriesInspection, describe};
 pub use element::ElementType;
 pub use error::DataError;
 pub use inspect::{ClassCount, Inspection, NonFinite};
 pub use kind::SourceKind;
 pub use limits::Limits;
+pub use matrices::{Matrices, load_matrices};
 pub use series::{CALENDAR, Clock, DateOrder, Series, SeriesLayout, Step, Week, load_series};
 pub use shape::SampleShape;
 pub use suggest::edit_distance;
 pub use write::{
-    NamedArray, RowWriter, write_csv, write_csv_f64, write_npy, write_npy_f64, write_npz, write_png_grid,
+    NamedArray, RowWriter, write_csv, write_csv_f64, write_npy, write_npy_complex, write_npy_f64, write_npz,
+    write_png_grid,
 };
 
 /// The result of everything here that can be refused.

@@ -16,6 +16,7 @@ use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
 use crate::tasks::paired::Paired;
 use crate::tasks::plan::Planning;
+use crate::tasks::quantum::Quantum;
 use crate::tasks::snapshots::Snapshots;
 use crate::tasks::variational::Variational;
 
@@ -36,6 +37,7 @@ impl Default for Registry {
             .with::<Density>()
             .with::<Paired>()
             .with::<Planning>()
+            .with::<Quantum<Between>>()
     }
 }
 

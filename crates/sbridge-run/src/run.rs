@@ -18,7 +18,8 @@ use crate::restore::{self, Restoring};
 use crate::samples;
 use crate::settings::{DataConfig, Settings};
 use crate::task::{
-    Carried, Carrier, Drawer, Forecaster, Generator, Planner, Restorer, Route, Run, SavedRun, Sink, Task,
+    Carried, Carrier, Drawer, Evolver, Forecaster, Generator, Planner, Restorer, Route, Run, SavedRun, Sink,
+    Task,
 };
 use crate::training::Learning;
 
@@ -224,6 +225,9 @@ pub trait AnyRun {
     /// [`RunError::Folder`] if it does not, with the command that uses it.
     fn carrier(&self) -> Result<&dyn Carrier>;
 
+    /// The run as something that makes quantum states, if it is.
+    fn evolver(&self) -> Option<&dyn Evolver>;
+
     /// The run as something that restores samples.
     ///
     /// # Errors
@@ -315,9 +319,12 @@ impl<T: Task> AnyRun for Run<T> {
         let started = Instant::now();
         if let Some(run) = T::generator(self) {
             self.keep_samples(run)?;
-            self.manifest.add_seconds("sample", started.elapsed().as_secs_f64());
-            self.manifest.peak_memory = peak_memory();
-            self.folder.write_manifest(&self.manifest)?;
+            self.sampled_since(started)?;
+        }
+        if let Some(run) = T::evolver(self).filter(|run| run.generates()) {
+            let drawn = run.draw_states(run.usual_count(), self.seed())?;
+            samples::write_states(&self.file("samples.npy"), &drawn)?;
+            self.sampled_since(started)?;
         }
         self.judge(None)
     }
@@ -355,6 +362,10 @@ impl<T: Task> AnyRun for Run<T> {
 
     fn drawer(&self) -> Option<&dyn Drawer> {
         T::drawer(self)
+    }
+
+    fn evolver(&self) -> Option<&dyn Evolver> {
+        T::evolver(self)
     }
 
     fn carrier(&self) -> Result<&dyn Carrier> {
@@ -407,6 +418,13 @@ impl<T: Task> Run<T> {
         Carrying::new(self.carrier()?, near.as_ref().unwrap_or(input), route, (&self.device, &self.context))
     }
 
+    /// Writes down what drawing samples took.
+    fn sampled_since(&mut self, started: Instant) -> Result<()> {
+        self.manifest.add_seconds("sample", started.elapsed().as_secs_f64());
+        self.manifest.peak_memory = peak_memory();
+        self.folder.write_manifest(&self.manifest)
+    }
+
     fn keep_samples(&self, run: &dyn Generator) -> Result<()> {
         let drawn = run.generate(run.usual_count(), &[], self.seed())?;
         let origin = self.manifest.origin.as_ref();
@@ -430,6 +448,10 @@ impl<T: Task> Run<T> {
         let uses = [
             T::generator(self).map(|_| format!("sbridge sample {run} --out FILE")),
             T::carrier(self).map(|_| format!("sbridge transport {run} --input DATA --out FILE")),
+            T::evolver(self).map(|states| match states.generates() {
+                true => format!("sbridge sample {run} --out FILE"),
+                false => format!("sbridge transport {run} --input STATES --out FILE"),
+            }),
             T::restorer(self).map(|_| format!("sbridge restore {run} --input DATA --out FILE")),
             T::planner(self).map(|_| format!("sbridge plan run {run} --start X,Y --goal X,Y --out FILE")),
             T::forecaster(self).map(|_| format!("sbridge forecast predict {run} --out FILE")),

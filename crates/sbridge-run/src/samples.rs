@@ -4,6 +4,7 @@ mod disk;
 
 use std::path::{Path, PathBuf};
 
+use sbridge::quantum::{States, c64};
 use sbridge::tensor::{Tensor, from_rows, to_vec};
 use sbridge_data::{RowWriter, SampleShape};
 
@@ -268,6 +269,31 @@ pub fn write_draws(path: &Path, names: &[String], rows: &[f64], log_weights: Opt
         true => table.write_csv(path),
         false => table.write_parquet(path),
     }
+}
+
+/// Writes quantum states to `path`, complex numbers `[count, dim, dim]` in double precision.
+///
+/// # Errors
+/// [`RunError::Input`] for another ending than `.npy` or a disk without room, [`RunError::Data`] if the disk refuses.
+pub fn write_states(path: &Path, states: &States) -> Result<()> {
+    write_complex(path, states.values(), &[states.count(), states.dim(), states.dim()])
+}
+
+/// Writes the states of paths to `path`, `[times, count, dim, dim]`.
+///
+/// # Errors
+/// As [`write_states`].
+pub fn write_state_paths(path: &Path, times: &[States]) -> Result<()> {
+    let values: Vec<c64> = times.iter().flat_map(|states| states.values()).copied().collect();
+    let [count, dim] = times.first().map_or([0, 0], |states| [states.count(), states.dim()]);
+    write_complex(path, &values, &[times.len(), count, dim, dim])
+}
+
+fn write_complex(path: &Path, values: &[c64], shape: &[usize]) -> Result<()> {
+    require_ending("--out", path, "npy", "complex matrices")?;
+    disk::require_room(path, 16.0 * values.len() as f64)?;
+    let parts: Vec<f64> = values.iter().flat_map(|z| [z.re, z.im]).collect();
+    Ok(sbridge_data::write_npy_complex(path, &parts, shape)?)
 }
 
 fn own_range(values: &[f32]) -> (f64, f64) {

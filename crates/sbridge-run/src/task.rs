@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sbridge::Direction;
 use sbridge::density::{log_mean_weight, resampled};
 use sbridge::planning::{Cell, Outcome, Row};
+use sbridge::quantum::States;
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor};
 use sbridge_data::{Dataset, SampleShape};
@@ -123,6 +124,11 @@ pub trait Task: Sized + 'static {
 
     /// The run as something that carries samples: `Some(run)` for a task that is [`Carry`].
     fn carrier(_run: &Run<Self>) -> Option<&dyn Carrier> {
+        None
+    }
+
+    /// The run as something that makes quantum states: `Some(run)` for a task that is [`Evolve`].
+    fn evolver(_run: &Run<Self>) -> Option<&dyn Evolver> {
         None
     }
 
@@ -402,6 +408,74 @@ impl<T: Carry> Carrier for Run<T> {
 
     fn shape(&self) -> SampleShape {
         Run::shape(self)
+    }
+}
+
+/// Quantum states that were carried.
+pub struct Evolved {
+    /// Where they are, all once for every draw.
+    pub ends: States,
+    /// The states on the way, if they were kept.
+    pub paths: Option<Vec<States>>,
+}
+
+/// A task whose runs make quantum states: of noise, or of other states.
+pub trait Evolve: Task {
+    /// Whether they are made of noise.
+    fn generates(run: &Run<Self>) -> bool;
+
+    /// `count` states made of noise. Paths that diverge are left out, with a warning.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a run that joins states, or if more than one in a hundred paths diverged.
+    fn draw_states(run: &Run<Self>, count: usize, seed: u64) -> Result<States>;
+
+    /// Carries the states at `source` along `route`.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for matrices that are no states or of another size, and a route that leads nowhere.
+    fn evolve(run: &Run<Self>, source: &str, route: &Route) -> Result<Evolved>;
+
+    /// States drawn at the end of a fit.
+    fn usual_count(run: &Run<Self>) -> usize;
+}
+
+/// A run of any task that makes quantum states. Each function is that of [`Evolve`].
+pub trait Evolver {
+    /// Whether they are made of noise.
+    fn generates(&self) -> bool;
+
+    /// States made of noise.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for a run that joins states, or if more than one in a hundred paths diverged.
+    fn draw_states(&self, count: usize, seed: u64) -> Result<States>;
+
+    /// Carries states.
+    ///
+    /// # Errors
+    /// [`RunError`](crate::RunError) for matrices that are no states or of another size, and a route that leads nowhere.
+    fn evolve(&self, source: &str, route: &Route) -> Result<Evolved>;
+
+    /// States drawn at the end of a fit.
+    fn usual_count(&self) -> usize;
+}
+
+impl<T: Evolve> Evolver for Run<T> {
+    fn generates(&self) -> bool {
+        T::generates(self)
+    }
+
+    fn draw_states(&self, count: usize, seed: u64) -> Result<States> {
+        T::draw_states(self, count, seed)
+    }
+
+    fn evolve(&self, source: &str, route: &Route) -> Result<Evolved> {
+        T::evolve(self, source, route)
+    }
+
+    fn usual_count(&self) -> usize {
+        T::usual_count(self)
     }
 }
 

@@ -43,6 +43,16 @@ pub enum Error {
         /// What to do about it.
         fix: String,
     },
+    /// A matrix that is no quantum state.
+    #[error("matrix {index}: {problem} ({fix})")]
+    State {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong, with the value.
+        problem: String,
+        /// What to do about it.
+        fix: String,
+    },
     /// Saved weights that do not fit the model they are loaded into.
     #[error("saved weights do not fit: {0}")]
     Weights(String),

@@ -20,11 +20,12 @@
 //!
 //! # Layers
 //!
-//! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
+//! Modules use only modules above them in this list: `error`, `tensor`, `rng`, `codec`; `marginal`,
 //! `density`, `degradation`, `reference`, `planning`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`;
-//! `solver`, `latent`, `forecast`; `eval`.
+//! `solver`, `latent`, `quantum`, `forecast`; `eval`.
 
 pub mod bridge;
+pub mod codec;
 pub mod coupling;
 pub mod degradation;
 pub mod density;
@@ -38,6 +39,7 @@ pub mod marginal;
 pub mod net;
 pub mod objective;
 pub mod planning;
+pub mod quantum;
 pub mod reference;
 pub mod rng;
 pub mod simulate;
@@ -45,5 +47,6 @@ pub mod solver;
 pub mod tensor;
 
 pub use bridge::{Bridge, Direction, PairBridge, StepNoise};
+pub use codec::Codec;
 pub use error::{Error, Result};
 pub use rng::Rng;

@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 
 use common::{assert_close, device, in_f64, output_covariance, output_variance, responses};
 use faer::{Mat, mat};
+use sbridge::Codec as _;
 use sbridge::eval::{
     Decomposition, TermName, decoder_lipschitz, decompose, encoder_lipschitz, reconstruction_error,
 };
-use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings, StartLaw};
+use sbridge::latent::{DataScaling, LatentCodec, LatentModel, Normaliser, SamplerSettings, StartLaw};
 use sbridge::marginal::{Empirical, Gaussian};
 use sbridge::net::{
     Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, Parametrisation, ResidualMlpSettings,
@@ -79,7 +80,7 @@ fn linear_model(scale: f32, codes: Tensor<2>, epsilon: f64) -> LatentModel {
     let row = |size, value: f64| Tensor::full([1, size], value, (&device(), codes.dtype()));
     let settings = ResidualMlpSettings { width: 4, blocks: 1, time_features: 2 };
     LatentModel {
-        codec: Codec {
+        codec: LatentCodec {
             scaling: DataScaling { offset: row(4, 0.0), scale: row(4, 1.0), range: None },
             autoencoder: linear_autoencoder(scale),
             normaliser: Normaliser { mean: row(2, 0.0), scale: row(2, 1.0) },

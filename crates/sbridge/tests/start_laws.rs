@@ -9,7 +9,9 @@
 mod common;
 
 use common::{BUMPS_VAR, NoNoise, assert_close, device, line, normal_density, score_at, two_bumps};
-use sbridge::latent::{Codec, DataScaling, LatentModel, Normalisation, Normaliser, StartLaw, start_law};
+use sbridge::latent::{
+    DataScaling, LatentCodec, LatentModel, Normalisation, Normaliser, StartLaw, start_law,
+};
 use sbridge::marginal::{Gaussian, Marginal, Mixture, SmoothedScore};
 use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
 use sbridge::simulate::{Denoiser, EndRule, Noise, StepRule, VarGrid};
@@ -212,7 +214,7 @@ fn model(codes: Tensor<2>) -> LatentModel {
     let dim = codes.dims()[1];
     let settings = ResidualMlpSettings { width: 4, blocks: 1, time_features: 2 };
     LatentModel {
-        codec: Codec {
+        codec: LatentCodec {
             scaling: DataScaling::of_vectors(&codes),
             autoencoder: Autoencoder::identity(dim),
             normaliser: Normaliser::of_codes(&codes, Normalisation::Off),

@@ -48,6 +48,8 @@ pub(crate) enum ExperimentChoice {
     DensityLv,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise
     Planning,
+    /// Quantum states by the mirror map, beside known means, floors and the same without the map
+    Quantum,
     /// A variational diffusion of a Gaussian
     VsdmGaussian,
     /// A spiral stretched eightfold, beside score models
@@ -83,6 +85,7 @@ impl Reproduce {
             ExperimentChoice::Cite => Experiment::Cite(data()),
             ExperimentChoice::DensityLv => Experiment::DensityLv,
             ExperimentChoice::Planning => Experiment::Planning,
+            ExperimentChoice::Quantum => Experiment::Quantum,
             ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,
             ExperimentChoice::VsdmSpiral => Experiment::VsdmSpiral,
             ExperimentChoice::VsdmCheckerboard => Experiment::VsdmCheckerboard,

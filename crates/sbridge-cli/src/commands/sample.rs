@@ -7,7 +7,7 @@ use clap::Args;
 use sbridge::Rng;
 use sbridge_run::RunError;
 use sbridge_run::samples::{self, SampleFormat};
-use sbridge_run::task::Drawer;
+use sbridge_run::task::{Drawer, Evolver};
 
 use crate::session::{Result, Session};
 
@@ -51,6 +51,9 @@ impl Sample {
         if let Some(drawer) = run.drawer() {
             return self.draw(drawer, run.manifest().seed);
         }
+        if let Some(evolver) = run.evolver() {
+            return self.draw_states(evolver, run.manifest().seed);
+        }
         if self.weights || self.resample {
             let problem =
                 "--weights and --resample are for runs of fit density; these samples have no weights";
@@ -65,6 +68,27 @@ impl Sample {
         samples::write(&self.out, &drawn, generator.shape(), generator.range(), origin)?;
         let seconds = started.elapsed().as_secs_f64();
         println!("{} samples in {seconds:.1} s: {}", drawn.dims()[0], self.out.display());
+        Ok(())
+    }
+
+    /// Quantum states.
+    fn draw_states(&self, evolver: &dyn Evolver, own_seed: u64) -> Result {
+        if let Some(set) = self.set.first() {
+            return Err(RunError::Input(format!(
+                "quantum states are drawn without settings, got --set {set}"
+            ))
+            .into());
+        }
+        if self.weights || self.resample {
+            let problem = "--weights and --resample are for runs of fit density; states have no weights";
+            return Err(RunError::Input(problem.into()).into());
+        }
+        samples::require_ending("--out", &self.out, "npy", "complex matrices")?;
+        let started = Instant::now();
+        let states = evolver.draw_states(self.count, self.seed.unwrap_or(own_seed))?;
+        samples::write_states(&self.out, &states)?;
+        let seconds = started.elapsed().as_secs_f64();
+        println!("{} states in {seconds:.1} s: {}", states.count(), self.out.display());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use sbridge::Direction;
 use sbridge_run::RunError;
 use sbridge_run::data::image_range;
 use sbridge_run::samples::{self, SampleFormat, SampleWriter};
-use sbridge_run::task::{Course, Route};
+use sbridge_run::task::{Course, Evolver, Route};
 
 use crate::session::{Result, Session};
 
@@ -59,6 +59,9 @@ impl Transport {
     pub(crate) fn run(&self, session: &Session) -> Result {
         self.check_files()?;
         let run = session.registry.open(&self.run, &session.context)?;
+        if let Some(evolver) = run.evolver() {
+            return self.evolve(evolver, run.manifest().seed);
+        }
         let carrier = run.carrier()?;
         SampleFormat::of_path(&self.out, carrier.shape())?;
         let input = session.context.sources.set(&self.input)?;
@@ -76,6 +79,18 @@ impl Transport {
         }
         ends.finish()?;
         println!("{count} samples: {}", self.out.display());
+        Ok(())
+    }
+
+    /// Quantum states.
+    fn evolve(&self, evolver: &dyn Evolver, own_seed: u64) -> Result {
+        samples::require_ending("--out", &self.out, "npy", "complex matrices")?;
+        let evolved = evolver.evolve(&self.input, &self.route(self.seed.unwrap_or(own_seed)))?;
+        if let (Some(path), Some(paths)) = (&self.paths, &evolved.paths) {
+            samples::write_state_paths(path, paths)?;
+        }
+        samples::write_states(&self.out, &evolved.ends)?;
+        println!("{} states: {}", evolved.ends.count(), self.out.display());
         Ok(())
     }
 

@@ -22,8 +22,27 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<Contents> {
 /// # Errors
 /// As [`read`], but for the rank.
 pub(crate) fn read_array(bytes: &[u8], reading: &Reading) -> Result<(Array, Option<String>)> {
+    let (array, note) = read_any(bytes, reading)?;
+    if array.dtype.is_complex() {
+        return Err(reading.unsupported(
+            format!("{} of shape {:?} are complex numbers, not samples of plain ones", array.dtype, array.dims),
+            "save both parts side by side: numpy.hstack([x.real, x.imag]); quantum states [n, d, d] are read by fit quantum",
+        ));
+    }
+    Ok((array, note))
+}
+
+/// The same of complex numbers too, of which both parts are among the values, one after the other.
+///
+/// # Errors
+/// As [`read_array`], but for complex numbers.
+pub(crate) fn read_any(bytes: &[u8], reading: &Reading) -> Result<(Array, Option<String>)> {
     let (header, data) = npy_header::split(bytes, reading)?;
     let count = reading.admit(&header.dims)?;
+    if header.dtype.is_complex() {
+        // Its values, of four bytes each, as they will be held.
+        reading.admit(&[count as u64, 4])?;
+    }
     // In u128 no product of sides can wrap around to the length that is there.
     let expected = count as u128 * header.dtype.size() as u128;
     if data.len() as u128 != expected {

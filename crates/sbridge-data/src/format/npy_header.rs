@@ -89,6 +89,8 @@ fn element_type(descr: &str, reading: &Reading) -> Result<(ElementType, Endian)>
         "f2" => ElementType::F16,
         "f4" => ElementType::F32,
         "f8" => ElementType::F64,
+        "c8" => ElementType::C64,
+        "c16" => ElementType::C128,
         _ => return Err(unreadable_type(descr, reading)),
     };
     Ok((dtype, endian))
@@ -101,7 +103,9 @@ fn unreadable_type(descr: &str, reading: &Reading) -> DataError {
             "save its columns as one: numpy.lib.recfunctions.structured_to_unstructured(x)",
         ),
         Some(b'O') => ("Python objects", "save numbers: x.astype('float64'), if all of them are"),
-        Some(b'c') => ("complex numbers", "save both parts side by side: numpy.hstack([x.real, x.imag])"),
+        Some(b'c') => {
+            ("complex numbers of an unusual size", "save them as complex128: x.astype('complex128')")
+        }
         Some(b'S' | b'U' | b'a') => ("text", "save numbers: x.astype('float64'), if all of them are"),
         Some(b'm' | b'M') => ("times", "save numbers: x.astype('int64').astype('float64')"),
         Some(b'V') => ("raw bytes", "save it as float64, for example x.view('float32').astype('float64')"),
@@ -252,7 +256,7 @@ mod tests {
                 .to_string()
         };
         assert!(message("'|O'").contains("Python objects"));
-        assert!(message("'<c8'").contains("complex"));
+        assert!(message("'<c32'").contains("complex"));
         assert!(message("[('a', '<f4'), ('b', '<i4')]").contains("structured"));
         assert!(message("'<U7'").contains("text"));
         assert!(message("'<f16'").contains("unusual size"));

@@ -26,16 +26,9 @@ const SUFFIX: &str = ".npy";
 /// # Errors
 /// When the archive or the array is not sound, or the key does not decide on one array.
 pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result<Contents> {
-    let mut archive = Archive::new(Cursor::new(bytes)).map_err(|cause| {
-        reading.malformed(format!("not a sound NumPy archive: {cause}"), "save it with numpy.savez")
-    })?;
-    if archive.has_duplicate_names() {
-        return Err(reading.malformed("the archive has two arrays of one name", "save it with numpy.savez"));
-    }
-    let names = array_names(&archive);
-    refuse_sparse(&names, reading)?;
+    let (mut archive, names) = open(bytes, reading)?;
     let name = choose(&names, key, reading)?;
-    let (array, note) = read_array(&mut archive, name, reading)?;
+    let (array, note) = npy::read_array(&unpacked(&mut archive, name, reading)?, reading)?;
     let count = array.dims.first().copied().unwrap_or(0);
     let mut contents = arrange(array, reading)?;
     contents.notes.extend(note);
@@ -43,6 +36,33 @@ pub(crate) fn read(bytes: &[u8], key: Option<&str>, reading: &Reading) -> Result
         attach_labels(&mut contents, &mut archive, count, reading);
     }
     Ok(contents)
+}
+
+/// Reads the array named `key`, or the only one, which may hold complex numbers.
+///
+/// # Errors
+/// As [`read`], but for what is no sample.
+pub(crate) fn read_any(
+    bytes: &[u8],
+    key: Option<&str>,
+    reading: &Reading,
+) -> Result<(Array, Option<String>)> {
+    let (mut archive, names) = open(bytes, reading)?;
+    let name = choose(&names, key, reading)?;
+    npy::read_any(&unpacked(&mut archive, name, reading)?, reading)
+}
+
+/// The archive, and the names of its arrays.
+fn open<'a>(bytes: &'a [u8], reading: &Reading) -> Result<(Archive<'a>, Vec<String>)> {
+    let archive = Archive::new(Cursor::new(bytes)).map_err(|cause| {
+        reading.malformed(format!("not a sound NumPy archive: {cause}"), "save it with numpy.savez")
+    })?;
+    if archive.has_duplicate_names() {
+        return Err(reading.malformed("the archive has two arrays of one name", "save it with numpy.savez"));
+    }
+    let names = array_names(&archive);
+    refuse_sparse(&names, reading)?;
+    Ok((archive, names))
 }
 
 fn array_names(archive: &Archive) -> Vec<String> {
@@ -91,7 +111,8 @@ fn choose<'a>(names: &'a [String], key: Option<&str>, reading: &Reading) -> Resu
     }
 }
 
-fn read_array(archive: &mut Archive, name: &str, reading: &Reading) -> Result<(Array, Option<String>)> {
+/// The bytes of an array.
+fn unpacked(archive: &mut Archive, name: &str, reading: &Reading) -> Result<Vec<u8>> {
     // Every member lies ahead of the directory, whatever the directory claims of its size.
     let most = archive.central_directory_start();
     let what = format!("array '{}'", shown(name));
@@ -100,13 +121,13 @@ fn read_array(archive: &mut Archive, name: &str, reading: &Reading) -> Result<(A
     };
     let member = archive.by_name(&format!("{name}{SUFFIX}")).map_err(|cause| damaged(cause.into()))?;
     let packed = member.compressed_size().min(most);
-    let bytes = expand(member, packed, &what, reading, damaged)?;
-    npy::read_array(&bytes, reading)
+    expand(member, packed, &what, reading, damaged)
 }
 
 /// Attaches `y` if it has one whole number per sample; a note says what happened.
 fn attach_labels(contents: &mut Contents, archive: &mut Archive, count: usize, reading: &Reading) {
-    let note = match read_array(archive, "y", reading) {
+    let array = unpacked(archive, "y", reading).and_then(|bytes| npy::read_array(&bytes, reading));
+    let note = match array {
         Ok((y, _)) if y.dims == [count] => {
             contents.labels = as_labels(&y.values, y.dtype);
             match contents.labels {

@@ -8,7 +8,7 @@ mod png;
 mod rows;
 
 pub use self::csv::{write_csv, write_csv_f64};
-pub use self::npy::{write_npy, write_npy_f64};
+pub use self::npy::{write_npy, write_npy_complex, write_npy_f64};
 pub use self::npz::{NamedArray, write_npz};
 pub use self::png::write_png_grid;
 pub use self::rows::RowWriter;

@@ -1,4 +1,4 @@
-//! Writing `.npy` files, little-endian `f32` or `f64` in C order.
+//! Writing `.npy` files, little-endian `f32`, `f64` or complex numbers of two `f64` in C order.
 
 use std::io::Write;
 use std::path::Path;
@@ -26,23 +26,45 @@ pub fn write_npy_f64(path: impl AsRef<Path>, values: &[f64], shape: &[usize]) ->
     write(path.as_ref(), values, shape)
 }
 
+/// Complex numbers in double precision, of whose parts `values` holds both, one after the other.
+///
+/// # Errors
+/// As [`write_npy`], where values are twice as many as the product of the sides.
+pub fn write_npy_complex(path: impl AsRef<Path>, values: &[f64], shape: &[usize]) -> Result<()> {
+    check_filled(&[shape, &[2]].concat(), values.len())?;
+    write_atomically(path.as_ref(), |writer| {
+        writer.write_all(&header_of("<c16", shape))?;
+        values.iter().try_for_each(|value| value.write(writer))
+    })
+}
+
 fn write<T: Number>(path: &Path, values: &[T], shape: &[usize]) -> Result<()> {
-    if values_of(shape) != Some(values.len()) {
-        return Err(DataError::Argument {
-            what: format!("{} values do not fill shape {shape:?}", values.len()),
-            fix: "give as many values as the product of the sides".to_owned(),
-        });
-    }
+    check_filled(shape, values.len())?;
     write_atomically(path, |writer| {
         writer.write_all(&header::<T>(shape))?;
         values.iter().try_for_each(|value| value.write(writer))
     })
 }
 
+/// Refuses values that are not as many as the sides say.
+fn check_filled(shape: &[usize], values: usize) -> Result<()> {
+    if values_of(shape) == Some(values) {
+        return Ok(());
+    }
+    Err(DataError::Argument {
+        what: format!("{values} values do not fill shape {shape:?}"),
+        fix: "give as many values as the product of the sides".to_owned(),
+    })
+}
+
 /// Magic number, version 1.0, and a dictionary padded so that data start at a multiple of 64 bytes.
 pub(super) fn header<T: Number>(shape: &[usize]) -> Vec<u8> {
+    header_of(T::DTYPE, shape)
+}
+
+fn header_of(dtype: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sides}), }}", T::DTYPE);
+    let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({sides}), }}");
     let prefix = 10;
     let length = (prefix + text.len() + 1).next_multiple_of(64) - prefix;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

@@ -10,6 +10,7 @@ mod check;
 mod density;
 mod lsbdm;
 mod planning;
+mod quantum;
 mod statistics;
 mod table;
 mod vsdm;
@@ -51,6 +52,8 @@ pub enum Experiment {
     DensityLv,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise.
     Planning,
+    /// Quantum states by the mirror map, beside known means, floors and the same without the map.
+    Quantum,
     /// A variational diffusion of a Gaussian.
     VsdmGaussian,
     /// Variational diffusions of a spiral stretched eightfold, beside score models.
@@ -101,6 +104,7 @@ impl Experiment {
             Self::Cite(folder) => cells::studies(folder),
             Self::DensityLv => own(density::STUDIES),
             Self::Planning => own(planning::STUDIES),
+            Self::Quantum => own(quantum::STUDIES),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
             Self::VsdmSpiral => own(vsdm::SPIRAL),
             Self::VsdmCheckerboard => own(vsdm::CHECKERBOARD),
@@ -120,6 +124,9 @@ impl Experiment {
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
             Self::Planning => "Plans by bridges: whether a prior saves training or calls",
+            Self::Quantum => {
+                "Quantum states that stay states, beside floors and the same without the mirror map"
+            }
             Self::DensityLv => "Samplers of densities: the log-variance loss beside the divergence",
             Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",
             Self::VsdmSpiral => "A stretched spiral, beside score models",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sbridge::latent::{Codec, DataScaling, Normaliser, ReferenceCovariance};
+use sbridge::latent::{DataScaling, LatentCodec, Normaliser, ReferenceCovariance};
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, Weights, load_weights, weights_of};
 use sbridge::rng::Rng;
 use sbridge::tensor::{DType, Device, Module as _, Tensor, TensorData, to_vec};
@@ -106,7 +106,7 @@ const LOW: &str = "scaling/low";
 const HIGH: &str = "scaling/high";
 
 /// Puts `codec` among the arrays of a file.
-pub fn insert(arrays: &mut Weights, codec: &Codec) {
+pub fn insert(arrays: &mut Weights, codec: &LatentCodec) {
     tensor_file::insert(arrays, "autoencoder", weights_of(&codec.autoencoder));
     for (name, tensor) in [
         ("scaling/offset", &codec.scaling.offset),
@@ -133,7 +133,7 @@ pub fn extract(
     description: &CodecDescription,
     device: &Device,
     path: &Path,
-) -> Result<Codec> {
+) -> Result<LatentCodec> {
     // Initial weights are overwritten, so any stream will do.
     let autoencoder = match description.encoder {
         Map::Identity => Autoencoder::identity(description.size()),
@@ -149,7 +149,7 @@ pub fn extract(
     let (size, dim) = (description.size(), autoencoder.latent_dim());
     let range = range(arrays, &description.kind, path)?;
     let mut tensor = |name: &str, columns: usize| rows(arrays, name, columns, device, path);
-    Ok(Codec {
+    Ok(LatentCodec {
         scaling: DataScaling {
             offset: tensor("scaling/offset", size)?,
             scale: tensor("scaling/scale", size)?,
@@ -203,7 +203,7 @@ pub fn rows(
 ///
 /// # Errors
 /// [`RunError::Disk`] if the disk refuses.
-pub fn save(path: &Path, codec: &Codec, description: &CodecDescription) -> Result<()> {
+pub fn save(path: &Path, codec: &LatentCodec, description: &CodecDescription) -> Result<()> {
     let mut arrays = Weights::new();
     insert(&mut arrays, codec);
     tensor_file::save(path, &arrays, description)
@@ -213,7 +213,7 @@ pub fn save(path: &Path, codec: &Codec, description: &CodecDescription) -> Resul
 ///
 /// # Errors
 /// [`RunError::Folder`] if the file is missing or damaged.
-pub fn load(path: &Path, device: &Device) -> Result<Codec> {
+pub fn load(path: &Path, device: &Device) -> Result<LatentCodec> {
     let (mut arrays, description): (_, CodecDescription) = tensor_file::load(path)?;
     let values = arrays.values().map(|(_, values)| values.len()).sum();
     description.check(values).map_err(|e| RunError::folder(path, format!("is damaged: {e}")))?;

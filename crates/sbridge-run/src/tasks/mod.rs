@@ -6,5 +6,6 @@ pub mod forecast;
 pub mod latent;
 pub mod paired;
 pub mod plan;
+pub mod quantum;
 pub mod snapshots;
 pub mod variational;

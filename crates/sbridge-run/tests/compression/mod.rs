@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use sbridge::latent::{Codec, Normalisation};
+use sbridge::Codec as _;
+use sbridge::latent::{LatentCodec, Normalisation};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Tensor, to_vec_f64};
 use sbridge_data::Dataset;
@@ -46,7 +47,7 @@ impl Settings for CompressionConfig {
     }
 }
 
-pub(crate) struct Compression(Codec);
+pub(crate) struct Compression(LatentCodec);
 
 impl Compression {
     fn restored(&self, rows: &Tensor<2>) -> Tensor<2> {
@@ -100,7 +101,7 @@ impl Task for Compression {
         let scaling = data::scaling(data, &split.train, Encoder::Trained, &run.device);
         let rows = (&split.train, split.validation.as_ref());
         let net = run.train_autoencoder(Stage::AUTOENCODER, &kind, &settings, &scaling, rows)?;
-        let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &split.train);
+        let (codec, _) = LatentCodec::measured(net, scaling, Normalisation::Global, &split.train);
         codec::save(&run.file(FILE), &codec, &CodecDescription::new(&kind, &settings))
     }
 

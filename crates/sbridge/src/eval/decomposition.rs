@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use sbridge_ot::{Points, wasserstein2};
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Codec as _;
 use crate::error::Result;
 use crate::eval::{decoder_lipschitz, encoder_lipschitz, step_error};
 use crate::latent::{LatentModel, SamplerSettings, start_law};

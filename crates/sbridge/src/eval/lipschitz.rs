@@ -6,7 +6,7 @@
 //!
 //! Units: scaled data, normalised codes. Tests: linear maps, whose constants are their largest singular values.
 
-use crate::latent::{Codec, Normaliser};
+use crate::latent::{LatentCodec, Normaliser};
 use crate::rng::Rng;
 use crate::tensor::{Module as _, Tensor, row_blocks, to_vec_f64};
 
@@ -18,24 +18,24 @@ const SWEEPS: usize = 10;
 const REACH: f64 = 0.02;
 
 /// L_D: how much further apart decoded samples can be than their codes, `codes: [count, dim]`.
-pub fn decoder_lipschitz(codec: &Codec, codes: &Tensor<2>, rng: &mut Rng) -> f64 {
-    let decode = |codec: &Codec, z| codec.autoencoder.decode(codec.normaliser.undo(z));
+pub fn decoder_lipschitz(codec: &LatentCodec, codes: &Tensor<2>, rng: &mut Rng) -> f64 {
+    let decode = |codec: &LatentCodec, z| codec.autoencoder.decode(codec.normaliser.undo(z));
     let tracked = tracked(codec);
     largest_norm(codes, [&|z| decode(codec, z), &|z| decode(&tracked, z)], rng)
 }
 
 /// L_E: how much further apart codes can be than their samples, `rows: [count, size]` in data units.
-pub fn encoder_lipschitz(codec: &Codec, rows: &Tensor<2>, rng: &mut Rng) -> f64 {
-    let encode = |codec: &Codec, x| codec.normaliser.apply(codec.autoencoder.encode(x).mean);
+pub fn encoder_lipschitz(codec: &LatentCodec, rows: &Tensor<2>, rng: &mut Rng) -> f64 {
+    let encode = |codec: &LatentCodec, x| codec.normaliser.apply(codec.autoencoder.encode(x).mean);
     let tracked = tracked(codec);
     largest_norm(&codec.scaling.apply(rows.clone()), [&|x| encode(codec, x), &|x| encode(&tracked, x)], rng)
 }
 
 /// The same codec on tensors that are differentiated.
-fn tracked(codec: &Codec) -> Codec {
-    let Codec { scaling, autoencoder, normaliser: Normaliser { mean, scale } } = codec.clone();
+fn tracked(codec: &LatentCodec) -> LatentCodec {
+    let LatentCodec { scaling, autoencoder, normaliser: Normaliser { mean, scale } } = codec.clone();
     let normaliser = Normaliser { mean: mean.autodiff(), scale: scale.autodiff() };
-    Codec { scaling, autoencoder: autoencoder.train(), normaliser }
+    LatentCodec { scaling, autoencoder: autoencoder.train(), normaliser }
 }
 
 /// A map of rows.

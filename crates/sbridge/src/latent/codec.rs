@@ -1,12 +1,13 @@
 //! An encoder and a decoder, with the units on either side of them.
 
+use crate::codec::Codec;
 use crate::latent::scaling::{DataScaling, Normalisation, Normaliser};
 use crate::net::Autoencoder;
 use crate::tensor::{Tensor, map_rows};
 
 /// From samples to normalised codes, and back.
 #[derive(Clone, Debug)]
-pub struct Codec {
+pub struct LatentCodec {
     /// Into and out of the networks' units.
     pub scaling: DataScaling,
     /// Encoder and decoder.
@@ -15,7 +16,7 @@ pub struct Codec {
     pub normaliser: Normaliser,
 }
 
-impl Codec {
+impl LatentCodec {
     /// A trained autoencoder with the units of codes measured on `rows`, `[count, size]` in data units; and their codes.
     pub fn measured(
         autoencoder: Autoencoder,
@@ -29,19 +30,24 @@ impl Codec {
         (Self { scaling, autoencoder, normaliser }, codes)
     }
 
-    /// Normalised codes of samples in data units: the encoder's means, `[count, dim]`.
-    pub fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
+    /// Samples in the networks' units from normalised codes, without a clip, `[count, size]`.
+    pub fn decode_scaled(&self, codes: &Tensor<2>) -> Tensor<2> {
+        map_rows(codes, |z| self.autoencoder.decode(self.normaliser.undo(z)))
+    }
+}
+
+impl Codec for LatentCodec {
+    /// `[count, size]` in data units.
+    type Samples = Tensor<2>;
+
+    /// Normalised codes: the encoder's means, `[count, dim]`.
+    fn encode(&self, rows: &Tensor<2>) -> Tensor<2> {
         self.normaliser.apply(encode(&self.autoencoder, &self.scaling, rows))
     }
 
-    /// Samples in data units from normalised codes, images clipped to their range, `[count, size]`.
-    pub fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
+    /// Samples in data units, images clipped to their range, `[count, size]`.
+    fn decode(&self, codes: &Tensor<2>) -> Tensor<2> {
         map_rows(codes, |z| self.scaling.undo(self.autoencoder.decode(self.normaliser.undo(z))))
-    }
-
-    /// The same in the networks' units and without the clip, `[count, size]`.
-    pub fn decode_scaled(&self, codes: &Tensor<2>) -> Tensor<2> {
-        map_rows(codes, |z| self.autoencoder.decode(self.normaliser.undo(z)))
     }
 }
 

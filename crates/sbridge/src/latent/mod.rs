@@ -12,7 +12,7 @@ mod settings;
 mod start;
 mod whitening;
 
-pub use codec::Codec;
+pub use codec::LatentCodec;
 pub use foellmer::{FoellmerStart, LogRatio};
 pub use model::{LatentModel, start_law};
 pub use scaling::{DataScaling, Normalisation, Normaliser};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::latent::codec::Codec;
+use crate::latent::codec::LatentCodec;
 use crate::latent::foellmer::FoellmerStart;
 use crate::latent::settings::SamplerSettings;
 use crate::latent::start::StartLaw;
@@ -26,7 +26,7 @@ const MIXTURE_ITERATIONS: usize = 50;
 /// An encoder, a decoder and the bridge between smoothed and clean codes.
 pub struct LatentModel {
     /// From samples to codes, and back.
-    pub codec: Codec,
+    pub codec: LatentCodec,
     /// The learned score of smoothed codes.
     pub predictor: NoisePredictor,
     /// The learned density ratio, where the start law wants one.

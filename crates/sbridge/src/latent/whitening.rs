@@ -14,7 +14,7 @@ use sbridge_ot::matrix::symmetric_eigen;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require_count};
-use crate::latent::{Codec, DataScaling, Normaliser};
+use crate::latent::{DataScaling, LatentCodec, Normaliser};
 use crate::net::Autoencoder;
 use crate::tensor::{Tensor, from_rows_f64, points};
 
@@ -47,7 +47,7 @@ impl ReferenceCovariance {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for the covariance of more than 4096 axes;
     /// [`Error::Transport`](crate::Error::Transport) for values that are not finite.
-    pub fn codec(self, ends: [&Tensor<2>; 2]) -> Result<Option<Codec>> {
+    pub fn codec(self, ends: [&Tensor<2>; 2]) -> Result<Option<LatentCodec>> {
         if self == Self::Isotropic {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl ReferenceCovariance {
         };
         let (zero, one) = (vec![0.0; size], vec![1.0; size]);
         let normaliser = Normaliser { mean: row(&zero), scale: row(&one) };
-        Ok(Some(Codec { scaling, autoencoder, normaliser }))
+        Ok(Some(LatentCodec { scaling, autoencoder, normaliser }))
     }
 }
 
@@ -114,6 +114,7 @@ mod tests {
     use sbridge_ot::{Gaussian, GaussianBridge};
 
     use super::*;
+    use crate::codec::Codec as _;
     use crate::rng::Rng;
     use crate::tensor::{DType, Device};
 

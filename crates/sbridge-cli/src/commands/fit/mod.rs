@@ -4,6 +4,7 @@ mod between;
 mod density;
 mod latent;
 mod paired;
+mod quantum;
 mod variational;
 
 use clap::Subcommand;
@@ -14,6 +15,7 @@ use between::FitBetween;
 use density::FitDensity;
 use latent::FitLatent;
 use paired::FitPaired;
+use quantum::FitQuantum;
 use variational::FitVariational;
 
 #[derive(Subcommand, Debug)]
@@ -40,6 +42,8 @@ pub(crate) enum Method {
     Density(FitDensity),
     /// Bridge between the members of pairs: restores or translates, from the damaged sample to the clean one
     Paired(FitPaired),
+    /// Quantum states that stay states: generated, or one ensemble joined with another, by the mirror map of the entropy
+    Quantum(Box<FitQuantum>),
 }
 
 impl Method {
@@ -56,6 +60,7 @@ impl Method {
             Self::Vsdm(fit) => fit.run(session),
             Self::Density(fit) => fit.run(session),
             Self::Paired(fit) => fit.run(session),
+            Self::Quantum(fit) => fit.run(session),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! With d* fixed, latent W2 does not depend on the dimension d the data live in.
 
+use sbridge::Codec as _;
 use sbridge::rng::Rng;
 use sbridge::tensor::points;
 use sbridge_ot::wasserstein2;

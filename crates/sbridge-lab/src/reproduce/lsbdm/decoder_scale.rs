@@ -1,7 +1,8 @@
 //! A decoder that stretches by c stretches the latent error by c.
 
+use sbridge::Codec as _;
 use sbridge::eval::decoder_lipschitz;
-use sbridge::latent::{Codec, DataScaling, LatentModel, Normaliser, SamplerSettings};
+use sbridge::latent::{DataScaling, LatentCodec, LatentModel, Normaliser, SamplerSettings};
 use sbridge::net::{Autoencoder, NoisePredictor, Parametrisation, ResidualMlpSettings};
 use sbridge::rng::Rng;
 use sbridge::simulate::{EndRule, StepRule, VarGrid};
@@ -32,7 +33,7 @@ fn model(scale: f64) -> LatentModel {
     // An untrained network adds nothing to the preconditioning, which is the score of N(0, I).
     let preconditioned = Parametrisation::Preconditioned;
     LatentModel {
-        codec: Codec {
+        codec: LatentCodec {
             scaling: DataScaling { offset: row(0.0), scale: row(1.0), range: None },
             autoencoder: Autoencoder::identity(DIM),
             normaliser: Normaliser { mean: row(0.0), scale: row(scale) },

@@ -1,5 +1,6 @@
 //! The error grows no faster than the shift between pre-training and target law.
 
+use sbridge::Codec as _;
 use sbridge::eval::{decoder_lipschitz, encoder_lipschitz, reconstruction_error};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Tensor, from_rows, points, to_vec_f64};

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use sbridge::Codec as _;
 use sbridge::executor::run_silently;
 use sbridge::fit::{FitSettings, Trainer};
 use sbridge::latent::{
-    BridgeSettings, Codec, DataScaling, LatentModel, Normalisation, SamplerSettings, StartLaw,
+    BridgeSettings, DataScaling, LatentCodec, LatentModel, Normalisation, SamplerSettings, StartLaw,
 };
 use sbridge::net::{Autoencoder, AutoencoderKind, AutoencoderSettings, NoisePredictor, ResidualMlpSettings};
 use sbridge::objective::{DenoisingScore, Objective, Reconstruction, ReconstructionSettings};
@@ -89,7 +90,8 @@ fn bridge(
     steps: usize,
     rng: &Rng,
 ) -> Result<LatentModel> {
-    let (codec, codes) = Codec::measured(autoencoder, scaling, Normalisation::PerDimension, &rows.train);
+    let (codec, codes) =
+        LatentCodec::measured(autoencoder, scaling, Normalisation::PerDimension, &rows.train);
     let held_out = codec.encode(&rows.held_out);
     let settings = BridgeSettings { epsilon: EPSILON, ..Default::default() };
     let net = ResidualMlpSettings { width: WIDTH, blocks: 2, time_features: 16 };

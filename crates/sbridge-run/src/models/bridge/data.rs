@@ -1,6 +1,7 @@
 //! Both data sets of a bridge, each in a part to train on and a part to judge by.
 
-use sbridge::latent::Codec;
+use sbridge::Codec as _;
+use sbridge::latent::LatentCodec;
 use sbridge::rng::Rng;
 use sbridge::tensor::{points, to_vec_f64};
 use sbridge_data::Dataset;
@@ -138,13 +139,13 @@ impl Ends {
     ///
     /// # Errors
     /// [`RunError`] for samples that are not finite, or too many axes.
-    pub fn reference_codec(&self, config: &PairConfig) -> Result<Option<Codec>> {
+    pub fn reference_codec(&self, config: &PairConfig) -> Result<Option<LatentCodec>> {
         Ok(config.reference.codec([&self.source.train, &self.target.train])?)
     }
 
     /// The codes of the samples.
     #[must_use]
-    pub fn encoded(&self, codec: &Codec) -> Self {
+    pub fn encoded(&self, codec: &LatentCodec) -> Self {
         let of = |split: &Split| split.map(|rows| codec.encode(rows));
         let image = self.image.filter(|_| codec.autoencoder.keeps_axes());
         Self { source: of(&self.source), target: of(&self.target), image }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use sbridge::Codec as _;
 use sbridge::fit::Trainer;
 use sbridge::latent::ReferenceCovariance;
 use sbridge::rng::Rng;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sbridge::Direction;
 use sbridge::coupling::PlanCount;
-use sbridge::latent::{Codec, Normalisation};
+use sbridge::latent::{LatentCodec, Normalisation};
 use sbridge::solver::NeuralBridge;
 use sbridge::solver::alternation::{Alternation, AlternationSettings, HalfBridge};
 use sbridge::solver::light_sb::{LightSb, LightSbSettings};
@@ -73,7 +73,7 @@ fn train_codec(run: &mut Learning<'_, PairConfig>, data: &PairData) -> Result<()
     let net =
         run.train_autoencoder(Stage::AUTOENCODER, &kind, &settings, &scaling, (&train, validation.as_ref()))?;
     // One number, so that distances between codes stay what they are.
-    let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, &train);
+    let (codec, _) = LatentCodec::measured(net, scaling, Normalisation::Global, &train);
     codec::save(&run.file(CODEC_FILE), &codec, &CodecDescription::new(&kind, &settings))?;
     run.forget(Stage::AUTOENCODER.name)
 }

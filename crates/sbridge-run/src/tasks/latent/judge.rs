@@ -1,5 +1,6 @@
 //! How good the samples of a latent run are, beside floors and baselines, and where their error comes from.
 
+use sbridge::Codec as _;
 use sbridge::eval::decompose;
 use sbridge::marginal::{Convolved, Empirical, Gaussian, Marginal as _};
 use sbridge::rng::Rng;

@@ -1,7 +1,8 @@
 //! From data to a model: autoencoder, codes, score; each stage goes on where it stopped.
 
+use sbridge::Codec as _;
 use sbridge::fit::FitSettings;
-use sbridge::latent::{Codec, DataScaling, LatentModel, StartLaw};
+use sbridge::latent::{DataScaling, LatentCodec, LatentModel, StartLaw};
 use sbridge::net::{Autoencoder, AutoencoderKind, NoisePredictor};
 use sbridge::objective::{DenoisingScore, DensityRatio, Objective, RatioNet};
 use sbridge::rng::Rng;
@@ -69,7 +70,7 @@ fn bridge(
     split: &Split,
 ) -> Result<LatentModel> {
     let settings = run.settings.bridge.score.clone();
-    let (codec, codes) = Codec::measured(autoencoder, scaling, settings.normalisation, &split.train);
+    let (codec, codes) = LatentCodec::measured(autoencoder, scaling, settings.normalisation, &split.train);
     let held_out = split.validation.as_ref().map(|rows| codec.encode(rows));
     let epsilon = settings.epsilon;
     let v_min = run.settings.sampler.v_min(epsilon)?;

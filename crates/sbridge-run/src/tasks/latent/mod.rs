@@ -13,6 +13,7 @@ pub use settings::{BridgeConfig, LatentConfig};
 
 use std::borrow::Cow;
 
+use sbridge::Codec as _;
 use sbridge::latent::LatentModel;
 use sbridge::rng::Rng;
 use sbridge::tensor::Tensor;

@@ -1,6 +1,7 @@
 //! Pairs as codes: an encoder and a decoder in front of the bridge and behind it.
 
-use sbridge::latent::{Codec, DataScaling, Normalisation};
+use sbridge::Codec as _;
+use sbridge::latent::{DataScaling, LatentCodec, Normalisation};
 use sbridge::rng::Rng;
 use sbridge::tensor::{Device, Tensor};
 use sbridge_data::Dataset;
@@ -28,9 +29,9 @@ pub struct Coding {
     pub(super) scaling: DataScaling,
     /// Units of the degraded ones.
     pub(super) entry: DataScaling,
-    clean: Codec,
+    clean: LatentCodec,
     /// Where degraded members have another shape.
-    degraded: Option<Codec>,
+    degraded: Option<LatentCodec>,
 }
 
 impl Coding {
@@ -145,7 +146,7 @@ fn train_codec(
     };
     let net = run.train_autoencoder(stage, &kind, &settings, &scaling, (train, validation))?;
     // One number, so that distances between codes stay what they are.
-    let (codec, _) = Codec::measured(net, scaling, Normalisation::Global, train);
+    let (codec, _) = LatentCodec::measured(net, scaling, Normalisation::Global, train);
     codec::save(&path, &codec, &CodecDescription::new(&kind, &settings))?;
     run.forget(stage.name)
 }

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{SnapshotData, leg_config};
-use crate::context::Context;
 use crate::error::Result;
 use crate::folder::RunFolder;
 use crate::folder::manifest::RunStatus;
-use crate::models::bridge::{Leg, PairConfig, Snapshot};
+use crate::models::bridge::{Leg, PairConfig, Snapshot, part};
 use crate::run::{self, AnyRun as _};
-use crate::task::Run;
 use crate::training::Learning;
 
 /// The folder of the leg from `a` to `b` of the chain in `folder`.
@@ -32,19 +30,10 @@ pub(super) fn learn<L: Leg>(run: &mut Learning<'_, PairConfig>, data: &SnapshotD
             continue;
         }
         run.context.info(&format!("from {} to {}:", a.time, b.time));
-        leg::<L>(run.method, settings, &path, run.context)?.judge(None)?;
+        part::<L>(run.method, settings, &path, run.context)?.judge(None)?;
         run.took(&format!("{}-{}", a.time, b.time), started)?;
     }
     Ok(())
-}
-
-/// The leg in the folder `path`: begun there, or continued.
-fn leg<L: Leg>(method: &str, settings: PairConfig, path: &Path, context: &Context) -> Result<Run<L>> {
-    if path.join("manifest.json").exists() {
-        run::resume::<L>(RunFolder::open_to_write(path, context)?, context)
-    } else {
-        run::start_part::<L>(method, settings, path, context)
-    }
 }
 
 fn is_finished(leg: &Path) -> bool {
