@@ -21,11 +21,12 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`; `marginal`,
-//! `density`, `degradation`, `reference`, `planning`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`;
+//! `density`, `degradation`, `reference`, `planning`; `bridge`, `crowd`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`;
 //! `solver`, `latent`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod coupling;
+pub mod crowd;
 pub mod degradation;
 pub mod density;
 pub mod error;

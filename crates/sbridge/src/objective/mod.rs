@@ -1,6 +1,7 @@
 //! What a network is trained to do: one loss per file.
 
 mod bridge_matching;
+mod charged_matching;
 mod classification;
 mod denoising;
 mod density_ratio;
@@ -9,6 +10,7 @@ mod path_matching;
 mod reconstruction;
 
 pub use bridge_matching::BridgeMatching;
+pub use charged_matching::{ChargedMatching, PathSettings, Walked};
 pub use classification::Classification;
 pub use denoising::{DenoisingScore, NoiseSampling};
 pub use density_ratio::{DensityRatio, RatioNet};
