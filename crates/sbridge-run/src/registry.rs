@@ -11,6 +11,7 @@ use crate::run::{self, AnyRun};
 use crate::settings::{Overrides, Settings as _};
 use crate::task::{Run, Task};
 use crate::tasks::between::Between;
+use crate::tasks::crowd::Crowds;
 use crate::tasks::density::Density;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
@@ -36,6 +37,7 @@ impl Default for Registry {
             .with::<Density>()
             .with::<Paired>()
             .with::<Planning>()
+            .with::<Crowds>()
     }
 }
 

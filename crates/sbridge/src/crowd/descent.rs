@@ -63,7 +63,8 @@ pub enum Variant {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimiser {
-    /// Steps of bounded length, which fall to zero along a cosine: walls are steep, and what leads round them is flat.
+    /// Steps of bounded length along what motion would settle by, which fall to zero along a cosine: walls are steep, and what
+    /// leads round them is flat.
     #[default]
     Adam,
     /// Plain steps along the slope of the mean over the micro-batch.
@@ -241,12 +242,38 @@ impl<'a> Crew<'a> {
         (0..settings.iterations)
             .map(|_| {
                 let loss = self.pass(means, widths, rng);
+                if settings.optimiser == Optimiser::Adam {
+                    self.relax();
+                }
                 of_means.step(means, &self.slope_means);
                 of_widths.step(widths, &self.slope_widths);
                 widths.iter_mut().for_each(|y| *y = y.clamp(-MOST_WIDTH, MOST_WIDTH));
                 loss
             })
             .collect()
+    }
+
+    /// Slopes of means become displacements: divided by the curvature that motion alone has between knots, so that rough and
+    /// smooth shapes of a path settle equally fast.
+    fn relax(&mut self) {
+        let Shape { dim, sigma, knots: [knots, _] } = self.shape;
+        let unit = sigma * sigma / (knots - 1) as f64;
+        let inner = knots - 2;
+        // 2, −1, −1 eliminated from the first inner knot on: what is left of the diagonal is (k + 2)/(k + 1).
+        let pivot = |k: usize| (k + 2) as f64 / (k + 1) as f64;
+        for path in self.slope_means.chunks_exact_mut(knots * dim) {
+            for i in 0..dim {
+                let at = |k: usize| (k + 1) * dim + i;
+                for k in 1..inner {
+                    path[at(k)] += path[at(k - 1)] / pivot(k - 1);
+                }
+                for k in (0..inner).rev() {
+                    let next = if k + 1 < inner { path[at(k + 1)] } else { 0.0 };
+                    path[at(k)] = (path[at(k)] + next) / pivot(k);
+                }
+            }
+            path.iter_mut().for_each(|slope| *slope *= unit);
+        }
     }
 
     /// The loss for one draw of particles; its slopes are left in `slope_means` and `slope_widths`.

@@ -106,12 +106,6 @@ impl Surface {
         Ok(Self { tree: Tree::new(points, 3), settings })
     }
 
-    /// Distance of `x`, `[3]`, from the surface.
-    pub fn distance(&self, x: &[f64]) -> f64 {
-        let (normal, offset) = self.plane(x, &mut Vec::new());
-        (dot(&normal, x) - offset).abs()
-    }
-
     /// The plane near `x`: unit normal and its distance from the origin.
     fn plane(&self, x: &[f64], found: &mut Vec<(f64, usize)>) -> ([f64; 3], f64) {
         self.tree.nearest(x, self.settings.neighbours, found);
@@ -185,6 +179,11 @@ impl StateCost for Surface {
             }
             value
         });
+    }
+
+    fn distance(&self, x: &[f64]) -> Option<f64> {
+        let (normal, offset) = self.plane(x, &mut Vec::new());
+        Some((dot(&normal, x) - offset).abs())
     }
 
     fn require_dim(&self, dim: usize) -> Result<()> {

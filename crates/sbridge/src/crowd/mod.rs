@@ -78,6 +78,11 @@ pub trait StateCost: Send + Sync {
         f64::NEG_INFINITY
     }
 
+    /// How far `x` is from what paths are to stay on; nothing where there is no such thing.
+    fn distance(&self, _x: &[f64]) -> Option<f64> {
+        None
+    }
+
     /// Refuses particles of so many coordinates as it is not made for.
     ///
     /// # Errors
@@ -179,6 +184,10 @@ impl StateCost for Terms {
 
     fn depth(&self, x: &[f64]) -> f64 {
         self.terms.iter().map(|(_, _, cost)| cost.depth(x)).fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    fn distance(&self, x: &[f64]) -> Option<f64> {
+        self.terms.iter().find_map(|(_, _, cost)| cost.distance(x))
     }
 
     fn require_dim(&self, dim: usize) -> Result<()> {

@@ -49,8 +49,10 @@ impl Quadratic {
         // sinh(a)/sinh(b) = e^(a−b) (1 − e^(−2a))/(1 − e^(−2b)), which does not overflow.
         let ratio = |a: f64| (a - h).exp() * (-2.0 * a).exp_m1() / (-2.0 * h).exp_m1();
         let [left, right] = [ratio(h * (1.0 - t)), ratio(h * t)];
-        // sinh(ht) sinh(h(1−t))/sinh h = ratio(ht) sinh(h(1−t))
-        let var = sigma.powi(2) / h * -0.5 * (-2.0 * h * (1.0 - t)).exp_m1() * (h * (1.0 - t)).exp() * right;
+        // sinh(ht) sinh(h(1−t))/sinh h likewise.
+        let left_over = |a: f64| -(-2.0 * a).exp_m1();
+        let product = left_over(h * t) * left_over(h * (1.0 - t)) / (2.0 * left_over(h));
+        let var = sigma.powi(2) / h * product;
         [left * x0 + right * x1, var]
     }
 }

@@ -1,6 +1,8 @@
 //! Matching of the paths on which pairs pay least: the drift along them, seen from a point on one.            \[GSBM\]
 //!
-//! v₊ ← μ′ + a₊(x − μ),   v₋ ← −μ′ + a₋(x − μ),   x ~ N(μₜ, γₜ² I), or drawn from weighted paths.
+//! v₊ ← μ′ + a₊(x − μ),   v₋ ← −μ′ + a₋(x − μ),   x ~ N(μₜ, γₜ² I), or drawn from weighted paths,
+//!
+//! in the mean over a step of length h, (E\[xₜ₊ₕ | xₜ, pair\] − xₜ)/h, so that the chain of steps keeps the marginals.
 //!
 //! Ends and first paths come from the last half-bridge, simulated, and straight lines at first. Without a cost this is bridge
 //! matching. As there, examples are weighted by the noise in their target, one over one plus ε t/(1−t) forward.
@@ -186,6 +188,26 @@ impl ChargedMatching {
         left / (left + self.epsilon * (1.0 - left))
     }
 
+    /// The mean over the next step of the drift at `x` on the path of `pair`, into `out`; both `[dim]`. The noise of the step.
+    fn step_mean(&self, pair: usize, t: f64, x: &[f64], out: &mut [f64]) -> f64 {
+        let (paths, h) = (&self.generation().paths, 1.0 / self.steps as f64);
+        let (next, transition) = match self.direction {
+            Direction::Forward => {
+                let next = (t + h).min(1.0);
+                (next, paths.transition(pair, t, next))
+            }
+            Direction::Backward => {
+                let next = (t - h).max(0.0);
+                (next, paths.transition_back(pair, t, next))
+            }
+        };
+        let (here, there) = (paths.mean(pair, t).0, paths.mean(pair, next).0);
+        for (k, out) in out.iter_mut().enumerate() {
+            *out = (there[k] + transition.factor * (x[k] - here[k]) - x[k]) / (next - t).abs();
+        }
+        transition.variance
+    }
+
     /// Points of the paths `pairs` at `times`, and the drift there.
     fn on_paths(&self, pairs: Range<usize>, times: Vec<f64>, rng: &mut Rng) -> Regression {
         let Generation { paths, weighted } = self.generation();
@@ -213,7 +235,7 @@ impl ChargedMatching {
                     }
                 }
             }
-            paths.drift(self.direction, pair, times[i], x, &mut targets[row]);
+            self.step_mean(pair, times[i], x, &mut targets[row]);
         }
         let weight = times.iter().map(|t| self.weight(*t)).collect();
         Regression {
@@ -258,28 +280,21 @@ impl Examples for ChargedMatching {
         self.on_paths(first..first + count, times, rng)
     }
 
-    /// The target is the mean of the path's own step; its noise is the mean over pairs.
+    /// The noise of a step is its mean over pairs.
     fn transition(&self, step: usize, rng: &mut Rng) -> Transition {
         let paths = &self.generation().paths;
         let (dim, count) = (paths.dim(), rows_of_transition(self.count, paths.dim()));
-        let h = 1.0 / self.steps as f64;
-        let [now, next] = [step, step + 1].map(|k| self.direction.time(k as f64 * h).clamp(0.0, 1.0));
+        let now = self.direction.time(step as f64 / self.steps as f64);
         let mut noise = vec![0f32; count * dim];
         rng.fill_normal(&mut noise);
         let (mut states, mut targets, mut variance) = (vec![0.0; count * dim], vec![0.0; count * dim], 0.0);
         for pair in 0..count {
-            let (mean, deviation) = (paths.mean(pair, now).0, paths.deviation(pair, now));
-            let there = paths.mean(pair, next).0;
-            let transition = match self.direction {
-                Direction::Forward => paths.transition(pair, now, next),
-                Direction::Backward => paths.transition_back(pair, now, next),
-            };
-            variance += transition.variance / count as f64;
-            for k in 0..dim {
-                let off = deviation * f64::from(noise[pair * dim + k]);
-                states[pair * dim + k] = mean[k] + off;
-                targets[pair * dim + k] = (there[k] - mean[k] + (transition.factor - 1.0) * off) / h;
+            let (row, mean) = (pair * dim..(pair + 1) * dim, paths.mean(pair, now).0);
+            let (deviation, x) = (paths.deviation(pair, now), &mut states[row.clone()]);
+            for ((x, m), z) in x.iter_mut().zip(&mean).zip(&noise[row.clone()]) {
+                *x = m + deviation * f64::from(*z);
             }
+            variance += self.step_mean(pair, now, x, &mut targets[row]) / count as f64;
         }
         let examples = Regression {
             t: self.times(vec![now; count]),
