@@ -46,6 +46,8 @@ pub(crate) enum ExperimentChoice {
     Cite,
     /// Samplers of densities: the log-variance loss beside the divergence; hours, with --quick minutes
     DensityLv,
+    /// Crowds: obstacles, necks, hills and opinions, beside closed forms and published numbers
+    Crowd,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise
     Planning,
     /// A variational diffusion of a Gaussian
@@ -82,6 +84,7 @@ impl Reproduce {
             ExperimentChoice::Dsb2d => Experiment::Dsb2d,
             ExperimentChoice::Cite => Experiment::Cite(data()),
             ExperimentChoice::DensityLv => Experiment::DensityLv,
+            ExperimentChoice::Crowd => Experiment::Crowd,
             ExperimentChoice::Planning => Experiment::Planning,
             ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,
             ExperimentChoice::VsdmSpiral => Experiment::VsdmSpiral,

@@ -7,6 +7,7 @@
 mod bridges;
 mod cells;
 mod check;
+mod crowd;
 mod density;
 mod lsbdm;
 mod planning;
@@ -49,6 +50,8 @@ pub enum Experiment {
     Cite(PathBuf),
     /// Samplers of densities by the log-variance loss, beside the divergence.
     DensityLv,
+    /// Bridges that pay for where they go, in the environments that methods are compared in.
+    Crowd,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise.
     Planning,
     /// A variational diffusion of a Gaussian.
@@ -100,6 +103,7 @@ impl Experiment {
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
             Self::DensityLv => own(density::STUDIES),
+            Self::Crowd => own(crowd::STUDIES),
             Self::Planning => own(planning::STUDIES),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
             Self::VsdmSpiral => own(vsdm::SPIRAL),
@@ -119,6 +123,7 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::Crowd => "Crowds: bridges that pay for where they go, beside closed forms and published numbers",
             Self::Planning => "Plans by bridges: whether a prior saves training or calls",
             Self::DensityLv => "Samplers of densities: the log-variance loss beside the divergence",
             Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",

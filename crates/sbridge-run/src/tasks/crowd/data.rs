@@ -1,6 +1,6 @@
 //! Both ends of a crowd and the cost between them, checked against each other.
 
-use sbridge::crowd::{Charge, Crowd, Mixture, StateCost as _};
+use sbridge::crowd::{Charge, Crowd, Mixture};
 use sbridge::rng::Rng;
 use sbridge::tensor::to_vec_f64;
 use sbridge_data::Dataset;
@@ -33,6 +33,11 @@ impl CrowdData {
     /// # Errors
     /// [`RunError`] for what cannot be used, alone or together.
     pub fn read(settings: &mut CrowdConfig, context: &Context) -> Result<Self> {
+        if context.sources.origin().is_some() {
+            let problem = "coordinates lie so far from zero, beside their spread, that they would have to be counted from elsewhere, \
+                           and those of the cost would not (subtract a constant from both)";
+            return Err(RunError::Input(problem.into()));
+        }
         let scene = Scene::open(settings, &context.sources)?;
         let pair = PairData::read(&settings.pair(), context)?;
         let dim = pair.target.shape().size();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use sbridge::crowd::StateCost as _;
 use sbridge::eval::Journey;
 use sbridge::rng::Rng;
 use sbridge::tensor::{Tensor, head, select_rows, to_vec_f64};

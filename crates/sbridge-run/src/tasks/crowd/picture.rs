@@ -1,6 +1,6 @@
 //! A scene in the plane: outlines of obstacles, and crowds in it.
 
-use sbridge::crowd::{StateCost, Toll};
+use sbridge::crowd::Toll;
 
 /// Cells of a side of the grid on which outlines are found.
 const CELLS: usize = 160;
