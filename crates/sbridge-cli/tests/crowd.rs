@@ -48,8 +48,14 @@ fn with_cost(folder: &Path, text: &str) -> Vec<String> {
     fs::write(folder.join("from.csv"), cloud(-4.0)).unwrap();
     fs::write(folder.join("to.csv"), cloud(4.0)).unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
-    let options =
-        ["--source".into(), path("from.csv"), "--target".into(), path("to.csv"), "--cost".into(), path("cost.toml")];
+    let options = [
+        "--source".into(),
+        path("from.csv"),
+        "--target".into(),
+        path("to.csv"),
+        "--cost".into(),
+        path("cost.toml"),
+    ];
     options.to_vec()
 }
 
@@ -86,7 +92,11 @@ fn a_crowd_is_fitted_judged_reported_carried_and_goes_on_where_it_stopped() {
     }
     let carried = folder.path().join("there.npy");
     let mut transport = sbridge();
-    transport.args(["transport"]).arg(&out).args(["--input", "builtin:vneck-source?n=5", "--out"]).arg(&carried);
+    transport
+        .args(["transport"])
+        .arg(&out)
+        .args(["--input", "builtin:vneck-source?n=5", "--out"])
+        .arg(&carried);
     transport.assert().success();
     assert!(carried.exists());
 
@@ -162,12 +172,12 @@ fn terms_of_a_file_add_up_and_stay_with_the_run() {
 #[test]
 fn costs_that_cannot_be_paid_are_refused_before_anything_is_written() {
     let obstacle = |rest: &str| format!("[[term]]\nkind = \"obstacle\"\nweight = 1\n{rest}");
+    refused(&obstacle("discs = [[-3.5, 0, 3]]"), &[], "an obstacle contains all 100 samples of");
     refused(
-        &obstacle("discs = [[-3.5, 0, 3]]"),
+        "[[term]]\nkind = \"congestion\"\nweight = -1",
         &[],
-        "an obstacle contains all 100 samples of",
+        "weight must be a finite number >= 0, got -1",
     );
-    refused("[[term]]\nkind = \"congestion\"\nweight = -1", &[], "weight must be a finite number >= 0, got -1");
     refused("[[term]]\nkind = \"congestion\"\nweight = nan", &[], "weight must be a finite number >= 0");
     refused(
         "[[term]]\nkind = \"obstacel\"\nweight = 1",
@@ -180,7 +190,11 @@ fn costs_that_cannot_be_paid_are_refused_before_anything_is_written() {
         &[],
         "polygon must be without crossings, got edges 1 and 3 crossing",
     );
-    refused("[[term]]\nkind = \"quadratic\"\nweight = 1e300\ncentre = [1e200, 0]", &[], "the cost is inf at sample 1 of");
+    refused(
+        "[[term]]\nkind = \"quadratic\"\nweight = 1e300\ncentre = [1e200, 0]",
+        &[],
+        "the cost is inf at sample 1 of",
+    );
     refused("[[term]]\nkind = \"quadratic\"\nweight = 1\ncentre = [1]", &[], "centre of a quadratic cost");
     refused("[[terms]]\nkind = \"entropy\"", &[], "unknown field `terms`");
     refused("", &[], "has no [[term]]");

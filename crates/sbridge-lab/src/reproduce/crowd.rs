@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use sbridge::crowd::{
-    Descent, DescentSettings, GaussianPaths, Quadratic, Terms, Toll, directional_similarity,
-    gmm, lidar, opinion, stunnel, vneck,
+    Descent, DescentSettings, GaussianPaths, Quadratic, Terms, Toll, directional_similarity, gmm, lidar,
+    opinion, stunnel, vneck,
 };
 use sbridge::eval::Journey;
 use sbridge::rng::Rng;

@@ -123,7 +123,9 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
-            Self::Crowd => "Crowds: bridges that pay for where they go, beside closed forms and published numbers",
+            Self::Crowd => {
+                "Crowds: bridges that pay for where they go, beside closed forms and published numbers"
+            }
             Self::Planning => "Plans by bridges: whether a prior saves training or calls",
             Self::DensityLv => "Samplers of densities: the log-variance loss beside the divergence",
             Self::VsdmGaussian => "A variational diffusion of a Gaussian, beside the closed form",

@@ -4,6 +4,9 @@
 //!
 //! in the mean over a step of length h, (E\[xₜ₊ₕ | xₜ, pair\] − xₜ)/h, so that the chain of steps keeps the marginals.
 //!
+//! A share of the examples lies farther out than paths do, with the drift of the mixture of paths as target, Σ w_b v_b(x) with
+//! w_b ∝ N(x; μ_b, γ_b² I), so that what strays is led back.
+//!
 //! Ends and first paths come from the last half-bridge, simulated, and straight lines at first. Without a cost this is bridge
 //! matching. As there, examples are weighted by the noise in their target, one over one plus ε t/(1−t) forward.
 
@@ -75,8 +78,39 @@ impl Walked {
                 let of_path = starts.dims()[1] * (bridge.step_noise(*direction).steps() + 1);
                 let blocks = starts.split((VALUES_AT_ONCE / of_path).max(1), 0).into_iter();
                 let states = |block| bridge.skeleton(*direction, &block, rng);
-                blocks.map(states).flat_map(|states| states_at_knots(&states, knots, *direction)).collect()
+                let walked =
+                    blocks.map(states).flat_map(|states| states_at_knots(&states, knots, *direction));
+                let mut walked: Vec<f64> = walked.collect();
+                let dim = walked.len() / (count * knots);
+                let end = if *direction == Direction::Forward { knots - 1 } else { 0 };
+                replace_strays(&mut walked, knots * dim, end * dim..(end + 1) * dim);
+                walked
             }
+        }
+    }
+}
+
+/// Quartile distances beyond the quartiles at which an end is that of a path that strayed.
+const STRAYED: f64 = 10.0;
+
+/// Puts the next path that did not stray in the place of each that did, by its `end`; `size` values of a path.
+fn replace_strays(paths: &mut [f64], size: usize, end: Range<usize>) {
+    let mut has_strayed = vec![false; paths.len() / size];
+    for k in end {
+        let mut sorted: Vec<f64> = paths.iter().skip(k).step_by(size).copied().collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let [low, high] = [sorted[sorted.len() / 4], sorted[3 * sorted.len() / 4]];
+        let room = STRAYED * (high - low);
+        for (path, strayed) in paths.chunks_exact(size).zip(&mut has_strayed) {
+            let is_near = path[k] >= low - room && path[k] <= high + room;
+            *strayed |= !is_near || path.iter().any(|x| !x.is_finite());
+        }
+    }
+    let Some(mut kept) = has_strayed.iter().rposition(|strayed| !strayed) else { return };
+    for path in (0..has_strayed.len()).rev() {
+        match has_strayed[path] {
+            true => paths.copy_within(kept * size..(kept + 1) * size, path * size),
+            false => kept = path,
         }
     }
 }
@@ -121,6 +155,11 @@ struct Generation {
 
 /// How near to its ends a path is asked for.
 const EDGE: f64 = 1e-4;
+
+/// One of so many examples lies farther out, by as many deviations of its path, beside as many paths.
+const OUTLYING: usize = 16;
+const FARTHER: f64 = 4.0;
+const BESIDE: usize = 256;
 
 impl ChargedMatching {
     /// Examples of the drift of `direction`, which will be walked in `steps` steps, on paths of variance ε = `epsilon` that
@@ -208,6 +247,32 @@ impl ChargedMatching {
         transition.variance
     }
 
+    /// The same of the mixture of the paths from `pair` on.
+    fn mixture_mean(&self, pair: usize, t: f64, x: &[f64], out: &mut [f64]) {
+        let paths = &self.generation().paths;
+        let beside: Vec<usize> = (0..BESIDE.min(self.count)).map(|k| (pair + k) % self.count).collect();
+        let log_share = |b: &usize| {
+            let (mean, deviation) = (paths.mean(*b, t).0, paths.deviation(*b, t));
+            let squared: f64 = x.iter().zip(&mean).map(|(x, m)| (x - m).powi(2)).sum();
+            -0.5 * squared / deviation.powi(2) - x.len() as f64 * deviation.ln()
+        };
+        let log_shares: Vec<f64> = beside.iter().map(log_share).collect();
+        let most = log_shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (mut total, mut one) = (0.0, vec![0.0; out.len()]);
+        out.fill(0.0);
+        for (b, log_share) in beside.iter().zip(log_shares) {
+            // Less would not be seen in f32.
+            if log_share < most - 16.0 {
+                continue;
+            }
+            let share = (log_share - most).exp();
+            self.step_mean(*b, t, x, &mut one);
+            out.iter_mut().zip(&one).for_each(|(sum, v)| *sum += share * v);
+            total += share;
+        }
+        out.iter_mut().for_each(|sum| *sum /= total);
+    }
+
     /// Points of the paths `pairs` at `times`, and the drift there.
     fn on_paths(&self, pairs: Range<usize>, times: Vec<f64>, rng: &mut Rng) -> Regression {
         let Generation { paths, weighted } = self.generation();
@@ -218,6 +283,7 @@ impl ChargedMatching {
         let (mut states, mut targets) = (vec![0.0; noise.len()], vec![0.0; noise.len()]);
         let mut times = times;
         for (i, pair) in pairs.enumerate() {
+            let is_outlying = weighted.is_none() && i % OUTLYING == OUTLYING - 1;
             let row = i * dim..(i + 1) * dim;
             let x = &mut states[row.clone()];
             match (weighted, &shares) {
@@ -231,11 +297,17 @@ impl ChargedMatching {
                 _ => {
                     let (mean, deviation) = (paths.mean(pair, times[i]).0, paths.deviation(pair, times[i]));
                     for ((x, m), z) in x.iter_mut().zip(&mean).zip(&noise[row.clone()]) {
-                        *x = m + deviation * f64::from(*z);
+                        let farther = if is_outlying { FARTHER } else { 1.0 };
+                        *x = m + farther * deviation * f64::from(*z);
                     }
                 }
             }
-            self.step_mean(pair, times[i], x, &mut targets[row]);
+            match is_outlying {
+                true => self.mixture_mean(pair, times[i], x, &mut targets[row]),
+                false => {
+                    self.step_mean(pair, times[i], x, &mut targets[row]);
+                }
+            }
         }
         let weight = times.iter().map(|t| self.weight(*t)).collect();
         Regression {

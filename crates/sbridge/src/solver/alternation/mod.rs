@@ -45,7 +45,8 @@ use crate::executor::run_silently;
 use crate::fit::Trainer;
 use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
 use crate::objective::{
-    BridgeMatching, ChargedMatching, DriftRegression, Examples, PathMatching, StepTarget, Walked,
+    BridgeMatching, ChargedMatching, DriftRegression, Examples, Objective as _, PathMatching, StepTarget,
+    Walked,
 };
 use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
@@ -213,6 +214,10 @@ impl Alternation {
         };
         let mut regression =
             DriftRegression::new(self.examples(half)?, gaussian.clone(), rng.fork("examples"));
+        if self.settings.paths.is_some() {
+            // Before the first step, whose time is measured.
+            regression.prepare(0);
+        }
         let learned = train(half, net, &mut regression, &rng.fork("fit"))?;
         let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
         if self.settings.step_variance == StepVariance::Matched {
