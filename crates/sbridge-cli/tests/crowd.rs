@@ -201,8 +201,16 @@ fn costs_that_cannot_be_paid_are_refused_before_anything_is_written() {
     refused(&obstacle("image = \"map.png\""), &[], "map.png");
     let height = "[[term]]\nkind = \"height\"\nweight = 1\ngrid = \"from.csv\"\nextent = [[-1, -1], [1, 1]]";
     refused(height, &[], "covers [-1.0, -1.0] to [1.0, 1.0], and a sample of");
-    refused(&obstacle("discs = [[0, 0, 1]]"), &["--set", "networks.half_bridges=1"], "must be at least 2");
-    refused(&obstacle("discs = [[0, 0, 1]]"), &["--epsilon", "-1"], "epsilon");
+    refused(
+        &obstacle("discs = [[0, 0, 1]]"),
+        &["--set", "networks.paths.descent.momentum=1"],
+        "momentum must be in [0, 1)",
+    );
+    refused(
+        &obstacle("discs = [[0, 0, 1]]"),
+        &["--set", "epsilon=-1"],
+        "epsilon must be a finite number >= 0",
+    );
     let folder = tempfile::tempdir().unwrap();
     fit(&folder.path().join("run"), &["--cost", "builtin:stunel"])
         .assert()
