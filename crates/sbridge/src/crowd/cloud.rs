@@ -101,7 +101,7 @@ impl StateCost for KernelDensity {
 
 /// Refuses a cloud of nothing, or of what is not finite.
 pub(super) fn require_cloud(points: &[f64], dim: usize) -> Result<()> {
-    if points.is_empty() || points.len() % dim != 0 {
+    if points.is_empty() || !points.len().is_multiple_of(dim) {
         return Err(Error::setting("cloud", "of one sample at least", points.len(), "give samples"));
     }
     match points.iter().find(|x| !x.is_finite()) {

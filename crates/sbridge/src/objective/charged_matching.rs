@@ -54,6 +54,7 @@ impl PathSettings {
 }
 
 /// Where pairs and their first paths come from.
+#[allow(clippy::large_enum_variant)] // one of them is held
 pub enum Walked {
     /// Independent samples of both ends, `[count, dim]`, along straight lines.
     Straight([Tensor<2>; 2]),
