@@ -118,12 +118,13 @@ fn solvers() -> [(AlternationSettings, f64); 6] {
     ]
 }
 
-/// Gsbm with as many pairs as there are samples, whose paths take moments to find.
+/// Gsbm with fewer pairs than there are samples, whose paths take moments to find.
 fn uncharged() -> AlternationSettings {
     let mut settings = Gsbm.defaults();
-    settings.cache.rows = COUNT;
+    settings.cache.rows = 8192;
     if let Some(paths) = &mut settings.paths {
-        (paths.descent.iterations, paths.descent.samples, paths.descent.times) = (100, 1, 30);
+        (paths.descent.iterations, paths.descent.samples, paths.descent.times) = (80, 1, 20);
+        paths.descent.mean_rate = 0.05;
     }
     settings
 }
@@ -228,7 +229,7 @@ fn half_bridges_follow_the_iterates_of_markovian_fitting() {
 fn settings_may_become_those_of_another_method_and_are_then_held_to_what_it_demands() {
     let refused = |settings: AlternationSettings| settings.check().map_err(|e| e.to_string()).err();
     for method in ALTERNATION_METHODS {
-        let of_target = |target| AlternationSettings { target, ..method.defaults() };
+        let of_target = |target| AlternationSettings { target, paths: None, ..method.defaults() };
         let from_reference = |settings| AlternationSettings { start: StartingPairs::Reference, ..settings };
         assert_eq!(refused(method.defaults()), None, "{}", method.name());
         assert_eq!(refused(from_reference(of_target(Target::State))), None);
