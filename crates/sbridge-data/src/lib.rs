@@ -54,6 +54,7 @@ pub use dataset::Dataset;
 pub use describe::{Description, MatricesInspection, OneSeries, SeriesInspection, describe};
 pub use element::ElementType;
 pub use error::DataError;
+pub use format::GreyImage;
 pub use inspect::{ClassCount, Inspection, NonFinite};
 pub use kind::SourceKind;
 pub use limits::Limits;
@@ -85,6 +86,14 @@ pub fn load_with(source: &str, limits: &Limits) -> Result<Dataset> {
     let dataset = read::read(source, limits)?;
     dataset.check_finite()?;
     Ok(dataset)
+}
+
+/// Reads one PNG or JPEG image as a map of brightness, within the default [`Limits`].
+///
+/// # Errors
+/// A [`DataError`] for a file that is no image, or damaged, or too large.
+pub fn load_grey_image(path: &str) -> Result<GreyImage> {
+    format::read_grey(path.as_ref(), &reading::Reading { source: path, limits: &Limits::default() })
 }
 
 /// The times in a column of a table, `cells.csv#day`, rising, each with the number of its rows; none for another source.

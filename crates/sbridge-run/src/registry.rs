@@ -11,6 +11,7 @@ use crate::run::{self, AnyRun};
 use crate::settings::{Overrides, Settings as _};
 use crate::task::{Run, Task};
 use crate::tasks::between::Between;
+use crate::tasks::crowd::Crowds;
 use crate::tasks::density::Density;
 use crate::tasks::forecast::Forecasting;
 use crate::tasks::latent::Latent;
@@ -38,6 +39,7 @@ impl Default for Registry {
             .with::<Paired>()
             .with::<Planning>()
             .with::<Quantum<Between>>()
+            .with::<Crowds>()
     }
 }
 

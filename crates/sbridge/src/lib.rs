@@ -21,12 +21,13 @@
 //! # Layers
 //!
 //! Modules use only modules above them in this list: `error`, `tensor`, `rng`, `codec`; `marginal`,
-//! `density`, `degradation`, `reference`, `planning`; `bridge`; `simulate`, `coupling`; `net`, `objective`; `fit`, `executor`;
-//! `solver`, `latent`, `quantum`, `forecast`; `eval`.
+//! `density`, `degradation`, `reference`, `planning`; `bridge`, `crowd`; `simulate`, `coupling`; `net`, `objective`; `fit`,
+//! `executor`; `solver`, `latent`, `quantum`, `forecast`; `eval`.
 
 pub mod bridge;
 pub mod codec;
 pub mod coupling;
+pub mod crowd;
 pub mod degradation;
 pub mod density;
 pub mod error;

@@ -13,7 +13,7 @@ use sbridge::net::weights_of;
 use sbridge::solver::alternation::{
     Alternation, AlternationMethod as _, AlternationSettings, StartingPairs, StepVariance, Target,
 };
-use sbridge::solver::{ALTERNATION_METHODS, Dsb, Dsbm, LightSbM, NeuralBridge, Sdsb, Sf2m, Way};
+use sbridge::solver::{ALTERNATION_METHODS, Dsb, Dsbm, Gsbm, LightSbM, NeuralBridge, Sdsb, Sf2m, Way};
 use sbridge::tensor::{Tensor, per_row, to_vec, to_vec_f64};
 use sbridge::{Bridge as _, Direction, Error, PairBridge, Rng};
 use sbridge_ot::{Gaussian, GaussianBridge, markovian_fitting, proportional_fitting};
@@ -105,7 +105,7 @@ fn deviations(bridge: &NeuralBridge, bias: f64) -> Vec<String> {
 }
 
 /// Solvers with settings that suffice here, and what a perfect chain of theirs is off by.
-fn solvers() -> [(AlternationSettings, f64); 5] {
+fn solvers() -> [(AlternationSettings, f64); 6] {
     [
         (AlternationSettings { half_bridges: 6, ..Dsbm.defaults() }, 0.0),
         (Sf2m.defaults(), 0.0),
@@ -113,7 +113,20 @@ fn solvers() -> [(AlternationSettings, f64); 5] {
         // Chains of proportional fitting with the reference's noise are off by O(1/N): 0.0134 in variance at N = 20.
         (AlternationSettings { half_bridges: 6, ..Dsb.defaults() }, 0.014),
         (AlternationSettings { half_bridges: 6, ..Sdsb.defaults() }, 0.0),
+        // Without a cost it is matching of Brownian bridges.
+        (AlternationSettings { half_bridges: 6, ..uncharged() }, 0.0),
     ]
+}
+
+/// Gsbm with fewer pairs than there are samples, whose paths take moments to find.
+fn uncharged() -> AlternationSettings {
+    let mut settings = Gsbm.defaults();
+    settings.cache.rows = 8192;
+    if let Some(paths) = &mut settings.paths {
+        (paths.descent.iterations, paths.descent.samples, paths.descent.times) = (80, 1, 20);
+        paths.descent.mean_rate = 0.05;
+    }
+    settings
 }
 
 #[test]
@@ -216,7 +229,7 @@ fn half_bridges_follow_the_iterates_of_markovian_fitting() {
 fn settings_may_become_those_of_another_method_and_are_then_held_to_what_it_demands() {
     let refused = |settings: AlternationSettings| settings.check().map_err(|e| e.to_string()).err();
     for method in ALTERNATION_METHODS {
-        let of_target = |target| AlternationSettings { target, ..method.defaults() };
+        let of_target = |target| AlternationSettings { target, paths: None, ..method.defaults() };
         let from_reference = |settings| AlternationSettings { start: StartingPairs::Reference, ..settings };
         assert_eq!(refused(method.defaults()), None, "{}", method.name());
         assert_eq!(refused(from_reference(of_target(Target::State))), None);
@@ -238,6 +251,7 @@ fn tiny(settings: AlternationSettings) -> AlternationSettings {
     let mut tiny = AlternationSettings { half_bridges: settings.half_bridges.min(3), steps: 5, ..settings };
     tiny.net.mlp.width = 16;
     (tiny.fit.steps, tiny.fit.batch_size, tiny.cache.rows) = (30, 32, 64);
+    tiny.paths.iter_mut().for_each(|paths| paths.descent.iterations = 20);
     tiny
 }
 

@@ -46,6 +46,8 @@ pub(crate) enum ExperimentChoice {
     Cite,
     /// Samplers of densities: the log-variance loss beside the divergence; hours, with --quick minutes
     DensityLv,
+    /// Crowds: obstacles, necks, hills and opinions, beside closed forms and published numbers
+    Crowd,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise
     Planning,
     /// Quantum states by the mirror map, beside known means, floors and the same without the map
@@ -84,6 +86,7 @@ impl Reproduce {
             ExperimentChoice::Dsb2d => Experiment::Dsb2d,
             ExperimentChoice::Cite => Experiment::Cite(data()),
             ExperimentChoice::DensityLv => Experiment::DensityLv,
+            ExperimentChoice::Crowd => Experiment::Crowd,
             ExperimentChoice::Planning => Experiment::Planning,
             ExperimentChoice::Quantum => Experiment::Quantum,
             ExperimentChoice::VsdmGaussian => Experiment::VsdmGaussian,

@@ -16,7 +16,10 @@
 //! | `scurve`       | an S                                      | none            |
 //! | `circles`      | two concentric circles                    | 0 and 1         |
 //! | `pinwheel`     | five bent arms                            | 0–4             |
+//! | `NAME-source`, `NAME-target` | ends of the crowds `stunnel`, `vneck`, `gmm`, `spider`, `lidar` (on hills), `opinion` (1000 values), `opinion-2` | parts of a mixture |
+//! | `hills`        | points of two hills, x, y and height      | none            |
 
+mod crowds;
 mod glyphs;
 mod plane;
 mod request;
@@ -30,6 +33,7 @@ use crate::kind::SourceKind;
 use crate::layout::Contents;
 use crate::reading::Reading;
 
+use crowds::{CrowdSet, GMM, LIDAR, SPIDER, STUNNEL, VNECK};
 use glyphs::Alphabet;
 use plane::PlaneSet;
 use request::Request;
@@ -39,9 +43,10 @@ use request::Request;
 enum Set {
     Glyphs(Alphabet),
     Plane(PlaneSet),
+    Crowd(CrowdSet),
 }
 
-const SETS: [(&str, Set); 10] = [
+const SETS: [(&str, Set); 25] = [
     ("glyphs", Set::Glyphs(Alphabet::DIGITS_AND_LETTERS)),
     ("digits", Set::Glyphs(Alphabet::DIGITS)),
     ("letters", Set::Glyphs(Alphabet::LETTERS)),
@@ -52,6 +57,21 @@ const SETS: [(&str, Set); 10] = [
     ("scurve", Set::Plane(PlaneSet::SCurve)),
     ("circles", Set::Plane(PlaneSet::Circles)),
     ("pinwheel", Set::Plane(PlaneSet::Pinwheel)),
+    ("stunnel-source", Set::Crowd(STUNNEL[0])),
+    ("stunnel-target", Set::Crowd(STUNNEL[1])),
+    ("vneck-source", Set::Crowd(VNECK[0])),
+    ("vneck-target", Set::Crowd(VNECK[1])),
+    ("gmm-source", Set::Crowd(GMM[0])),
+    ("gmm-target", Set::Crowd(GMM[1])),
+    ("spider-source", Set::Crowd(SPIDER[0])),
+    ("spider-target", Set::Crowd(SPIDER[1])),
+    ("lidar-source", Set::Crowd(LIDAR[0])),
+    ("lidar-target", Set::Crowd(LIDAR[1])),
+    ("opinion-source", Set::Crowd(CrowdSet::Opinions(1000, [4.0, 0.25]))),
+    ("opinion-target", Set::Crowd(CrowdSet::Opinions(1000, [4.0, 4.0]))),
+    ("opinion-2-source", Set::Crowd(CrowdSet::Opinions(2, [0.5, 0.25]))),
+    ("opinion-2-target", Set::Crowd(CrowdSet::Opinions(2, [3.0, 3.0]))),
+    ("hills", Set::Crowd(CrowdSet::Hills)),
 ];
 
 /// Whether a built-in set has this name.
@@ -70,6 +90,7 @@ pub(crate) fn generate(request: &str, reading: &Reading) -> Result<Dataset> {
     let contents = match set {
         Set::Glyphs(alphabet) => glyphs::generate(alphabet, &request, reading)?,
         Set::Plane(set) => plane::generate(set, &request, reading)?,
+        Set::Crowd(set) => crowds::generate(set, &request, reading)?,
     };
     Ok(finish(contents, &request, reading))
 }

@@ -60,6 +60,31 @@ pub(crate) fn read_header(path: &Path, reading: &Reading) -> Result<(Size, usize
     Ok((Size { height: height as usize, width: width as usize }, channels))
 }
 
+/// An image as a map of brightness.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GreyImage {
+    /// Columns and rows.
+    pub size: [usize; 2],
+    /// Row by row from the top, 0 is black and 1 is white.
+    pub values: Vec<f32>,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// Reads a PNG or JPEG image as a map of brightness; of colours the mean counts.
+///
+/// # Errors
+/// When the file is no image, or is damaged, or too large.
+pub(crate) fn read_grey(path: &Path, reading: &Reading) -> Result<GreyImage> {
+    let (size, _) = read_header(path, reading)?;
+    reading.admit(&[size.height as u64, size.width as u64, 3])?;
+    let Picture { channels, values, sha256, .. } = decode(path, size, reading)?;
+    let pixels = size.height * size.width;
+    let brightness =
+        |i: usize| (0..channels).map(|c| values[c * pixels + i]).sum::<f32>() / (255.0 * channels as f32);
+    Ok(GreyImage { size: [size.width, size.height], values: (0..pixels).map(brightness).collect(), sha256 })
+}
+
 /// The length of a file that can be an image.
 fn length(path: &Path, reading: &Reading) -> Result<u64> {
     let metadata = fs::metadata(path).map_err(|cause| reading.unreadable_file(path, &cause))?;

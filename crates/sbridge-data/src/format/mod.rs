@@ -14,3 +14,6 @@ pub(crate) mod npz;
 pub(crate) mod part;
 mod separator;
 pub(crate) mod table;
+
+pub use image::GreyImage;
+pub(crate) use image::read_grey;

@@ -7,6 +7,7 @@
 mod bridges;
 mod cells;
 mod check;
+mod crowd;
 mod density;
 mod lsbdm;
 mod planning;
@@ -50,6 +51,8 @@ pub enum Experiment {
     Cite(PathBuf),
     /// Samplers of densities by the log-variance loss, beside the divergence.
     DensityLv,
+    /// Bridges that pay for where they go, in the environments that methods are compared in.
+    Crowd,
     /// Plans through mazes by bridges from several priors, beside a diffusion from noise.
     Planning,
     /// Quantum states by the mirror map, beside known means, floors and the same without the map.
@@ -103,6 +106,7 @@ impl Experiment {
             Self::Dsb2d => own(bridges::DSB_2D),
             Self::Cite(folder) => cells::studies(folder),
             Self::DensityLv => own(density::STUDIES),
+            Self::Crowd => own(crowd::STUDIES),
             Self::Planning => own(planning::STUDIES),
             Self::Quantum => own(quantum::STUDIES),
             Self::VsdmGaussian => own(vsdm::GAUSSIAN),
@@ -123,6 +127,9 @@ impl Experiment {
             Self::Conformance => "Every solver between Gaussians, beside the closed form",
             Self::Dsb2d => "Bridges between laws of the plane, beside published numbers",
             Self::Cite(_) => "Cells of a day left out, beside published numbers",
+            Self::Crowd => {
+                "Crowds: bridges that pay for where they go, beside closed forms and published numbers"
+            }
             Self::Planning => "Plans by bridges: whether a prior saves training or calls",
             Self::Quantum => {
                 "Quantum states that stay states, beside floors and the same without the mirror map"

@@ -1,6 +1,7 @@
 //! One folder per task, with the same file names in each; none imports another.
 
 pub mod between;
+pub mod crowd;
 pub mod density;
 pub mod forecast;
 pub mod latent;

@@ -3,6 +3,7 @@
 mod decomposition;
 mod feature_space;
 mod image_quality;
+mod journey;
 mod lipschitz;
 mod path_statistics;
 mod quality;
@@ -11,6 +12,7 @@ mod step_error;
 pub use decomposition::{Decomposition, Term, TermName, decompose, reconstruction_error};
 pub use feature_space::{ClassifierSettings, FeatureSpace};
 pub use image_quality::{psnr, ssim};
+pub use journey::Journey;
 pub use lipschitz::{decoder_lipschitz, encoder_lipschitz};
 pub use path_statistics::PathStatistics;
 pub use quality::{Judge, Quality};

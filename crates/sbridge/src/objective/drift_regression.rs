@@ -47,6 +47,11 @@ pub trait Examples: Send + Sync {
     /// Replaces the generation.
     fn renew(&mut self, rng: &mut Rng);
 
+    /// Whether a generation takes so long that one is used for everything.
+    fn is_costly(&self) -> bool {
+        false
+    }
+
     /// The examples `rows` of this generation.
     fn regression(&self, rows: Range<usize>, rng: &mut Rng) -> Regression;
 
@@ -84,8 +89,13 @@ impl DriftRegression {
     /// given that `drift` was learned: what the bridge between state and target leaves, and how the target varies about
     /// its mean, which is what the drift is.
     pub fn step_variances(&mut self, drift: &DriftNet, steps: usize) -> Vec<Vec<f64>> {
-        self.examples.renew(&mut self.rng.fork("transitions"));
-        self.generation = None;
+        match self.examples.is_costly() {
+            true => self.prepare(0),
+            false => {
+                self.examples.renew(&mut self.rng.fork("transitions"));
+                self.generation = None;
+            }
+        }
         let mut rng = self.rng.fork("residuals");
         (0..steps)
             .map(|step| {

@@ -2,6 +2,7 @@
 
 mod adjoint_matching;
 mod bridge_matching;
+mod charged_matching;
 mod classification;
 mod denoising;
 mod density_ratio;
@@ -11,6 +12,7 @@ mod reconstruction;
 
 pub use adjoint_matching::AdjointMatching;
 pub use bridge_matching::BridgeMatching;
+pub use charged_matching::{ChargedMatching, PathSettings, Walked};
 pub use classification::Classification;
 pub use denoising::{DenoisingScore, NoiseSampling};
 pub use density_ratio::{DensityRatio, RatioNet};

@@ -33,6 +33,7 @@ impl AlternationMethod for Dsb {
             step_variance: StepVariance::Reference,
             known_drift: true,
             cache: CacheSettings::default(),
+            paths: None,
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(2000),
         }

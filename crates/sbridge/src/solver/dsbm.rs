@@ -31,6 +31,7 @@ impl AlternationMethod for Dsbm {
             step_variance: StepVariance::Matched,
             known_drift: true,
             cache: CacheSettings::default(),
+            paths: None,
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(2000),
         }

@@ -34,6 +34,13 @@ impl Frame {
         Self { scale: Self::of(source, target, dim).scale, ..Self::identity(dim) }
     }
 
+    /// The unit of both laws together about their common mean: what a path between them that is not straight moves in.
+    pub fn around(source: &[f64], target: &[f64], dim: usize) -> Self {
+        let both = [source, target].concat();
+        let Self { means: [common, _], scale } = Self::of(&both, &both, dim);
+        Self { means: [common.clone(), common], scale }
+    }
+
     /// The frame that changes nothing.
     pub fn identity(dim: usize) -> Self {
         Self { means: [vec![0.0; dim], vec![0.0; dim]], scale: 1.0 }

@@ -29,6 +29,7 @@ impl AlternationMethod for LightSbM {
             step_variance: StepVariance::Matched,
             known_drift: true,
             cache: CacheSettings::default(),
+            paths: None,
             net: DriftNetSettings {
                 mixture: Some(MixtureSettings::default()),
                 ..DriftNetSettings::default()

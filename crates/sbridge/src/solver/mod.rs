@@ -6,6 +6,7 @@ pub mod density;
 mod dsb;
 mod dsbm;
 mod frame;
+mod gsbm;
 pub mod light_sb;
 mod light_sb_m;
 mod neural;
@@ -21,6 +22,7 @@ pub use ddpm::{Ddpm, Pins};
 pub use dsb::Dsb;
 pub use dsbm::Dsbm;
 pub use frame::Frame;
+pub use gsbm::Gsbm;
 pub use light_sb_m::LightSbM;
 pub use neural::{NeuralBridge, Way};
 pub use sdsb::Sdsb;
@@ -31,4 +33,5 @@ pub use smoothing::SmoothingBridge;
 use alternation::AlternationMethod;
 
 /// The methods that learn half-bridges one after the other.
-pub const ALTERNATION_METHODS: [&dyn AlternationMethod; 6] = [&LightSbM, &Dsbm, &Sf2m, &Dsb, &Sdsb, &Sgm];
+pub const ALTERNATION_METHODS: [&dyn AlternationMethod; 7] =
+    [&LightSbM, &Dsbm, &Sf2m, &Dsb, &Sdsb, &Sgm, &Gsbm];

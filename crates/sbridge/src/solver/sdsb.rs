@@ -29,6 +29,7 @@ impl AlternationMethod for Sdsb {
             step_variance: StepVariance::Matched,
             known_drift: true,
             cache: CacheSettings::default(),
+            paths: None,
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(2000),
         }

@@ -28,6 +28,7 @@ impl AlternationMethod for Sf2m {
             step_variance: StepVariance::Matched,
             known_drift: true,
             cache: CacheSettings::default(),
+            paths: None,
             net: DriftNetSettings::default(),
             fit: half_bridge_fit(10_000),
         }

@@ -1,6 +1,7 @@
 //! `sbridge fit METHOD`: train a bridge on data; one file for the methods of each task.
 
 mod between;
+mod crowd;
 mod density;
 mod latent;
 mod paired;
@@ -12,6 +13,7 @@ use sbridge_run::models::bridge::PairMethod;
 
 use crate::session::{Result, Session};
 use between::FitBetween;
+use crowd::FitCrowd;
 use density::FitDensity;
 use latent::FitLatent;
 use paired::FitPaired;
@@ -40,6 +42,8 @@ pub(crate) enum Method {
     Vsdm(FitVariational),
     /// Sampler of an unnormalised density: draws, ln Z and a warning, by a learned diffusion
     Density(FitDensity),
+    /// Bridge that pays for where it goes: round obstacles, keeping its distance, on a surface, where data lie
+    Crowd(FitCrowd),
     /// Bridge between the members of pairs: restores or translates, from the damaged sample to the clean one
     Paired(FitPaired),
     /// Quantum states that stay states: generated, or one ensemble joined with another, by the mirror map of the entropy
@@ -59,6 +63,7 @@ impl Method {
             Self::Sgm(fit) => fit.run(PairMethod::Sgm, session),
             Self::Vsdm(fit) => fit.run(session),
             Self::Density(fit) => fit.run(session),
+            Self::Crowd(fit) => fit.run(session),
             Self::Paired(fit) => fit.run(session),
             Self::Quantum(fit) => fit.run(session),
         }

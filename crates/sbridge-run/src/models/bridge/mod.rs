@@ -1,10 +1,15 @@
-//! Bridges between data sets: the methods and their settings, the data of both ends, states on the way, runs as parts of others.
+//! Bridges between data sets: the methods and their settings, the data of both ends, states on the way, files, how the ends are
+//! judged, runs as parts of others.
 
+mod carry;
 mod data;
+mod end;
+pub mod file;
 mod model;
 mod settings;
 
 pub use data::{Ends, MIN_COMPARED, PairData};
+pub use end::{End, Sides};
 pub use model::PairModel;
 pub use settings::{PairConfig, PairMethod, PairOutput, Snapshot};
 

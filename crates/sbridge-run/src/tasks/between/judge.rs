@@ -15,45 +15,9 @@ use super::{Between, HALF_BRIDGES};
 use crate::data::Split;
 use crate::error::Result;
 use crate::folder::metrics;
-use crate::models::bridge::{Ends, PairMethod, PairModel, direction_name};
-use crate::quality::distances::Distances;
-use crate::quality::{Headline, JudgedBy, Judgement, RowKind};
+use crate::models::bridge::{End, Ends, PairMethod, Sides, direction_name};
+use crate::quality::{Headline, JudgedBy, Judgement};
 use crate::task::Run;
-
-/// Samples compared on each side, at most; exact distances grow with the cube.
-const MAX_COMPARED: usize = 2000;
-
-/// One end of the bridge: what arrives, beside real data and beside doing nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct End {
-    /// `forward` or `backward`.
-    pub direction: String,
-    /// Samples compared.
-    pub count: usize,
-    /// Samples of the other side, carried here.
-    pub carried: Distances,
-    /// Other samples of this side, of those trained on: what nothing can beat.
-    pub floor: Distances,
-    /// The other side as it is: what doing nothing gives.
-    pub untouched: Distances,
-    /// Training samples of this side, encoded and decoded, where the bridge joins codes: what no bridge can beat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restored: Option<Distances>,
-}
-
-impl End {
-    /// Rows of a table: what, and how far.
-    pub(crate) fn rows(&self) -> Vec<(&'static str, RowKind, Distances)> {
-        let restored = self.restored.map(|found| ("the same, decoded", RowKind::Floor, found));
-        let mut rows = vec![
-            ("carried", RowKind::Model, self.carried),
-            ("floor: training data", RowKind::Floor, self.floor),
-        ];
-        rows.extend(restored);
-        rows.push(("untouched", RowKind::Baseline, self.untouched));
-        rows
-    }
-}
 
 /// The evaluation of a bridge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,8 +45,7 @@ pub struct BridgeEvaluation {
     pub remarks: Vec<String>,
 }
 
-/// W2 of what arrives over that of training samples, and the coupling's cost over the entropic plan's, that are remarked on.
-const FAR_FROM_FLOOR: f64 = 1.3;
+/// The coupling's cost over the entropic plan's that is remarked on.
 const FAR_FROM_PLAN: f64 = 0.1;
 
 /// Change of the coupling's cost from one iteration to the next that is remarked on.
@@ -94,14 +57,13 @@ const STILL_MOVING: f64 = 0.05;
 /// [`RunError`](crate::RunError) for samples that are not finite.
 pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation> {
     let (rng, bridge) = (run.rng("evaluation"), run.learned.model.bridge.as_ref());
-    let sides = [&ends.source, &ends.target].map(Split::judges_and_others);
-    let count = sides.iter().flatten().map(|rows| rows.dims()[0]).min().map_or(0, |n| n.min(MAX_COMPARED));
-    let end = |direction| judge_end(&run.learned.model, direction, (&sides, count), &rng);
+    let sides = Sides::of(ends);
+    let end = |direction| sides.judge(&run.learned.model, direction, &rng);
     let (forward, backward) = rayon::join(|| end(Direction::Forward), || end(Direction::Backward));
     let ((forward, [start, moved]), (backward, _)) = (forward?, backward?);
     let epsilon = bridge.reference().epsilon();
     let settings = SinkhornSettings { epsilon, tolerance: 1e-4, max_iterations: 2000 };
-    let (from, to) = (points(&start)?, points(&run.learned.model.encode(&head(&sides[1][0], count)))?);
+    let (from, to) = (points(&start)?, points(&run.learned.model.encode(&sides.first(Direction::Backward)))?);
     let plan = sinkhorn(&from, &to, &settings)?;
     let evaluation = BridgeEvaluation {
         epsilon,
@@ -115,34 +77,6 @@ pub(super) fn judge(run: &Run<Between>, ends: &Ends) -> Result<BridgeEvaluation>
         remarks: Vec::new(),
     };
     Ok(BridgeEvaluation { remarks: remarks(&evaluation, run), ..evaluation })
-}
-
-/// What arrives at the end that `direction` leads to, by the first `count` samples of either side; and starts and ends of
-/// the paths, as the bridge joins them.
-fn judge_end(
-    model: &PairModel,
-    direction: Direction,
-    (sides, count): (&[[Tensor<2>; 2]; 2], usize),
-    rng: &Rng,
-) -> Result<(End, [Tensor<2>; 2])> {
-    let first = |rows: &Tensor<2>| head(rows, count);
-    let [from, to] = direction.along(sides.each_ref());
-    let start = first(&from[0]);
-    let codes = model.encode(&start);
-    let moved = model.bridge.transport(direction, &codes, &mut rng.fork(direction_name(direction)));
-    let reference = points(&first(&to[0]))?;
-    let others = first(&to[1]);
-    let of = |rows: &Tensor<2>| Distances::between(&points(rows)?, &reference);
-    let restored = || of(&model.decode(&model.encode(&others)));
-    let end = End {
-        direction: direction_name(direction).into(),
-        count,
-        carried: of(&model.decode(&moved))?,
-        floor: of(&others)?,
-        untouched: of(&start)?,
-        restored: model.is_lossy().then(restored).transpose()?,
-    };
-    Ok((end, [codes, moved]))
 }
 
 /// What is not as it should be, in words, with what to do about it.
@@ -171,26 +105,6 @@ fn remarks(found: &BridgeEvaluation, run: &Run<Between>) -> Vec<String> {
     }
     remarks.extend(still_moving(&run.folder.read("metrics.jsonl").unwrap_or_default()));
     remarks
-}
-
-impl End {
-    /// Where samples do not end among those of the other side; `fix` says what brings them nearer.
-    fn remarks(&self, fix: &str) -> Vec<String> {
-        let (direction, mut remarks) = (&self.direction, Vec::new());
-        let best = self.restored.map_or(self.floor.w2, |restored| restored.w2.max(self.floor.w2));
-        let ratio = self.carried.w2 / best;
-        if ratio.is_finite() && ratio > FAR_FROM_FLOOR {
-            remarks.push(format!("{direction}: W2 is {ratio:.1} times that of training samples ({fix})"));
-        }
-        if self.floor.w2 > 0.0 && best > FAR_FROM_FLOOR * self.floor.w2 {
-            let ratio = best / self.floor.w2;
-            remarks.push(format!(
-                "{direction}: encoding and decoding alone puts samples {ratio:.1} times as far as others lie (raise \
-                 --latent or autoencoder.fit.steps)"
-            ));
-        }
-        remarks
-    }
 }
 
 /// That the coupling of the last iteration is another than that before, by the log of a run.

@@ -13,12 +13,12 @@ use sbridge::solver::light_sb::{LightSb, LightSbSettings};
 use sbridge::tensor::Tensor;
 use sbridge_report::digits;
 
-use super::{BRIDGE_FILE, doubts, file, judge};
+use super::{BRIDGE_FILE, doubts, judge};
 use crate::data::{autoencoder_kind, common_scaling};
 use crate::error::{Result, RunError};
 use crate::folder::tensorboard::EventWriter;
 use crate::folder::{atomic, metrics};
-use crate::models::bridge::{Ends, PairConfig, PairData, direction_name};
+use crate::models::bridge::{Ends, PairConfig, PairData, direction_name, file};
 use crate::models::codec::{self, CodecDescription};
 use crate::training::{Learning, Stage};
 use crate::watch::Progress;

@@ -8,10 +8,10 @@ use sbridge_report::{
     Block, Emphasis, Picture, Plane, Plot, Row, Section, Series, SeriesStyle, Table, digits,
 };
 
-use super::{Between, BridgeEvaluation, End, HALF_BRIDGES};
+use super::{Between, BridgeEvaluation, HALF_BRIDGES};
 use crate::error::{Result, RunError};
 use crate::folder::metrics;
-use crate::models::bridge::{Ends, PairData, direction_name};
+use crate::models::bridge::{End, Ends, PairData, direction_name};
 use crate::quality::distances::Distances;
 use crate::samples::unit_range;
 use crate::task::{Page, Run};

@@ -10,6 +10,7 @@
 //! | [`Sf2m`] | end of a Brownian bridge | the entropic plan between samples | 2 |
 //! | [`LightSbM`] | end of a Brownian bridge, by a mixture's drift | independent pairs | 2 |
 //! | [`Sgm`] | end of a Brownian bridge | the reference | 1 |
+//! | [`Gsbm`] | drift of the path on which a pair pays least | ends and paths along the last half-bridge | as many as wanted |
 //!
 //! What a network learns is what the drift has beyond that between Gaussians of the same moments, which is known in closed
 //! form: straight from pixels, beside mixtures, and without `known_drift` it learns all of it. Between Gaussians an untrained
@@ -24,7 +25,9 @@
 //! [`Sf2m`]: crate::solver::Sf2m
 //! [`LightSbM`]: crate::solver::LightSbM
 //! [`Sgm`]: crate::solver::Sgm
+//! [`Gsbm`]: crate::solver::Gsbm
 
+mod framed;
 mod method;
 mod settings;
 
@@ -36,13 +39,18 @@ use std::sync::Arc;
 
 use crate::bridge::Direction;
 use crate::coupling::{Coupling, Entropic, Independent, PlanCount, PlanCounter, Simulated};
+use crate::crowd::Toll;
 use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
 use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
-use crate::objective::{BridgeMatching, DriftRegression, Examples, PathMatching, StepTarget};
+use crate::objective::{
+    BridgeMatching, ChargedMatching, DriftRegression, Examples, Objective as _, PathMatching, StepTarget,
+    Walked,
+};
 use crate::reference::{Brownian, GaussianReference as _};
 use crate::rng::Rng;
+use crate::solver::alternation::framed::framed;
 use crate::solver::frame::Frame;
 use crate::solver::neural::{NeuralBridge, Way};
 use crate::tensor::{DType, Tensor, per_row, select_rows, to_vec_f64};
@@ -79,6 +87,8 @@ pub struct Alternation {
     bridge: NeuralBridge,
     learned: usize,
     plans: Arc<PlanCounter>,
+    /// What paths are charged with, in units of the frame.
+    toll: Toll,
     rng: Rng,
 }
 
@@ -101,7 +111,11 @@ impl Alternation {
             let fix = "source and target must live in the same space";
             return Err(Error::shape("dimension of the target", dim, target.dims()[1], fix));
         }
-        let frame_of = if settings.known_drift { Frame::of } else { Frame::uncentred };
+        let frame_of = match (settings.known_drift, &settings.paths) {
+            (true, _) => Frame::of,
+            (false, Some(_)) => Frame::around,
+            (false, None) => Frame::uncentred,
+        };
         let frame = frame_of(&to_vec_f64(source.clone()), &to_vec_f64(target.clone()), dim);
         let end =
             |t: f64, rows: &Tensor<2>| frame.apply_rows(&per_row(t, rows), rows.clone()).cast(DType::F32);
@@ -111,7 +125,22 @@ impl Alternation {
         // Its ε is a square, as in the files of earlier runs.
         let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
-        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans: Arc::default(), rng })
+        let (plans, toll) = (Arc::default(), Toll::none());
+        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans, toll, rng })
+    }
+
+    /// The same for paths that `toll`, in data units, charges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where the settings have no paths that can be charged, [`Error::Shape`] for another dimension.
+    pub fn charged(mut self, toll: &Toll) -> Result<Self> {
+        if self.settings.paths.is_none() {
+            let fix = "only paths that are found can be charged";
+            return Err(Error::setting("paths", "given with a state cost", "none", fix));
+        }
+        toll.cost.require_dim(self.bridge.frame.means[0].len())?;
+        self.toll = framed(toll, &self.frame);
+        Ok(self)
     }
 
     /// The half-bridge to learn next, if one is left.
@@ -185,6 +214,10 @@ impl Alternation {
         };
         let mut regression =
             DriftRegression::new(self.examples(half)?, gaussian.clone(), rng.fork("examples"));
+        if self.settings.paths.is_some() {
+            // Before the first step, whose time is measured.
+            regression.prepare(0);
+        }
         let learned = train(half, net, &mut regression, &rng.fork("fit"))?;
         let mut way = Way::untrained(&self.bridge.reference, self.settings.steps);
         if self.settings.step_variance == StepVariance::Matched {
@@ -228,6 +261,7 @@ impl Alternation {
         let step_target = match self.settings.target {
             Target::Mean => StepTarget::Mean,
             Target::State => StepTarget::State,
+            Target::Bridge if self.settings.paths.is_some() => return self.charged_paths(half),
             Target::Bridge => {
                 let (coupling, count, uses) = self.pairs(half)?;
                 let reference = self.bridge.reference;
@@ -239,6 +273,21 @@ impl Alternation {
         let dim = starts.dims()[1];
         let count = self.settings.paths(dim);
         Ok(Box::new(PathMatching::new(bridge, walked, starts, step_target, count)))
+    }
+
+    /// Paths that are charged, for half-bridge `half`.
+    fn charged_paths(&self, half: HalfBridge) -> Result<Box<dyn Examples>> {
+        let direction = half.direction.reversed();
+        let walked = match half.number {
+            0 => Walked::Straight(self.ends.clone()),
+            _ => Walked::Along(Arc::new(self.bridge.clone()), direction, self.start_of(direction).clone()),
+        };
+        let count = self.settings.pairs(self.ends[0].dims()[1]);
+        let units = (self.bridge.reference.epsilon(), self.frame.scale);
+        let paths = self.settings.paths.clone().unwrap_or_default();
+        let walk = (half.direction, self.settings.steps);
+        let uses = self.settings.uses_of_paths(count);
+        Ok(Box::new(ChargedMatching::new(walked, self.toll.clone(), units, paths, walk, (count, uses))?))
     }
 
     /// Pairs of ends for half-bridge `half`, how many are held, and how often each is used.

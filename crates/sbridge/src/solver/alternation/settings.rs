@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, require_count};
 use crate::fit::FitSettings;
 use crate::net::DriftNetSettings;
+use crate::objective::PathSettings;
 use crate::solver::alternation::AlternationMethod;
 use crate::solver::{Dsb, Dsbm, Sdsb};
 
@@ -28,6 +29,9 @@ pub struct AlternationSettings {
     pub known_drift: bool,
     /// What is simulated ahead.
     pub cache: CacheSettings,
+    /// Paths on which pairs pay least for where they go, instead of Brownian bridges between them; the default of `crowd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<PathSettings>,
     /// Size of the networks.
     pub net: DriftNetSettings,
     /// Training of a half-bridge.
@@ -134,6 +138,13 @@ impl AlternationSettings {
         }
         require_count("steps", self.steps, 2..=1000, "20 to 100 is usual")?;
         self.target.method().check(self)?;
+        if let Some(paths) = &self.paths {
+            if self.target != Target::Bridge {
+                let fix = "paths are between pairs of ends; take the target \"bridge\"";
+                return Err(Error::setting("paths", "left out with this target", "settings of them", fix));
+            }
+            paths.check()?;
+        }
         if self.fit.patience > 0 {
             let fix =
                 "a half-bridge is trained to its end: its loss on held-out paths says nothing of the bridge";
@@ -185,6 +196,11 @@ impl AlternationSettings {
             Target::Bridge => 1.0 / self.cache.uses as f64,
             Target::Mean | Target::State => 1.0 / self.steps as f64,
         }
+    }
+
+    /// How often each of `count` pairs is used in a half-bridge, where it has pairs of its own.
+    pub(super) fn uses_of_paths(&self, count: usize) -> usize {
+        (self.fit.steps * self.fit.batch_size).div_ceil(count)
     }
 
     /// How often each of `count` pairs of a plan is used, so that few plans are made.
