@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use common::{assert_close, device};
 use sbridge::crowd::{
-    BaseDrift, Charge, Congestion, Crowd, Descent, DescentSettings, Entropy, GaussianPaths, HeightGrid,
-    KernelDensity, LinearDrift, Mixture, NearestData, Obstacle, OccupancyMap, Optimiser, Quadratic, Rates,
-    Shape, StateCost, Surface, SurfaceSettings, Terms, Toll, Variant, gmm, opinion, resampled, spider,
+    BaseDrift, Congestion, Costs, Crowd, Descent, DescentSettings, Entropy, GaussianPaths, HeightGrid,
+    KernelDensity, LinearDrift, Mixture, NearestData, Obstacle, OccupancyMap, Optimiser, Problem, Quadratic,
+    Rates, Shape, StateCost, Surface, SurfaceSettings, Terms, Variant, gmm, opinion, resampled, spider,
     stunnel, vneck,
 };
 use sbridge::solver::Gsbm;
@@ -23,9 +23,9 @@ fn pair(x0: f64, x1: f64, knots: [usize; 2]) -> GaussianPaths {
     GaussianPaths::straight(&[x0], &[x1], 1, knots, 1.0)
 }
 
-fn quadratic(alpha: f64) -> Toll {
+fn quadratic(alpha: f64) -> Problem {
     let cost = Terms::default().with("quadratic", alpha, Quadratic { centre: None }).unwrap();
-    Toll { cost: Arc::new(cost), base: None }
+    Problem { cost: Arc::new(cost), base: None }
 }
 
 /// Paths of three pairs in the plane with knots that are anywhere.
@@ -44,14 +44,14 @@ fn a_path_without_cost_starts_as_the_brownian_bridge_and_stays() {
         assert_close(forward, -1.0 / (1.0 - t), 1e-6, "a₊");
         assert_close(backward, -1.0 / t, 1e-6, "a₋");
     }
-    let (settings, toll) = (DescentSettings::default(), Toll::none());
-    let descent = Descent::new(&settings, &toll, 1.0).unwrap();
+    let (settings, problem) = (DescentSettings::default(), Problem::none());
+    let descent = Descent::new(&settings, &problem, 1.0).unwrap();
     let (loss, means, widths) = descent.slopes(&paths, &Rng::new(1));
     let steepest = means.iter().chain(&widths).fold(0.0, |most: f64, slope| most.max(slope.abs()));
     assert!(loss < 1e-20 && steepest < 1e-9, "loss {loss:e}, steepest slope {steepest:e}");
     // A control: the variant with widths of ln 2 at the ends does not start where it stays.
     let faithful = DescentSettings { variant: Variant::Faithful, ..DescentSettings::default() };
-    let (_, _, widths) = Descent::new(&faithful, &toll, 1.0).unwrap().slopes(&paths, &Rng::new(1));
+    let (_, _, widths) = Descent::new(&faithful, &problem, 1.0).unwrap().slopes(&paths, &Rng::new(1));
     assert!(widths.iter().any(|slope| slope.abs() > 1e-3));
 }
 
@@ -82,7 +82,7 @@ fn slopes_of_knots_are_those_of_differences() {
         .and_then(|terms| terms.with("congestion", 2.0, Congestion))
         .unwrap();
     let base: Arc<dyn BaseDrift> = Arc::new(LinearDrift::new(0.7, vec![0.5, -0.5]).unwrap());
-    let toll = Toll { cost: Arc::new(cost), base: Some(base) };
+    let problem = Problem { cost: Arc::new(cost), base: Some(base) };
     for variant in [Variant::Fixed, Variant::Faithful] {
         let settings = DescentSettings {
             variant,
@@ -91,7 +91,7 @@ fn slopes_of_knots_are_those_of_differences() {
             times: 9,
             ..DescentSettings::default()
         };
-        let descent = Descent::new(&settings, &toll, 1.0).unwrap();
+        let descent = Descent::new(&settings, &problem, 1.0).unwrap();
         let mut rng = Rng::new(9);
         let (means, widths) = (rng.uniform(3 * 6 * 2, -1.0, 1.0), rng.uniform(3 * 5, -0.5, 1.5));
         let of = |means: &[f64], widths: &[f64]| {
@@ -164,8 +164,8 @@ fn the_optimal_drift_of_a_quadratic_cost_leads_along_that_path() {
 
 /// The largest errors of mean and relative width of what a descent finds, at times in [0.01, 0.99].
 fn errors(alpha: f64, settings: &DescentSettings) -> [f64; 2] {
-    let toll = quadratic(alpha);
-    let descent = Descent::new(settings, &toll, 1.0).unwrap();
+    let problem = quadratic(alpha);
+    let descent = Descent::new(settings, &problem, 1.0).unwrap();
     let (paths, _) = descent.minimise(pair(-1.0, 2.0, settings.knots()), &Rng::new(3));
     (1..100).map(|k| k as f64 / 100.0).fold([0.0; 2], |[of_mean, of_width], t| {
         let [mean, var] = Quadratic::optimal_path(alpha, 1.0, [-1.0, 2.0], t);
@@ -211,7 +211,7 @@ fn mean_and_variance(x: &[f64], weights: &[f64]) -> [f64; 2] {
 #[test]
 fn weighted_paths_weigh_alike_where_they_are_optimal_already() {
     let sizes = [2000, 300, 1];
-    let plain = resampled(&pair(0.0, 1.0, [15, 30]), &Toll::none(), sizes, &Rng::new(1));
+    let plain = resampled(&pair(0.0, 1.0, [15, 30]), &Problem::none(), sizes, &Rng::new(1));
     let exact = -0.5 - 0.5 * (2.0 * std::f64::consts::PI).ln();
     let off = plain.log_weights.iter().fold(0.0, |most: f64, w| most.max((w - exact).abs()));
     // Rounding of three hundred terms of size ten.
@@ -261,8 +261,8 @@ fn total(cost: &dyn StateCost, x: &[f64], dim: usize) -> (f64, Vec<f64>) {
     let means = Rng::new(8).uniform(4 * dim, -1.0, 1.0);
     let law = Mixture { means: &means, deviations: &[0.3, 0.5, 0.9, 1.4] };
     let (mut values, mut slopes) = (vec![0.0; x.len() / dim], vec![0.0; x.len()]);
-    let mut charge = Charge { values: &mut values, slopes: &mut slopes };
-    cost.charge(&Crowd { t: 0.4, x, dim, law }, &mut Rng::new(12), &mut charge);
+    let mut costs = Costs { values: &mut values, slopes: &mut slopes };
+    cost.evaluate(&Crowd { t: 0.4, x, dim, law }, &mut Rng::new(12), &mut costs);
     (values.iter().sum(), slopes)
 }
 
@@ -343,7 +343,7 @@ fn slopes_of_costs_are_those_of_differences() {
 #[test]
 fn opinions_polarise_without_control() {
     let (dim, count, steps) = (20, 200, 100);
-    let toll = opinion(dim, &Rng::new(1)).unwrap();
+    let problem = opinion(dim, &Rng::new(1)).unwrap();
     let mut noise = vec![0f32; count * dim];
     let mut rng = Rng::new(2);
     rng.fill_normal(&mut noise);
@@ -353,7 +353,7 @@ fn opinions_polarise_without_control() {
         found.iter().filter(|s| (**s - 0.5).abs() > 0.25).count() as f64 / found.len() as f64
     };
     let before = similar(&x);
-    let base = toll.base.unwrap();
+    let base = problem.base.unwrap();
     for k in 0..steps {
         let t = k as f64 / steps as f64;
         // The crowd as it is now, at every time.
@@ -423,7 +423,7 @@ fn moments_on_a_grid(alpha: f64, times: &[f64]) -> Vec<[f64; 2]> {
 }
 
 /// The largest KL between Gaussians of the moments of a learned bridge and those of the grid, at inner and outer times.
-fn divergence(alpha: f64, charged: f64) -> f64 {
+fn divergence(alpha: f64, weight: f64) -> f64 {
     let mut rng = Rng::new(14);
     let sample = |rng: &mut Rng, [mean, var]: [f64; 2]| -> Tensor<2> {
         rng.normal([10_000, 1], &device()) * var.sqrt() + mean
@@ -435,7 +435,7 @@ fn divergence(alpha: f64, charged: f64) -> f64 {
     let descent = &mut settings.paths.as_mut().unwrap().descent;
     (descent.iterations, descent.times) = (150, 60);
     let alternation = Alternation::new(&x, &y, None, 1.0, settings, rng.fork("fit")).unwrap();
-    let bridge = alternation.charged(&quadratic(charged)).unwrap().run().unwrap();
+    let bridge = alternation.with_problem(&quadratic(weight)).unwrap().run().unwrap();
     let states = bridge.skeleton(Direction::Forward, &x, &mut Rng::new(2));
     let times: Vec<f64> = (0..=10).map(|k| k as f64 / 10.0).collect();
     let of = |([mean, var], k): ([f64; 2], usize)| {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use sbridge::crowd::{
-    Descent, DescentSettings, GaussianPaths, Quadratic, Terms, Toll, directional_similarity, gmm, lidar,
+    Descent, DescentSettings, GaussianPaths, Problem, Quadratic, Terms, directional_similarity, gmm, lidar,
     opinion, stunnel, vneck,
 };
 use sbridge::eval::Journey;
@@ -33,9 +33,9 @@ pub(super) const STUDIES: OwnQuestions = &[
 const ENDS_OF_PATH: [f64; 2] = [-1.0, 2.0];
 const PROTOTYPE: [(f64, f64, f64); 3] = [(1.0, 0.0024, 0.0028), (5.0, 0.012, 0.0098), (20.0, 0.043, 0.021)];
 
-fn quadratic(alpha: f64) -> Result<Toll> {
+fn quadratic(alpha: f64) -> Result<Problem> {
     let cost = Terms::default().with("quadratic", alpha, Quadratic { centre: None })?;
-    Ok(Toll { cost: Arc::new(cost), base: None })
+    Ok(Problem { cost: Arc::new(cost), base: None })
 }
 
 /// The path between two ends, by descent.
@@ -47,9 +47,9 @@ fn quadratic_path(rng: &Rng) -> Result<Study> {
         "Once and a half of what the fully minimised loss is off by, and 0.001 for the noise of particles.",
     );
     let errors = |alpha: f64, settings: &DescentSettings| -> Result<[f64; 2]> {
-        let toll = quadratic(alpha)?;
+        let problem = quadratic(alpha)?;
         let start = GaussianPaths::straight(&[ENDS_OF_PATH[0]], &[ENDS_OF_PATH[1]], 1, settings.knots(), 1.0);
-        let (paths, _) = Descent::new(settings, &toll, 1.0)?.minimise(start, rng);
+        let (paths, _) = Descent::new(settings, &problem, 1.0)?.minimise(start, rng);
         let off = |t: f64| {
             let [mean, var] = Quadratic::optimal_path(alpha, 1.0, ENDS_OF_PATH, t);
             [(paths.mean(0, t).0[0] - mean).abs(), (paths.deviation(0, t) / var.sqrt() - 1.0).abs()]
@@ -96,9 +96,9 @@ fn quadratic_bridge(effort: Effort, rng: &Rng) -> Result<Study> {
     settings.cache.rows = effort.pick(4096, 8192);
     let times: Vec<f64> = (0..=20).map(|k| f64::from(k) / 20.0).collect();
     let known = moments_on_a_grid(alpha, &times);
-    let divergence = |charged: f64| -> Result<f64> {
+    let divergence = |weight: f64| -> Result<f64> {
         let alternation = Alternation::new(&x, &y, None, 1.0, settings.clone(), rng.fork("fit"))?;
-        let bridge = alternation.charged(&quadratic(charged)?)?.run()?;
+        let bridge = alternation.with_problem(&quadratic(weight)?)?.run()?;
         let states = bridge.skeleton(Direction::Forward, &x, &mut rng.fork("walk"));
         let steps = states.len() - 1;
         let of = |(k, [mean, var]): (usize, &[f64; 2])| {
@@ -194,16 +194,16 @@ struct Crossing {
     source: Tensor<2>,
     target: Tensor<2>,
     judges: [Tensor<2>; 2],
-    toll: Toll,
+    problem: Problem,
 }
 
 impl Crossing {
-    fn of(name: &str, toll: Toll, count: usize) -> Result<Self> {
+    fn of(name: &str, problem: Problem, count: usize) -> Result<Self> {
         let judges =
             [rows(&format!("{name}-source"), JUDGES, 1)?, rows(&format!("{name}-target"), JUDGES, 1)?];
         let (source, target) =
             (rows(&format!("{name}-source"), count, 0)?, rows(&format!("{name}-target"), count, 0)?);
-        Ok(Self { source, target, judges, toll })
+        Ok(Self { source, target, judges, problem })
     }
 
     /// What is learned after every half-bridge forward, with the cost or without.
@@ -218,7 +218,7 @@ impl Crossing {
         let mut alternation =
             Alternation::new(&self.source, &self.target, None, epsilon, settings, rng.fork("fit"))?;
         if is_charged {
-            alternation = alternation.charged(&self.toll)?;
+            alternation = alternation.with_problem(&self.problem)?;
         }
         while let Some(half) = alternation.next() {
             alternation.learn_silently()?;
@@ -230,7 +230,7 @@ impl Crossing {
     }
 
     fn journey(&self, bridge: &NeuralBridge, rng: &Rng) -> Journey {
-        Journey::along(bridge, &self.toll, &self.judges[0], BLUR, &mut rng.fork("journey"))
+        Journey::along(bridge, &self.problem, &self.judges[0], BLUR, &mut rng.fork("journey"))
     }
 
     /// W2 of what arrives at the far end over that of two samples of it.
@@ -251,14 +251,14 @@ impl Crossing {
         let mut has_collided = vec![false; count];
         for x in bridge.skeleton(Direction::Forward, &self.source, &mut rng.fork("collisions")) {
             for (x, collided) in to_vec_f64(x).chunks_exact(dim).zip(&mut has_collided) {
-                *collided |= self.toll.cost.depth(x) > 0.0;
+                *collided |= self.problem.cost.depth(x) > 0.0;
             }
         }
         has_collided.into_iter().filter(|collided| *collided).count() as f64 / count as f64
     }
 }
 
-fn charged(effort: Effort) -> AlternationSettings {
+fn settings_of(effort: Effort) -> AlternationSettings {
     let mut settings = AlternationSettings { half_bridges: effort.pick(6, 10), ..Gsbm.defaults() };
     settings.cache.rows = effort.pick(1024, 2048);
     settings
@@ -283,8 +283,8 @@ fn environment(environment: &Environment, effort: Effort, rng: &Rng) -> Result<S
     let mut listing = Vec::new();
     for sigma in sigmas {
         let rng = rng.fork(&format!("{name} {sigma}"));
-        let crossing = Crossing::of(name, Toll { cost: Arc::new(terms()?), base: None }, LEARNED_FROM)?;
-        let settings = charged(effort);
+        let crossing = Crossing::of(name, Problem { cost: Arc::new(terms()?), base: None }, LEARNED_FROM)?;
+        let settings = settings_of(effort);
         let (mut curve, mut excesses) = (Vec::new(), Vec::new());
         let bridge = crossing.learned(sigma * sigma, settings.clone(), &rng, |bridge| {
             let journey = crossing.journey(bridge, &rng);
@@ -381,7 +381,7 @@ fn slow(effort: Effort) -> AlternationSettings {
 /// Paths over hills.
 fn hills(effort: Effort, rng: &Rng) -> Result<Study> {
     let points = to_vec_f64(rows("hills", 30_000, 0)?);
-    let crossing = Crossing::of("lidar", Toll { cost: Arc::new(lidar(&points)?), base: None }, 5000)?;
+    let crossing = Crossing::of("lidar", Problem { cost: Arc::new(lidar(&points)?), base: None }, 5000)?;
     let mut study = Study::new(
         "Hills: paths on a surface",
         "Two Gaussian hills in place of a scanned landscape, σ = 1, 30,000 points. Mean distance of paths from the surface.",
@@ -393,7 +393,7 @@ fn hills(effort: Effort, rng: &Rng) -> Result<Study> {
     let distance = |bridge: &NeuralBridge| {
         let journey = crossing.journey(bridge, rng);
         let places = journey.states.iter().flat_map(|x| x.chunks_exact(3));
-        let all: Vec<f64> = places.filter_map(|x| crossing.toll.cost.distance(x)).collect();
+        let all: Vec<f64> = places.filter_map(|x| crossing.problem.cost.distance(x)).collect();
         (all.iter().sum::<f64>() / all.len() as f64, journey.objective())
     };
     let ((found, objective), (of_plain, plain_objective)) = (distance(&bridge), distance(&none));
@@ -449,7 +449,7 @@ fn without_control(crossing: &Crossing, dim: usize, rng: &Rng) -> Vec<f64> {
     let (steps, sigma) = (200, 0.5);
     let (mut x, mut noise) = (to_vec_f64(crossing.judges[0].clone()), rng.fork("free"));
     let (mut f, mut z) = (vec![0.0; dim], vec![0f32; x.len()]);
-    let Some(base) = &crossing.toll.base else { return x };
+    let Some(base) = &crossing.problem.base else { return x };
     for k in 0..steps {
         let t = f64::from(k) / f64::from(steps);
         // The crowd as it is now, whatever the time.

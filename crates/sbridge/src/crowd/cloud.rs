@@ -1,7 +1,7 @@
 //! Costs of being far from a cloud of samples, so that paths stay where data lie; in any dimension.
 
 use crate::crowd::tree::Tree;
-use crate::crowd::{Charge, Crowd, StateCost, particle_by_particle, require_coordinates};
+use crate::crowd::{Costs, Crowd, StateCost, particle_by_particle, require_coordinates};
 use crate::error::{Error, Result, require_count, require_positive};
 use crate::rng::Rng;
 
@@ -25,9 +25,9 @@ impl NearestData {
 }
 
 impl StateCost for NearestData {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
         let mut found = Vec::new();
-        particle_by_particle(crowd, charge, |x, slope| {
+        particle_by_particle(crowd, costs, |x, slope| {
             self.tree.nearest(x, self.neighbours, &mut found);
             let share = 1.0 / found.len() as f64;
             for (_, i) in &found {
@@ -70,11 +70,11 @@ impl KernelDensity {
 }
 
 impl StateCost for KernelDensity {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
         let precision = self.bandwidth.powi(-2);
         let count = self.columns[0].len();
         let mut shares = vec![0.0; count];
-        particle_by_particle(crowd, charge, |x, slope| {
+        particle_by_particle(crowd, costs, |x, slope| {
             shares.fill(0.0);
             for (x, column) in x.iter().zip(&self.columns) {
                 shares

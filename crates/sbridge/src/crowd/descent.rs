@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::crowd::paths::{Place, Width, mean_at};
-use crate::crowd::{Charge, Crowd, GaussianPaths, Mixture, Toll};
+use crate::crowd::{Costs, Crowd, GaussianPaths, Mixture, Problem};
 use crate::error::{Error, Result, require_count, require_positive};
 use crate::rng::Rng;
 
@@ -129,21 +129,21 @@ pub(super) const EDGE: f64 = 1e-3;
 /// Bounds of y: widths from 3·10⁻⁴ to 8 of the bridge's.
 const MOST_WIDTH: f64 = 8.0;
 
-/// A descent for one toll.
+/// A descent for one problem.
 pub struct Descent<'a> {
     settings: &'a DescentSettings,
-    toll: &'a Toll,
+    problem: &'a Problem,
     scale: f64,
 }
 
 impl<'a> Descent<'a> {
-    /// What `toll` charges, where a length of one is `scale` in data units.
+    /// For `problem`, where a length of one is `scale` in data units.
     ///
     /// # Errors
     /// As [`DescentSettings::check`].
-    pub fn new(settings: &'a DescentSettings, toll: &'a Toll, scale: f64) -> Result<Self> {
+    pub fn new(settings: &'a DescentSettings, problem: &'a Problem, scale: f64) -> Result<Self> {
         settings.check()?;
-        Ok(Self { settings, toll, scale })
+        Ok(Self { settings, problem, scale })
     }
 
     /// `paths` after the descent, and the mean loss of every iteration, `[iterations]`, before its step.
@@ -313,8 +313,8 @@ impl<'a> Crew<'a> {
         self.slopes.fill(0.0);
         let law = Mixture { means: &self.mean, deviations: &self.deviation };
         let crowd = Crowd { t, x: &self.x, dim, law };
-        let mut charge = Charge { values: &mut self.values, slopes: &mut self.slopes };
-        self.descent.toll.cost.charge(&crowd, rng, &mut charge);
+        let mut costs = Costs { values: &mut self.values, slopes: &mut self.slopes };
+        self.descent.problem.cost.evaluate(&crowd, rng, &mut costs);
         let places = [of_mean, of_width];
         (0..self.pairs).map(|b| self.pay_of(b, t, places, &means[b * mean_knots * dim..])).sum()
     }
@@ -334,7 +334,7 @@ impl<'a> Crew<'a> {
         let stretch = sigma * (((1.0 - 2.0 * t) * c - 1.0 / c) / (2.0 * root) + root * dc);
         let mut paid = self.values[b * samples..(b + 1) * samples].iter().sum::<f64>() * share;
         let velocity = &self.velocity[b * dim..(b + 1) * dim];
-        let mut base = self.descent.toll.base.as_ref().map(|base| (base, vec![0.0; dim], vec![0.0; dim]));
+        let mut base = self.descent.problem.base.as_ref().map(|base| (base, vec![0.0; dim], vec![0.0; dim]));
         for n in 0..samples {
             let row = (b * samples + n) * dim..(b * samples + n + 1) * dim;
             let noise = &self.noise[row.clone()];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::crowd::{
-    Congestion, Entropy, Obstacle, Polarising, Shape, Surface, SurfaceSettings, Terms, Toll, party_stream,
+    Congestion, Entropy, Obstacle, Polarising, Problem, Shape, Surface, SurfaceSettings, Terms, party_stream,
 };
 use crate::error::Result;
 use crate::rng::Rng;
@@ -69,10 +69,10 @@ pub fn lidar(points: &[f64]) -> Result<Terms> {
 ///
 /// # Errors
 /// Never: its numbers are in range.
-pub fn opinion(dim: usize, rng: &Rng) -> Result<Toll> {
+pub fn opinion(dim: usize, rng: &Rng) -> Result<Problem> {
     let rate = if dim > 2 { 6.0 } else { 3.0 };
     let base = Polarising::new(rate, party_stream(dim, &mut rng.fork("parties")), dim);
-    Ok(Toll {
+    Ok(Problem {
         cost: Arc::new(Terms::default().with("congestion", 10.0, Congestion)?),
         base: Some(Arc::new(base)),
     })

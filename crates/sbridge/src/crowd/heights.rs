@@ -3,7 +3,7 @@
 use crate::crowd::cloud::require_cloud;
 use crate::crowd::obstacles::bilinear;
 use crate::crowd::tree::Tree;
-use crate::crowd::{Charge, Crowd, StateCost, particle_by_particle, require_coordinates};
+use crate::crowd::{Costs, Crowd, StateCost, particle_by_particle, require_coordinates};
 use crate::error::{Error, Result, require_count};
 use crate::rng::Rng;
 
@@ -44,8 +44,8 @@ impl HeightGrid {
 }
 
 impl StateCost for HeightGrid {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
-        particle_by_particle(crowd, charge, |x, slope| {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
+        particle_by_particle(crowd, costs, |x, slope| {
             let (height, [along_x, along_y]) = bilinear([x[0], x[1]], self.extent, self.cells, &self.heights);
             slope[0] += along_x;
             slope[1] += along_y;
@@ -158,10 +158,10 @@ fn logistic(z: f64) -> (f64, f64) {
 }
 
 impl StateCost for Surface {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
         let [on_surface, low, inside] = self.settings.weights;
         let mut found = Vec::new();
-        particle_by_particle(crowd, charge, |x, slope| {
+        particle_by_particle(crowd, costs, |x, slope| {
             let (normal, offset) = self.plane(x, &mut found);
             let off = dot(&normal, x) - offset;
             let height = (x[2] - off * normal[2]).min(50.0).exp();

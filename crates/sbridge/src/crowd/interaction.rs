@@ -1,6 +1,6 @@
 //! Costs that depend on the crowd: keeping distance, and being where few are.
 
-use crate::crowd::{Charge, Crowd, StateCost, particle_by_particle, squared_distance};
+use crate::crowd::{Costs, Crowd, StateCost, particle_by_particle, squared_distance};
 use crate::rng::Rng;
 
 /// 2/(|x − y|² + 1) with y another particle, drawn by a permutation: E over p ⊗ p, without a bias.      \[GSBM\]
@@ -9,17 +9,17 @@ pub struct Congestion;
 
 impl StateCost for Congestion {
     /// A particle is pushed by the one it is paired with, and by the one that is paired with it.
-    fn charge(&self, crowd: &Crowd<'_>, rng: &mut Rng, charge: &mut Charge<'_>) {
-        let (dim, count) = (crowd.dim, charge.values.len());
+    fn evaluate(&self, crowd: &Crowd<'_>, rng: &mut Rng, costs: &mut Costs<'_>) {
+        let (dim, count) = (crowd.dim, costs.values.len());
         for (i, j) in rng.permutation(count).into_iter().enumerate() {
             let of = |k: usize| &crowd.x[k * dim..(k + 1) * dim];
             let (x, y) = (of(i), of(j));
             let nearness = 1.0 / (squared_distance(x, y) + 1.0);
-            charge.values[i] += 2.0 * nearness;
+            costs.values[i] += 2.0 * nearness;
             for k in 0..dim {
                 let push = -4.0 * nearness.powi(2) * (x[k] - y[k]);
-                charge.slopes[i * dim + k] += push;
-                charge.slopes[j * dim + k] -= push;
+                costs.slopes[i * dim + k] += push;
+                costs.slopes[j * dim + k] -= push;
             }
         }
     }
@@ -31,14 +31,14 @@ impl StateCost for Congestion {
 pub struct Entropy;
 
 impl StateCost for Entropy {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
         let (law, dim) = (crowd.law, crowd.dim as f64);
         let precisions: Vec<f64> = law.deviations.iter().map(|s| 1.0 / s.powi(2)).collect();
         let offsets: Vec<f64> = law.deviations.iter().map(|s| -dim * s.ln()).collect();
         let constant = -(offsets.len() as f64).ln() - 0.5 * dim * (2.0 * std::f64::consts::PI).ln();
         let components = columns(law.means, crowd.dim);
         let mut shares = vec![0.0; offsets.len()];
-        particle_by_particle(crowd, charge, |x, slope| {
+        particle_by_particle(crowd, costs, |x, slope| {
             shares.fill(0.0);
             for (x, column) in x.iter().zip(&components) {
                 shares.iter_mut().zip(column).for_each(|(sum, m)| *sum += (x - m) * (x - m));

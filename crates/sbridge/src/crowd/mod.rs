@@ -61,7 +61,7 @@ pub struct Mixture<'a> {
 
 /// What the particles of a crowd pay.
 #[derive(Debug)]
-pub struct Charge<'a> {
+pub struct Costs<'a> {
     /// V of each particle, `[count]`.
     pub values: &'a mut [f64],
     /// The derivative of what all pay together by where each is, `[count, dim]`.
@@ -70,8 +70,8 @@ pub struct Charge<'a> {
 
 /// A cost of being somewhere, V(x, t; p).
 pub trait StateCost: Send + Sync {
-    /// Adds what the particles of `crowd` pay to `charge`.
-    fn charge(&self, crowd: &Crowd<'_>, rng: &mut Rng, charge: &mut Charge<'_>);
+    /// Adds what the particles of `crowd` pay to `costs`.
+    fn evaluate(&self, crowd: &Crowd<'_>, rng: &mut Rng, costs: &mut Costs<'_>);
 
     /// How deep in an obstacle `x` is: above zero inside, in units of the cost's own. Below everywhere where there is none.
     fn depth(&self, _x: &[f64]) -> f64 {
@@ -107,16 +107,16 @@ pub trait BaseDrift: Send + Sync {
     }
 }
 
-/// What a bridge is charged with: a state cost, and a drift that costs nothing.
+/// What a generalised bridge minimises beside its motion: a state cost; and a drift that costs nothing.
 #[derive(Clone)]
-pub struct Toll {
+pub struct Problem {
     /// V.
     pub cost: Arc<dyn StateCost>,
     /// f, where there is one.
     pub base: Option<Arc<dyn BaseDrift>>,
 }
 
-impl Toll {
+impl Problem {
     /// No cost and no drift: the plain bridge.
     pub fn none() -> Self {
         Self { cost: Arc::new(Terms::default()), base: None }
@@ -163,7 +163,7 @@ impl Terms {
         let mean = |(name, weight, cost): &'_ (String, f64, Box<dyn StateCost>)| -> f64 {
             let (mut values, mut slopes) = (vec![0.0; count], vec![0.0; crowd.x.len()]);
             let mut rng = rng.fork(name);
-            cost.charge(crowd, &mut rng, &mut Charge { values: &mut values, slopes: &mut slopes });
+            cost.evaluate(crowd, &mut rng, &mut Costs { values: &mut values, slopes: &mut slopes });
             weight * values.iter().sum::<f64>() / count as f64
         };
         self.terms.iter().map(|term| (term.0.as_str(), mean(term))).collect()
@@ -171,14 +171,14 @@ impl Terms {
 }
 
 impl StateCost for Terms {
-    fn charge(&self, crowd: &Crowd<'_>, rng: &mut Rng, charge: &mut Charge<'_>) {
-        let (mut values, mut slopes) = (vec![0.0; charge.values.len()], vec![0.0; charge.slopes.len()]);
+    fn evaluate(&self, crowd: &Crowd<'_>, rng: &mut Rng, costs: &mut Costs<'_>) {
+        let (mut values, mut slopes) = (vec![0.0; costs.values.len()], vec![0.0; costs.slopes.len()]);
         for (_, weight, cost) in self.terms.iter().filter(|(_, weight, _)| *weight > 0.0) {
             values.fill(0.0);
             slopes.fill(0.0);
-            cost.charge(crowd, rng, &mut Charge { values: &mut values, slopes: &mut slopes });
-            charge.values.iter_mut().zip(&values).for_each(|(sum, v)| *sum += weight * v);
-            charge.slopes.iter_mut().zip(&slopes).for_each(|(sum, v)| *sum += weight * v);
+            cost.evaluate(crowd, rng, &mut Costs { values: &mut values, slopes: &mut slopes });
+            costs.values.iter_mut().zip(&values).for_each(|(sum, v)| *sum += weight * v);
+            costs.slopes.iter_mut().zip(&slopes).for_each(|(sum, v)| *sum += weight * v);
         }
     }
 
@@ -198,11 +198,11 @@ impl StateCost for Terms {
 /// What `of` says of each particle alone: its value, with the slope in what it is given, which is zero before.
 fn particle_by_particle(
     crowd: &Crowd<'_>,
-    charge: &mut Charge<'_>,
+    costs: &mut Costs<'_>,
     mut of: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) {
-    let slopes = charge.slopes.chunks_exact_mut(crowd.dim);
-    for ((x, value), slope) in crowd.x.chunks_exact(crowd.dim).zip(charge.values.iter_mut()).zip(slopes) {
+    let slopes = costs.slopes.chunks_exact_mut(crowd.dim);
+    for ((x, value), slope) in crowd.x.chunks_exact(crowd.dim).zip(costs.values.iter_mut()).zip(slopes) {
         *value += of(x, slope);
     }
 }

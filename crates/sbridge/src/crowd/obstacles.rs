@@ -1,6 +1,6 @@
 //! Obstacles in the plane of the first two coordinates: ln(1 + e^{k·depth}), smooth, and k·depth far inside.
 
-use crate::crowd::{Charge, Crowd, StateCost, particle_by_particle, softplus};
+use crate::crowd::{Costs, Crowd, StateCost, particle_by_particle, softplus};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -102,8 +102,8 @@ impl Obstacle {
 }
 
 impl StateCost for Obstacle {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
-        particle_by_particle(crowd, charge, |x, slope| {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
+        particle_by_particle(crowd, costs, |x, slope| {
             let (value, [along_x, along_y]) = self.at([x[0], x[1]]);
             slope[0] += along_x;
             slope[1] += along_y;

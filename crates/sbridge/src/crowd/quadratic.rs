@@ -3,7 +3,7 @@
 //! With V = α|x|², f = 0 and h = σ√(2α) the path between x₀ and x₁ is Gaussian,
 //! mean = \[sinh(h(1−t)) x₀ + sinh(ht) x₁\]/sinh h and var = σ² sinh(ht) sinh(h(1−t))/(h sinh h).   \[GSBM\]
 
-use crate::crowd::{BaseDrift, Charge, Crowd, StateCost, particle_by_particle, require_coordinates};
+use crate::crowd::{BaseDrift, Costs, Crowd, StateCost, particle_by_particle, require_coordinates};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -15,10 +15,10 @@ pub struct Quadratic {
 }
 
 impl StateCost for Quadratic {
-    fn charge(&self, crowd: &Crowd<'_>, _rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, _rng: &mut Rng, costs: &mut Costs<'_>) {
         let origin = vec![0.0; crowd.dim];
         let centre = self.centre.as_ref().unwrap_or(&origin);
-        particle_by_particle(crowd, charge, |x, slope| {
+        particle_by_particle(crowd, costs, |x, slope| {
             let mut value = 0.0;
             for ((slope, x), c) in slope.iter_mut().zip(x).zip(centre) {
                 *slope += 2.0 * (x - c);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::crowd::descent::EDGE;
 use crate::crowd::paths::Transition;
-use crate::crowd::{Charge, Crowd, GaussianPaths, Mixture, Toll, squared_distance};
+use crate::crowd::{Costs, Crowd, GaussianPaths, Mixture, Problem, squared_distance};
 use crate::rng::Rng;
 
 /// Paths of all pairs at stored times, with weights.
@@ -51,11 +51,11 @@ impl WeightedPaths {
     }
 }
 
-/// `count` paths of each pair of `paths` at `times` times, weighted for `toll`; pairs are each other's crowd `crowd` at a
+/// `count` paths of each pair of `paths` at `times` times, weighted for `problem`; pairs are each other's crowd `crowd` at a
 /// time.
 pub fn resampled(
     paths: &GaussianPaths,
-    toll: &Toll,
+    problem: &Problem,
     [count, times, crowd]: [usize; 3],
     rng: &Rng,
 ) -> WeightedPaths {
@@ -67,7 +67,7 @@ pub fn resampled(
         .map(|first| {
             let pairs = first..paths.pairs().min(first + crowd);
             let mut rng = rng.fork(&format!("crowd {}", first / crowd));
-            Walk { paths, toll, count, grid: &grid, dt, pairs }.walked(&mut rng)
+            Walk { paths, problem, count, grid: &grid, dt, pairs }.walked(&mut rng)
         })
         .collect();
     let (states, log_weights): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
@@ -89,7 +89,7 @@ fn shares(logarithms: &[f64]) -> Vec<f64> {
 
 struct Walk<'a> {
     paths: &'a GaussianPaths,
-    toll: &'a Toll,
+    problem: &'a Problem,
     count: usize,
     grid: &'a [f64],
     dt: f64,
@@ -149,7 +149,7 @@ impl Walk<'_> {
                     states[at..at + dim].iter_mut().zip(state.iter()).for_each(|(to, x)| *to = *x as f32);
                 }
             }
-            self.charge(t, &x, &now, &mut log_weights, rng);
+            self.evaluate(t, &x, &now, &mut log_weights, rng);
             before = now;
         }
         (states, log_weights)
@@ -157,7 +157,7 @@ impl Walk<'_> {
 
     /// Where the base drift leads from `state` in a step.
     fn expected(&self, t: f64, state: &[f64], f: &mut [f64]) -> Vec<f64> {
-        match &self.toll.base {
+        match &self.problem.base {
             None => state.to_vec(),
             Some(base) => {
                 base.drift(t, state, f);
@@ -166,13 +166,13 @@ impl Walk<'_> {
         }
     }
 
-    fn charge(&self, t: f64, x: &[f64], now: &[(Vec<f64>, f64)], log_weights: &mut [f64], rng: &mut Rng) {
+    fn evaluate(&self, t: f64, x: &[f64], now: &[(Vec<f64>, f64)], log_weights: &mut [f64], rng: &mut Rng) {
         let means: Vec<f64> = now.iter().flat_map(|(mean, _)| mean.iter().copied()).collect();
         let deviations: Vec<f64> = now.iter().map(|(_, deviation)| *deviation).collect();
         let law = Mixture { means: &means, deviations: &deviations };
         let (mut values, mut slopes) = (vec![0.0; log_weights.len()], vec![0.0; x.len()]);
         let crowd = Crowd { t, x, dim: self.paths.dim(), law };
-        self.toll.cost.charge(&crowd, rng, &mut Charge { values: &mut values, slopes: &mut slopes });
+        self.problem.cost.evaluate(&crowd, rng, &mut Costs { values: &mut values, slopes: &mut slopes });
         log_weights.iter_mut().zip(values).for_each(|(w, v)| *w -= v * self.dt);
     }
 }

@@ -50,8 +50,9 @@ impl Tree {
         let middle = stretch.start + stretch.len() / 2;
         let axis = self.axes[middle] as usize;
         let gap = x[axis] - self.point(middle)[axis];
-        let (low, high) = (stretch.start..middle, middle..stretch.end);
+        let (low, high) = (stretch.start..middle, middle + 1..stretch.end);
         let [near, far] = if gap < 0.0 { [low, high] } else { [high, low] };
+        self.offer(x, count, middle, found);
         self.look(x, count, near, found);
         if found.len() < count || gap * gap < found[found.len() - 1].0 {
             self.look(x, count, far, found);
@@ -85,9 +86,10 @@ fn halve(points: &[f64], dim: usize, order: &mut [usize], offset: usize, axes: &
     order
         .select_nth_unstable_by(middle, |i, j| points[i * dim + widest].total_cmp(&points[j * dim + widest]));
     axes[offset + middle] = widest as u32;
+    // The point in the middle stays there: it is where the halves part.
     let (low, high) = order.split_at_mut(middle);
     halve(points, dim, low, offset, axes);
-    halve(points, dim, high, offset + middle, axes);
+    halve(points, dim, &mut high[1..], offset + middle + 1, axes);
 }
 
 #[cfg(test)]

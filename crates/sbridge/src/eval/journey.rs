@@ -3,7 +3,7 @@
 //! J = E ∫ |v₊ − f|²/(2σ²) + V dt by simulated paths, whose law at each time is that of the particles, blurred.
 
 use crate::bridge::{Direction, PairBridge};
-use crate::crowd::{Charge, Crowd, Mixture, Toll};
+use crate::crowd::{Costs, Crowd, Mixture, Problem};
 use crate::rng::Rng;
 use crate::tensor::{Tensor, per_row, to_vec_f64};
 
@@ -30,12 +30,18 @@ impl Journey {
     ///
     /// # Shapes
     /// `start: [count, dim]`, in data units.
-    pub fn along(bridge: &dyn PairBridge, toll: &Toll, start: &Tensor<2>, blur: f64, rng: &mut Rng) -> Self {
+    pub fn along(
+        bridge: &dyn PairBridge,
+        problem: &Problem,
+        start: &Tensor<2>,
+        blur: f64,
+        rng: &mut Rng,
+    ) -> Self {
         let (forward, [count, dim]) = (Direction::Forward, start.dims());
         let path = bridge.skeleton(forward, start, rng);
         let states: Vec<Vec<f64>> = path.iter().map(|x| to_vec_f64(x.clone())).collect();
         let steps = states.len() - 1;
-        let base = toll.base.as_ref().map(|base| base.given(&states).unwrap_or_else(|| base.clone()));
+        let base = problem.base.as_ref().map(|base| base.given(&states).unwrap_or_else(|| base.clone()));
         let epsilon = bridge.reference().epsilon();
         let (mut kinetic, mut paid, mut inside) = (0.0, 0.0, 0usize);
         let (mut has_collided, mut f) = (vec![false; count], vec![0.0; dim]);
@@ -43,7 +49,7 @@ impl Journey {
         for (k, x) in states.iter().enumerate() {
             let t = k as f64 / steps as f64;
             for (row, collided) in x.chunks_exact(dim).zip(&mut has_collided) {
-                let is_inside = toll.cost.depth(row) > 0.0;
+                let is_inside = problem.cost.depth(row) > 0.0;
                 inside += usize::from(is_inside);
                 *collided |= is_inside;
             }
@@ -57,7 +63,7 @@ impl Journey {
                 }
                 kinetic += share * v.iter().zip(&f).map(|(v, f)| (v - f).powi(2)).sum::<f64>();
             }
-            paid += share * paid_at(toll, t, x, dim, blur, rng);
+            paid += share * paid_at(problem, t, x, dim, blur, rng);
         }
         let spread = |x: &Vec<f64>| {
             let mean = |i: usize| x.iter().skip(i).step_by(dim).sum::<f64>() / count as f64;
@@ -82,12 +88,12 @@ impl Journey {
 }
 
 /// What all particles pay at one time.
-fn paid_at(toll: &Toll, t: f64, x: &[f64], dim: usize, blur: f64, rng: &mut Rng) -> f64 {
+fn paid_at(problem: &Problem, t: f64, x: &[f64], dim: usize, blur: f64, rng: &mut Rng) -> f64 {
     let count = x.len() / dim;
     let deviations = vec![blur; count];
     let law = Mixture { means: x, deviations: &deviations };
     let (mut values, mut slopes) = (vec![0.0; count], vec![0.0; x.len()]);
-    let mut charge = Charge { values: &mut values, slopes: &mut slopes };
-    toll.cost.charge(&Crowd { t, x, dim, law }, rng, &mut charge);
+    let mut costs = Costs { values: &mut values, slopes: &mut slopes };
+    problem.cost.evaluate(&Crowd { t, x, dim, law }, rng, &mut costs);
     values.iter().sum()
 }

@@ -2,8 +2,8 @@
 
 mod adjoint_matching;
 mod bridge_matching;
-mod charged_matching;
 mod classification;
+mod conditional_matching;
 mod denoising;
 mod density_ratio;
 mod drift_regression;
@@ -12,8 +12,8 @@ mod reconstruction;
 
 pub use adjoint_matching::AdjointMatching;
 pub use bridge_matching::BridgeMatching;
-pub use charged_matching::{ChargedMatching, PathSettings, Walked};
 pub use classification::Classification;
+pub use conditional_matching::{ConditionalMatching, PathSettings, Walked};
 pub use denoising::{DenoisingScore, NoiseSampling};
 pub use density_ratio::{DensityRatio, RatioNet};
 pub use drift_regression::{DriftRegression, Examples, Regression, Transition};

@@ -7,7 +7,7 @@
 //!
 //! Departures: what a step of a path leaves of noise is measured, as in the other methods; knots are moved by steps of
 //! bounded length (see `crowd/descent.rs`), targets are means over a step, and some examples lie where no path does (see
-//! `objective/charged_matching.rs`). Implicit matching, by a potential, needs second derivatives of a network, which
+//! `objective/conditional_matching.rs`). Implicit matching, by a potential, needs second derivatives of a network, which
 //! fused operations do not have.
 
 use crate::net::DriftNetSettings;

@@ -82,7 +82,7 @@ fn seconds(
     let [source, target] = ends;
     let rng = Rng::new(0).fork(METHOD);
     let alternation = Alternation::new(source, target, None, epsilon, trial.clone(), rng)?;
-    let mut alternation = alternation.charged(&data.scene.toll)?;
+    let mut alternation = alternation.with_problem(&data.scene.problem)?;
     let (started, mut of_descent, mut of_steps) = (Instant::now(), 0.0, 0.0);
     alternation.learn::<crate::RunError>(|_, net, regression, rng| {
         let mut trainer = Trainer::new(net, trial.fit.clone(), rng.clone())?;

@@ -1,6 +1,6 @@
 //! Both ends of a crowd and the cost between them, checked against each other.
 
-use sbridge::crowd::{Charge, Crowd, Mixture};
+use sbridge::crowd::{Costs, Crowd, Mixture};
 use sbridge::rng::Rng;
 use sbridge::tensor::to_vec_f64;
 use sbridge_data::Dataset;
@@ -45,7 +45,7 @@ impl CrowdData {
             let problem = "holds images, and places are vectors (give a table or an array of rows)";
             return Err(RunError::Input(format!("{} {problem}", pair.target.source())));
         }
-        scene.toll.cost.require_dim(dim)?;
+        scene.problem.cost.require_dim(dim)?;
         let scene = scene.with_drift(settings, dim)?;
         let blur = if scene.is_builtin { BLUR } else { usual_blur(&pair) };
         let inside = [try_at(&pair.source, 0.0, &scene, blur)?, try_at(&pair.target, 1.0, &scene, blur)?];
@@ -96,8 +96,8 @@ fn try_at(set: &Dataset, t: f64, scene: &Scene, blur: f64) -> Result<usize> {
         let deviations = vec![blur; count];
         let (mut values, mut slopes) = (vec![0.0; count], vec![0.0; x.len()]);
         let crowd = Crowd { t, x, dim, law: Mixture { means: x, deviations: &deviations } };
-        let mut charge = Charge { values: &mut values, slopes: &mut slopes };
-        scene.toll.cost.charge(&crowd, &mut Rng::new(0), &mut charge);
+        let mut costs = Costs { values: &mut values, slopes: &mut slopes };
+        scene.problem.cost.evaluate(&crowd, &mut Rng::new(0), &mut costs);
         let is_bad = |i: &usize| {
             !values[*i].is_finite() || slopes[i * dim..(i + 1) * dim].iter().any(|slope| !slope.is_finite())
         };
@@ -111,7 +111,7 @@ fn try_at(set: &Dataset, t: f64, scene: &Scene, blur: f64) -> Result<usize> {
             ));
         }
     }
-    let inside = all.chunks_exact(dim).filter(|x| scene.toll.cost.depth(x) > 0.0).count();
+    let inside = all.chunks_exact(dim).filter(|x| scene.problem.cost.depth(x) > 0.0).count();
     if inside == set.len() {
         return input(format!(
             "an obstacle contains all {} samples of {} (move the obstacle, or check its units)",

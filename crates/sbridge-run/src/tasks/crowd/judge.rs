@@ -62,7 +62,7 @@ pub struct CrowdEvaluation {
     pub ends: Vec<End>,
     /// The crowd.
     pub crowd: Course,
-    /// The same without a cost, charged with it.
+    /// The same without a cost, judged by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<Course>,
     /// Both ends of that.
@@ -112,9 +112,9 @@ pub(super) fn course(
 ) -> (Course, Journey) {
     let [_, dim] = start.dims();
     let start = head(start, PAYING);
-    let journey = Journey::along(bridge, &data.scene.toll, &start, data.blur, rng);
+    let journey = Journey::along(bridge, &data.scene.problem, &start, data.blur, rng);
     let places = || journey.states.iter().flat_map(|x| x.chunks_exact(dim));
-    let distances: Option<Vec<f64>> = places().map(|x| data.scene.toll.cost.distance(x)).collect();
+    let distances: Option<Vec<f64>> = places().map(|x| data.scene.problem.cost.distance(x)).collect();
     let course = Course {
         kinetic: journey.kinetic,
         state: journey.state,
@@ -137,7 +137,7 @@ fn with_collisions(course: Course, bridge: &dyn PairBridge, data: &CrowdData, rn
     let (mut inside, mut has_collided) = (0usize, vec![false; paths]);
     for x in bridge.skeleton(Direction::Forward, &start, rng) {
         for (x, collided) in to_vec_f64(x).chunks_exact(dim).zip(&mut has_collided) {
-            let is_inside = data.scene.toll.cost.depth(x) > 0.0;
+            let is_inside = data.scene.problem.cost.depth(x) > 0.0;
             inside += usize::from(is_inside);
             *collided |= is_inside;
         }

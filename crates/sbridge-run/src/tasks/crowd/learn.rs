@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::folder::metrics;
 use crate::models::bridge::{direction_name, file};
 use crate::training::{Learning, Stage};
-use sbridge::crowd::Toll;
+use sbridge::crowd::Problem;
 use sbridge::tensor::{head, points};
 
 /// The stage of `metrics.jsonl` that counts half-bridges.
@@ -26,7 +26,7 @@ const WATCHED: usize = 500;
 /// [`RunError`](crate::RunError) if training is interrupted, diverges, or cannot be saved.
 pub(super) fn learn(run: &mut Learning<'_, CrowdConfig>, data: &CrowdData) -> Result<()> {
     let networks = run.settings.networks.clone();
-    fit(run, data, (BRIDGE_FILE, ""), &networks, Some(&data.scene.toll))?;
+    fit(run, data, (BRIDGE_FILE, ""), &networks, Some(&data.scene.problem))?;
     if run.settings.plain == 0 {
         return Ok(());
     }
@@ -40,15 +40,15 @@ fn fit(
     data: &CrowdData,
     (name, prefix): (&str, &str),
     settings: &AlternationSettings,
-    toll: Option<&Toll>,
+    problem: Option<&Problem>,
 ) -> Result<()> {
     let path = run.file(name);
     let (source, target) = (&data.pair.ends.source.train, &data.pair.ends.target.train);
     let rng = run.rng(&format!("{prefix}{}", run.method));
     let mut alternation =
         Alternation::new(source, target, None, run.settings.epsilon, settings.clone(), rng)?;
-    if let Some(toll) = toll {
-        alternation = alternation.charged(toll)?;
+    if let Some(problem) = problem {
+        alternation = alternation.with_problem(problem)?;
     }
     if path.exists() {
         let (bridge, learned) = file::neural::load(&path, &run.device)?;
@@ -57,7 +57,7 @@ fn fit(
     while let Some(half) = alternation.next() {
         let name = format!("{prefix}{}-{}", direction_name(half.direction), half.number / 2 + 1);
         let stage = Stage { name: &name, learning_rate: "networks.fit.learning_rate" };
-        if toll.is_some() {
+        if problem.is_some() {
             run.context.info(&format!("{name}: looks for the paths on which pairs pay least"));
         }
         alternation.learn(|_, net, regression, rng| {

@@ -106,7 +106,7 @@ impl View {
         let mut all = Vec::new();
         if self.plane.is_none() {
             let frame = frame_of(journey.states.iter().flat_map(|x| x.chunks_exact(self.dim)));
-            let walls = outlines(&data.scene.toll, frame, self.dim);
+            let walls = outlines(&data.scene.problem, frame, self.dim);
             if !walls.is_empty() {
                 all.push(Series { name: "obstacles".into(), style: SeriesStyle::Line, points: walls });
             }

@@ -1,17 +1,17 @@
 //! A scene in the plane: outlines of obstacles, and crowds in it.
 
-use sbridge::crowd::Toll;
+use sbridge::crowd::Problem;
 
 /// Cells of a side of the grid on which outlines are found.
 const CELLS: usize = 160;
 
-/// Outlines of what `toll` has of obstacles in a box, as segments parted by NaN, for places of `dim` values.
-pub(super) fn outlines(toll: &Toll, [low, high]: [[f64; 2]; 2], dim: usize) -> Vec<(f64, f64)> {
+/// Outlines of what `problem` has of obstacles in a box, as segments parted by NaN, for places of `dim` values.
+pub(super) fn outlines(problem: &Problem, [low, high]: [[f64; 2]; 2], dim: usize) -> Vec<(f64, f64)> {
     let at = |k: usize, i: usize| low[k] + (high[k] - low[k]) * i as f64 / CELLS as f64;
     let depth = |i: usize, j: usize| {
         let mut x = vec![0.0; dim];
         (x[0], x[1]) = (at(0, i), at(1, j));
-        toll.cost.depth(&x)
+        problem.cost.depth(&x)
     };
     let depths: Vec<Vec<f64>> = (0..=CELLS).map(|i| (0..=CELLS).map(|j| depth(i, j)).collect()).collect();
     let mut segments = Vec::new();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sbridge::crowd::{
     Congestion, Entropy, HeightGrid, KernelDensity, LinearDrift, NearestData, Obstacle, OccupancyMap,
-    Quadratic, Shape, StateCost, Surface, SurfaceSettings, Terms, Toll, gmm, lidar, opinion, spider, stunnel,
-    vneck,
+    Problem, Quadratic, Shape, StateCost, Surface, SurfaceSettings, Terms, gmm, lidar, opinion, spider,
+    stunnel, vneck,
 };
 use sbridge::rng::Rng;
 use sbridge_data::edit_distance;
@@ -44,8 +44,8 @@ pub(super) const BLUR: f64 = 0.2;
 
 /// A cost that can be evaluated.
 pub struct Scene {
-    /// What is charged.
-    pub toll: Toll,
+    /// What is minimised beside motion.
+    pub problem: Problem,
     /// Its terms.
     pub terms: Arc<Terms>,
     /// Names of maps, and what they cover.
@@ -77,8 +77,8 @@ impl Scene {
             opened.add(term.clone(), &place)?;
         }
         let terms = Arc::new(opened.terms);
-        let toll = Toll { cost: terms.clone(), base: None };
-        Ok(Self { toll, terms, extents: opened.extents, is_builtin: false })
+        let problem = Problem { cost: terms.clone(), base: None };
+        Ok(Self { problem, terms, extents: opened.extents, is_builtin: false })
     }
 
     fn builtin(name: &str, settings: &mut CrowdConfig, sources: &Sources) -> Result<Self> {
@@ -110,7 +110,12 @@ impl Scene {
             }
         };
         let terms = Arc::new(terms);
-        Ok(Self { toll: Toll { cost: terms.clone(), base }, terms, extents: Vec::new(), is_builtin: true })
+        Ok(Self {
+            problem: Problem { cost: terms.clone(), base },
+            terms,
+            extents: Vec::new(),
+            is_builtin: true,
+        })
     }
 
     /// The same with the linear drift of `settings`, if there is one, for samples of `dim` values.
@@ -122,7 +127,7 @@ impl Scene {
         if drift.rate == 0.0 {
             return Ok(self);
         }
-        if self.toll.base.is_some() {
+        if self.problem.base.is_some() {
             let problem = "drift.rate stands beside the drift of the built-in cost (leave it out)";
             return Err(RunError::Config(problem.into()));
         }
@@ -133,7 +138,7 @@ impl Scene {
                 centre.len()
             )));
         }
-        self.toll.base = Some(Arc::new(LinearDrift::new(drift.rate, centre)?));
+        self.problem.base = Some(Arc::new(LinearDrift::new(drift.rate, centre)?));
         Ok(self)
     }
 }

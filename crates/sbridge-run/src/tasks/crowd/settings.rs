@@ -110,7 +110,10 @@ impl Settings for CrowdConfig {
         in_range("plain", self.plain, 0..=1000, "4 is the default, 0 learns none")?;
         in_range("drift.rate", self.drift.rate, -1e6..=1e6, "0 is none")?;
         let Some(paths) = &self.networks.paths else {
-            return Err(Refusal::new("networks.paths", "must be given: without them nothing is charged"));
+            return Err(Refusal::new(
+                "networks.paths",
+                "must be given: without them no state cost has a part",
+            ));
         };
         let in_section = |section: &'static str| move |error| Refusal::in_section(section, &error);
         paths.descent.check().map_err(in_section("networks.paths.descent"))?;

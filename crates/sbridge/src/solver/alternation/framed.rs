@@ -1,19 +1,19 @@
-//! A toll in the units of a frame: Y = (X − c(t))/s pays what X pays, and is moved by (f − c′)/s.
+//! State cost and base drift in the units of a frame: Y = (X − c(t))/s pays what X pays, and is moved by (f − c′)/s.
 
 use std::sync::Arc;
 
-use crate::crowd::{BaseDrift, Charge, Crowd, Mixture, StateCost, Toll};
+use crate::crowd::{BaseDrift, Costs, Crowd, Mixture, Problem, StateCost};
 use crate::rng::Rng;
 use crate::solver::frame::Frame;
 
-/// `toll`, which is in data units, for states in units of `frame`.
-pub(super) fn framed(toll: &Toll, frame: &Frame) -> Toll {
+/// `problem`, which is in data units, for states in units of `frame`.
+pub(super) fn framed(problem: &Problem, frame: &Frame) -> Problem {
     let inside = |base: &Arc<dyn BaseDrift>| -> Arc<dyn BaseDrift> {
         Arc::new(FramedDrift { base: base.clone(), frame: frame.clone() })
     };
-    Toll {
-        cost: Arc::new(FramedCost { cost: toll.cost.clone(), frame: frame.clone() }),
-        base: toll.base.as_ref().map(inside),
+    Problem {
+        cost: Arc::new(FramedCost { cost: problem.cost.clone(), frame: frame.clone() }),
+        base: problem.base.as_ref().map(inside),
     }
 }
 
@@ -23,15 +23,15 @@ struct FramedCost {
 }
 
 impl StateCost for FramedCost {
-    fn charge(&self, crowd: &Crowd<'_>, rng: &mut Rng, charge: &mut Charge<'_>) {
+    fn evaluate(&self, crowd: &Crowd<'_>, rng: &mut Rng, costs: &mut Costs<'_>) {
         let (t, scale) = (crowd.t, self.frame.scale);
         let (x, means) = (self.frame.undo(t, crowd.x), self.frame.undo(t, crowd.law.means));
         let deviations: Vec<f64> = crowd.law.deviations.iter().map(|s| s * scale).collect();
         let law = Mixture { means: &means, deviations: &deviations };
         let mut slopes = vec![0.0; x.len()];
-        let mut in_data = Charge { values: charge.values, slopes: &mut slopes };
-        self.cost.charge(&Crowd { t, x: &x, dim: crowd.dim, law }, rng, &mut in_data);
-        charge.slopes.iter_mut().zip(slopes).for_each(|(slope, s)| *slope += s * scale);
+        let mut in_data = Costs { values: costs.values, slopes: &mut slopes };
+        self.cost.evaluate(&Crowd { t, x: &x, dim: crowd.dim, law }, rng, &mut in_data);
+        costs.slopes.iter_mut().zip(slopes).for_each(|(slope, s)| *slope += s * scale);
     }
 }
 

@@ -39,13 +39,13 @@ use std::sync::Arc;
 
 use crate::bridge::Direction;
 use crate::coupling::{Coupling, Entropic, Independent, PlanCount, PlanCounter, Simulated};
-use crate::crowd::Toll;
+use crate::crowd::Problem;
 use crate::error::{Error, Result, require_positive};
 use crate::executor::run_silently;
 use crate::fit::Trainer;
 use crate::net::{DriftNet, GaussianDrift, MixtureDrift, MixtureSettings};
 use crate::objective::{
-    BridgeMatching, ChargedMatching, DriftRegression, Examples, Objective as _, PathMatching, StepTarget,
+    BridgeMatching, ConditionalMatching, DriftRegression, Examples, Objective as _, PathMatching, StepTarget,
     Walked,
 };
 use crate::reference::{Brownian, GaussianReference as _};
@@ -87,8 +87,8 @@ pub struct Alternation {
     bridge: NeuralBridge,
     learned: usize,
     plans: Arc<PlanCounter>,
-    /// What paths are charged with, in units of the frame.
-    toll: Toll,
+    /// State cost and base drift, in units of the frame.
+    problem: Problem,
     rng: Rng,
 }
 
@@ -125,21 +125,21 @@ impl Alternation {
         // Its ε is a square, as in the files of earlier runs.
         let reference = Brownian::with_sigma(variance.sqrt())?;
         let bridge = NeuralBridge::untrained(Frame::identity(dim), reference, settings.steps);
-        let (plans, toll) = (Arc::default(), Toll::none());
-        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans, toll, rng })
+        let (plans, problem) = (Arc::default(), Problem::none());
+        Ok(Self { settings, ends, image, frame, bridge, learned: 0, plans, problem, rng })
     }
 
-    /// The same for paths that `toll`, in data units, charges.
+    /// The same for the state cost and the base drift of `problem`, in data units.
     ///
     /// # Errors
-    /// [`Error::Setting`] where the settings have no paths that can be charged, [`Error::Shape`] for another dimension.
-    pub fn charged(mut self, toll: &Toll) -> Result<Self> {
+    /// [`Error::Setting`] where the settings find no paths, [`Error::Shape`] for another dimension.
+    pub fn with_problem(mut self, problem: &Problem) -> Result<Self> {
         if self.settings.paths.is_none() {
-            let fix = "only paths that are found can be charged";
+            let fix = "only paths that are found can have a state cost";
             return Err(Error::setting("paths", "given with a state cost", "none", fix));
         }
-        toll.cost.require_dim(self.bridge.frame.means[0].len())?;
-        self.toll = framed(toll, &self.frame);
+        problem.cost.require_dim(self.bridge.frame.means[0].len())?;
+        self.problem = framed(problem, &self.frame);
         Ok(self)
     }
 
@@ -275,7 +275,7 @@ impl Alternation {
         Ok(Box::new(PathMatching::new(bridge, walked, starts, step_target, count)))
     }
 
-    /// Paths that are charged, for half-bridge `half`.
+    /// Paths of least cost, for half-bridge `half`.
     fn charged_paths(&self, half: HalfBridge) -> Result<Box<dyn Examples>> {
         let direction = half.direction.reversed();
         let walked = match half.number {
@@ -287,7 +287,14 @@ impl Alternation {
         let paths = self.settings.paths.clone().unwrap_or_default();
         let walk = (half.direction, self.settings.steps);
         let uses = self.settings.uses_of_paths(count);
-        Ok(Box::new(ChargedMatching::new(walked, self.toll.clone(), units, paths, walk, (count, uses))?))
+        Ok(Box::new(ConditionalMatching::new(
+            walked,
+            self.problem.clone(),
+            units,
+            paths,
+            walk,
+            (count, uses),
+        )?))
     }
 
     /// Pairs of ends for half-bridge `half`, how many are held, and how often each is used.

@@ -94,12 +94,17 @@ struct Examples {
 }
 
 impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
-    /// A pair of `data` at each of `levels`.
-    fn examples(&self, data: &D, levels: &[usize], rng: &mut Rng) -> Examples {
-        let PairBatch { clean, degraded, unknown } = data.draw(levels.len(), rng);
+    /// `count` pairs of `data` at `level`, or at levels to learn.
+    fn examples(&self, data: &D, count: usize, level: Option<usize>, rng: &mut Rng) -> Examples {
+        let PairBatch { clean, degraded, unknown } = data.draw(count, rng);
+        let levels = match level {
+            Some(level) => &vec![level; count],
+            None => &self.schedule.levels_to_learn(count, rng),
+        };
         let like = (clean.device(), clean.dtype());
         let Place { clean: a, degraded: b, variance } = self.schedule.place(levels, &like);
-        let std = column(self.schedule.of_levels(levels, &like, |k| self.schedule.bridge(k).2));
+        let of_levels = |value: &dyn Fn(usize) -> f64| self.schedule.of_levels(levels, &like, value);
+        let std = column(of_levels(&|k| self.schedule.bridge(k).2));
         let mean = clean.clone() * a.clone() + degraded.clone() * b.clone();
         let x = match self.paths {
             Paths::Stochastic => mean + rng.normal_like(&clean) * std,
@@ -113,18 +118,14 @@ impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
         };
         let place = Place { clean: a, degraded: b, variance };
         let base = self.gaussian.map_or_else(|| x.clone(), |pair| pair.clean(&x, &degraded, &place));
-        let target = (base - clean) / place.variance.clone().sqrt();
-        let time = self.schedule.of_levels(levels, &like, |k| self.schedule.time(k));
+        let target = (base - clean) / column(of_levels(&|k| self.schedule.std_from_clean(k)));
+        let time = of_levels(&|k| self.schedule.time(k));
         Examples { time, place, x, degraded, target, unknown }
     }
 
     /// The loss on `count` pairs of `data`.
     fn of(&self, data: &D, net: &N, count: usize, rng: &mut Rng) -> Tensor<1> {
-        let levels = match self.level {
-            Some(level) => vec![level; count],
-            None => self.schedule.levels_to_learn(count, rng),
-        };
-        let Examples { time, x, degraded, target, unknown, .. } = self.examples(data, &levels, rng);
+        let Examples { time, x, degraded, target, unknown, .. } = self.examples(data, count, self.level, rng);
         let tracked = |rows: Tensor<2>| rows.autodiff();
         let error = net.predict(time.autodiff(), tracked(x), &tracked(degraded)) - tracked(target);
         match unknown {
@@ -141,10 +142,11 @@ impl<D: PairData, N: PairPredictor> PairedRegression<'_, D, N> {
     pub fn measured(&self, pair: &GaussianPair, net: &N, rng: &Rng) -> GaussianPair {
         let last = self.schedule.levels() - 1;
         let at = |knot: usize| {
-            let levels = vec![(knot * last) / (KNOTS - 1); MEASURED];
+            let level = Some(knot * last / (KNOTS - 1));
             let mut rng = rng.fork(&format!("left at {knot}"));
             let data = self.held_out.unwrap_or(self.train);
-            let Examples { time, place, x, degraded, target, .. } = self.examples(data, &levels, &mut rng);
+            let Examples { time, place, x, degraded, target, .. } =
+                self.examples(data, MEASURED, level, &mut rng);
             let error = (net.predict(time, x, &degraded) - target) * place.variance.clone().sqrt();
             (pair.along_axes(error).powi_scalar(2) / pair.variance(&place)).mean_dim(0)
         };

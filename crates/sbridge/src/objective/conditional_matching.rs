@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Direction, PairBridge};
 use crate::coupling::{Coupling as _, Independent, Pairs, drawn};
-use crate::crowd::{BaseDrift, Descent, DescentSettings, GaussianPaths, Toll, WeightedPaths, resampled};
+use crate::crowd::{BaseDrift, Descent, DescentSettings, GaussianPaths, Problem, WeightedPaths, resampled};
 use crate::error::{Result, require_count};
 use crate::objective::drift_regression::{Examples, Regression, Transition, rows_of_transition};
 use crate::rng::Rng;
@@ -135,9 +135,9 @@ fn states_at_knots(states: &[Tensor<2>], knots: usize, direction: Direction) -> 
 }
 
 /// Points on the paths of pairs, and the drift there.
-pub struct ChargedMatching {
+pub struct ConditionalMatching {
     walked: Walked,
-    toll: Toll,
+    problem: Problem,
     epsilon: f64,
     scale: f64,
     settings: PathSettings,
@@ -162,15 +162,15 @@ const OUTLYING: usize = 16;
 const FARTHER: f64 = 4.0;
 const BESIDE: usize = 256;
 
-impl ChargedMatching {
-    /// Examples of the drift of `direction`, which will be walked in `steps` steps, on paths of variance ε = `epsilon` that
-    /// `toll` charges, between `count` pairs, each used `uses` times; a length of one is `scale` in data units.
+impl ConditionalMatching {
+    /// Examples of the drift of `direction`, which will be walked in `steps` steps, on paths of variance ε = `epsilon` of
+    /// least cost in `problem`, between `count` pairs, each used `uses` times; a length of one is `scale` in data units.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for settings out of range.
     pub fn new(
         walked: Walked,
-        toll: Toll,
+        problem: Problem,
         (epsilon, scale): (f64, f64),
         settings: PathSettings,
         (direction, steps): (Direction, usize),
@@ -184,7 +184,7 @@ impl ChargedMatching {
         let place = (like.device(), like.dtype());
         Ok(Self {
             walked,
-            toll,
+            problem,
             epsilon,
             scale,
             settings,
@@ -203,7 +203,7 @@ impl ChargedMatching {
 
     /// The base drift where the crowd is at `states`, `[count, knots, dim]`.
     fn base(&self, states: &[f64], knots: usize, dim: usize) -> Option<Arc<dyn BaseDrift>> {
-        let base = self.toll.base.as_ref()?;
+        let base = self.problem.base.as_ref()?;
         let at = |knot: usize| {
             let rows = states.chunks_exact(dim).skip(knot).step_by(knots);
             rows.flatten().copied().collect::<Vec<f64>>()
@@ -320,7 +320,7 @@ impl ChargedMatching {
     }
 }
 
-impl Examples for ChargedMatching {
+impl Examples for ConditionalMatching {
     fn count(&self) -> usize {
         self.count * self.uses
     }
@@ -330,13 +330,13 @@ impl Examples for ChargedMatching {
         let [knots, _] = descent.knots();
         let states = self.walked.states(self.count, knots, &mut rng.fork("walk"));
         let dim = states.len() / (self.count * knots);
-        let toll = Toll { base: self.base(&states, knots, dim), ..self.toll.clone() };
+        let problem = Problem { base: self.base(&states, knots, dim), ..self.problem.clone() };
         let paths = GaussianPaths::through(states, dim, descent.knots(), self.epsilon.sqrt());
-        let descent = Descent::new(descent, &toll, self.scale).expect("settings were checked");
+        let descent = Descent::new(descent, &problem, self.scale).expect("settings were checked");
         let (paths, _) = descent.minimise(paths, &rng.fork("descent"));
         let weighted = (*paths_of_pair > 0).then(|| {
             let sizes = [*paths_of_pair, *resampled_times, self.settings.descent.crowd];
-            resampled(&paths, &toll, sizes, &rng.fork("weighted"))
+            resampled(&paths, &problem, sizes, &rng.fork("weighted"))
         });
         self.generation = Some(Generation { paths, weighted });
     }
