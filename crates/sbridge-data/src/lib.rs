@@ -93,7 +93,11 @@ pub fn load_with(source: &str, limits: &Limits) -> Result<Dataset> {
 /// # Errors
 /// A [`DataError`] for a file that is no image, or damaged, or too large.
 pub fn load_grey_image(path: &str) -> Result<GreyImage> {
-    format::read_grey(path.as_ref(), &reading::Reading { source: path, limits: &Limits::default() })
+    let (file, reading) = (path.as_ref(), reading::Reading { source: path, limits: &Limits::default() });
+    if !std::path::Path::exists(file) {
+        return Err(source::not_found(file, &reading));
+    }
+    format::read_grey(file, &reading)
 }
 
 /// The times in a column of a table, `cells.csv#day`, rising, each with the number of its rows; none for another source.
