@@ -114,12 +114,12 @@ fn solvers() -> [(AlternationSettings, f64); 6] {
         (AlternationSettings { half_bridges: 6, ..Dsb.defaults() }, 0.014),
         (AlternationSettings { half_bridges: 6, ..Sdsb.defaults() }, 0.0),
         // Without a cost it is matching of Brownian bridges.
-        (AlternationSettings { half_bridges: 6, ..uncharged() }, 0.0),
+        (AlternationSettings { half_bridges: 6, ..without_cost() }, 0.0),
     ]
 }
 
 /// Gsbm with fewer pairs than there are samples, whose paths take moments to find.
-fn uncharged() -> AlternationSettings {
+fn without_cost() -> AlternationSettings {
     let mut settings = Gsbm.defaults();
     settings.cache.rows = 8192;
     if let Some(paths) = &mut settings.paths {

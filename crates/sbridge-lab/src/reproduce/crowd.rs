@@ -93,7 +93,7 @@ fn quadratic_bridge(effort: Effort, rng: &Rng) -> Result<Study> {
     let mut draws = rng.fork("samples");
     let [x, y] = LINE.map(|[mean, var]| draws.normal([count, 1], &Device::flex()) * var.sqrt() + mean);
     let mut settings = AlternationSettings { half_bridges: effort.pick(6, 10), ..Gsbm.defaults() };
-    settings.cache.rows = effort.pick(4096, 8192);
+    (settings.cache.rows, settings.fit.steps) = (effort.pick(4096, 8192), 3000);
     let times: Vec<f64> = (0..=20).map(|k| f64::from(k) / 20.0).collect();
     let known = moments_on_a_grid(alpha, &times);
     let divergence = |weight: f64| -> Result<f64> {
@@ -260,7 +260,7 @@ impl Crossing {
 
 fn settings_of(effort: Effort) -> AlternationSettings {
     let mut settings = AlternationSettings { half_bridges: effort.pick(6, 10), ..Gsbm.defaults() };
-    settings.cache.rows = effort.pick(1024, 2048);
+    (settings.cache.rows, settings.fit.steps) = (effort.pick(1024, 2048), effort.pick(2000, 3000));
     settings
 }
 

@@ -30,14 +30,14 @@ impl AlternationMethod for Gsbm {
         AlternationSettings {
             target: Target::Bridge,
             start: StartingPairs::Independent,
-            half_bridges: 10,
+            half_bridges: 6,
             steps: 100,
             step_variance: StepVariance::Matched,
             known_drift: false,
-            cache: CacheSettings { rows: 2048, ..CacheSettings::default() },
+            cache: CacheSettings { rows: 1024, ..CacheSettings::default() },
             paths: Some(PathSettings::default()),
             net: DriftNetSettings::default(),
-            fit: half_bridge_fit(3000),
+            fit: half_bridge_fit(2000),
         }
     }
 }
